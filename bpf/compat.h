@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every difference between kernels that is more than a member's offset, each with the
+ * commit that made it. Nothing here needs a version number: the loader or CO-RE looks at
+ * the running kernel's types.
+ */
+#ifndef RELINKTRACE_COMPAT_H
+#define RELINKTRACE_COMPAT_H
+
+/*
+ * Places of arguments, found by the loader in the kernel's BTF by their types (see
+ * user/kernel.c). They are constants to the verifier, which then drops the branches that
+ * would read an argument that is not there.
+ *
+ * vfs_unlink, vfs_rmdir: (dir, dentry, …) until 5.11; a user namespace first from 5.12
+ *   (6521f8917082 "namei: prepare for idmapped mounts"), an idmap from 6.3
+ * (abf08576afe3). vfs_rename: six arguments until 5.11, the fourth being the target; one
+ * struct renamedata from 5.12 (9fe61450972d "namei: introduce struct renamedata").
+ * vfs_tmpfile: returns a dentry until 6.0, its last argument being the open flags; fills
+ *   a struct file from 6.1 (9751b338656f "vfs: move open right after ->tmpfile()").
+ */
+#define RT_ARG_NONE 255
+
+const volatile __u8 rt_arg_unlink = RT_ARG_NONE;	/* the dentry */
+const volatile __u8 rt_arg_rmdir = RT_ARG_NONE;		/* the dentry */
+const volatile __u8 rt_arg_rename = RT_ARG_NONE;	/* the target dentry, or … */
+const volatile bool rt_rename_has_data = false;		/* … argument 0 is renamedata */
+const volatile __u8 rt_arg_tmpfile = RT_ARG_NONE;	/* the file, or … */
+const volatile __u8 rt_arg_tmpfile_flags = RT_ARG_NONE; /* … the open flags, and */
+const volatile __u8 rt_ret_tmpfile = RT_ARG_NONE; /* … the place of the returned dentry */
+
+/* bpf_d_path() in iterators: 5.12 (3d06f34aa89e "bpf: Allow bpf_d_path in bpf_iter
+ * program"). */
+const volatile bool rt_have_d_path = false;
+
+/* Argument @index of a tracing program's context. Written out, because the compiler may
+ * turn a switch into an indexed load, and the verifier wants constant offsets. */
+#define RT_LOAD_ARG(n)                                                                   \
+	if (index == (n))                                                                \
+		asm volatile("%0 = *(u64 *)(%1 + " #n " * 8)" : "=r"(value) : "r"(ctx));
+
+static __always_inline __u64 ctx_arg(const void *ctx, __u8 index)
+{
+	__u64 value = 0;
+
+	RT_LOAD_ARG(0)
+	RT_LOAD_ARG(1)
+	RT_LOAD_ARG(2)
+	RT_LOAD_ARG(3)
+	RT_LOAD_ARG(4)
+	return value;
+}
+
+/* Argument @index of a function entered by a kprobe. */
+static __always_inline __u64 regs_arg(const struct pt_regs *regs, __u8 index)
+{
+#if defined(__TARGET_ARCH_x86)
+	switch (index) {
+	case 0:
+		return BPF_CORE_READ(regs, di);
+	case 1:
+		return BPF_CORE_READ(regs, si);
+	case 2:
+		return BPF_CORE_READ(regs, dx);
+	case 3:
+		return BPF_CORE_READ(regs, cx);
+	}
+	return 0;
+#elif defined(__TARGET_ARCH_arm64)
+	__u64 value = 0;
+
+	bpf_core_read(&value, sizeof(value), &regs->regs[index & 7]);
+	return value;
+#else
+#error "registers of this architecture are not known here"
+#endif
+}
+
+static __always_inline __u64 regs_sp(const struct pt_regs *regs)
+{
+	return BPF_CORE_READ(regs, sp);
+}
+
+static __always_inline __u64 regs_return(const struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(regs, ax);
+#else
+	__u64 value = 0;
+
+	bpf_core_read(&value, sizeof(value), &regs->regs[0]);
+	return value;
+#endif
+}
+
+static __always_inline long regs_syscall(const struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(regs, orig_ax);
+#else
+	return BPF_CORE_READ(regs, syscallno);
+#endif
+}
+
+/* Ids of ancestors until 6.0, their addresses from 6.1 (7f203bc89eb6 "cgroup: Replace
+ * cgroup->ancestor_ids[] with ->ancestors[]"). */
+struct cgroup___ids {
+	u64 ancestor_ids[1];
+} __attribute__((preserve_access_index));
+
+struct cgroup___ancestors {
+	struct cgroup *ancestors[1];
+} __attribute__((preserve_access_index));
+
+/* Where @cgroup's array of ancestors begins, one entry a level down to itself. The
+ * offsets are computed in their own branches, outside of any loop: the one that does not
+ * exist must not be moved to where it would be run. */
+static __always_inline void *cgroup_ancestry(struct cgroup *cgroup)
+{
+	u64 offset;
+
+	if (bpf_core_field_exists(struct cgroup___ids, ancestor_ids)) {
+		offset = bpf_core_field_offset(struct cgroup___ids, ancestor_ids);
+		asm volatile("" : "+r"(offset));
+	} else {
+		offset = bpf_core_field_offset(struct cgroup___ancestors, ancestors);
+		asm volatile("" : "+r"(offset));
+	}
+	return (void *)cgroup + offset;
+}
+
+/* Id of the ancestor at @level in what cgroup_ancestry() returned; it must not be deeper
+ * than the cgroup itself. */
+static __always_inline u64 cgroup_ancestor_id(void *ancestry, u32 level)
+{
+	u64 entry = 0;
+
+	bpf_probe_read_kernel(&entry, sizeof(entry), ancestry + level * sizeof(entry));
+	if (bpf_core_field_exists(struct cgroup___ids, ancestor_ids) || !entry)
+		return entry;
+	return BPF_CORE_READ((struct cgroup *)entry, kn, id);
+}
+
+#endif

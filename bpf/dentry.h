@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a dentry tells: whether it is unlinked, and of what. */
+#ifndef RELINKTRACE_DENTRY_H
+#define RELINKTRACE_DENTRY_H
+
+/* include/uapi/linux/magic.h, fs/ecryptfs/super.c */
+#define PROC_SUPER_MAGIC      0x9fa0
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#define ECRYPTFS_SUPER_MAGIC  0xf15f
+
+/* d_unlinked() (include/linux/dcache.h): unhashed, and not a root. The latter leaves out
+ * memfd, SysV shm, pipes, sockets: their dentries are roots of their own. */
+static __always_inline bool dentry_is_unlinked(struct dentry *dentry)
+{
+	return !BPF_CORE_READ(dentry, d_hash.pprev) &&
+	       BPF_CORE_READ(dentry, d_parent) != dentry;
+}
+
+/* Filesystems that call vfs_unlink and its kin on another filesystem from inside their
+ * own: the inner call is no orphan of anybody. */
+static __always_inline bool dentry_is_stacked(struct dentry *dentry)
+{
+	unsigned long magic = BPF_CORE_READ(dentry, d_sb, s_magic);
+
+	return magic == OVERLAYFS_SUPER_MAGIC || magic == ECRYPTFS_SUPER_MAGIC;
+}
+
+/* The entries of /proc lose their names when their task ends, without any unlink. */
+static __always_inline bool dentry_is_counted(struct dentry *dentry)
+{
+	return BPF_CORE_READ(dentry, d_sb, s_magic) != PROC_SUPER_MAGIC;
+}
+
+/* Who the orphan is; the rest of @orphan must be zeroed. */
+static __always_inline void orphan_identify(struct rt_orphan *orphan, struct inode *inode)
+{
+	orphan->ino = BPF_CORE_READ(inode, i_ino);
+	orphan->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	orphan->generation = BPF_CORE_READ(inode, i_generation);
+	orphan->mode = BPF_CORE_READ(inode, i_mode);
+}
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who holds which unlinked dentry: one record for each holding, in one pass over the
+ * tasks. Programs:
+ *
+ *   iter/task_file   fds of every distinct table (5.8)
+ *   iter/task_vma    mappings (5.12; 3b3bfa3 is not in 5.10: user space reads map_files)
+ *   iter/task        executable, cwd and root
+ *
+ * A look at two members tells nearly every file as linked; all else is done for orphans
+ * only. With rt_bootstrap what is found also goes into the map, so that orphans that are
+ * older than the hooks are in it.
+ */
+#ifndef RELINKTRACE_HOLDERS_H
+#define RELINKTRACE_HOLDERS_H
+
+/* Pid of @task in the loader's pid namespace; 0 when it has none there. */
+static __always_inline __u32 task_pid_in_ns(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	struct upid upid = {};
+
+	if (!pid || BPF_CORE_READ(pid, level) < rt_pid_ns_level)
+		return 0;
+	bpf_probe_read_kernel(&upid.nr, sizeof(upid.nr),
+			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      rt_pid_ns_level * bpf_core_type_size(struct upid) +
+				      bpf_core_field_offset(struct upid, nr));
+	return upid.nr;
+}
+
+static __always_inline bool task_is_wanted(struct cgroup *cgroup, __u32 tgid)
+{
+	void *ancestry;
+	__u32 level;
+
+	if (rt_wanted_pid)
+		return tgid == rt_wanted_pid;
+	if (!rt_n_wanted)
+		return true;
+	level = BPF_CORE_READ(cgroup, level);
+	ancestry = cgroup_ancestry(cgroup);
+	for (__u32 i = 0; i < RT_MAX_TARGETS; i++) {
+		if (i >= rt_n_wanted)
+			break;
+		if (rt_wanted[i].level <= level &&
+		    cgroup_ancestor_id(ancestry, rt_wanted[i].level) ==
+			    rt_wanted[i].cgroup_id)
+			return true;
+	}
+	return false;
+}
+
+static __always_inline void record_task(struct rt_holder *record,
+					struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+
+	record->pid = task_pid_in_ns(leader);
+	record->tid = task == leader ? 0 : task_pid_in_ns(task);
+	record->start_ns = BPF_CORE_READ(leader, start_boottime);
+	record->files = (__u64)BPF_CORE_READ(task, files);
+	record->cgroup_id = BPF_CORE_READ(cgroup, kn, id);
+	if (task_is_wanted(cgroup, record->pid))
+		record->flags |= RT_HOLDER_IN_TARGET;
+	BPF_CORE_READ_STR_INTO(&record->comm, leader, comm);
+}
+
+static __always_inline void record_inode(struct rt_holder *record, struct inode *inode)
+{
+	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
+
+	record->inode = (__u64)inode;
+	record->ino = BPF_CORE_READ(inode, i_ino);
+	record->generation = BPF_CORE_READ(inode, i_generation);
+	record->nlink = BPF_CORE_READ(inode, i_nlink);
+	record->mode = BPF_CORE_READ(inode, i_mode);
+	record->uid = BPF_CORE_READ(inode, i_uid.val);
+	record->gid = BPF_CORE_READ(inode, i_gid.val);
+	record->rdev = BPF_CORE_READ(inode, i_rdev);
+	record->size = BPF_CORE_READ(inode, i_size);
+	record->blocks = BPF_CORE_READ(inode, i_blocks);
+	record->dev = BPF_CORE_READ(sb, s_dev);
+	record->magic = BPF_CORE_READ(sb, s_magic);
+	bpf_probe_read_kernel_str(record->fstype, sizeof(record->fstype),
+				  BPF_CORE_READ(sb, s_type, name));
+}
+
+static __always_inline void record_mount(struct rt_holder *record,
+					 struct vfsmount *vfsmount)
+{
+	/* real_mount() (fs/mount.h): the vfsmount is a member of struct mount. */
+	struct mount *mount = (void *)vfsmount - bpf_core_field_offset(struct mount, mnt);
+	struct mnt_namespace *ns = BPF_CORE_READ(mount, mnt_ns);
+
+	record->mnt_id = BPF_CORE_READ(mount, mnt_id);
+	/* Detached mounts have none, internal ones an error pointer. */
+	if ((__s64)ns < -4095 && ns)
+		record->mnt_ns = BPF_CORE_READ(ns, ns.inum);
+}
+
+/* Adds an orphan that is older than the hooks. The release hook may have run for it just
+ * before: then its count is gone, and so must the entry be, since no other release will
+ * come (__dentry_kill, fs/dcache.c). */
+static __always_inline void orphan_bootstrap(const struct rt_holder *record)
+{
+	struct dentry *dentry = (void *)record->dentry;
+	__u64 key = record->dentry;
+	struct rt_orphan orphan;
+	long err;
+
+	__builtin_memset(&orphan, 0, sizeof(orphan));
+	orphan.ino = record->ino;
+	orphan.dev = record->dev;
+	orphan.generation = record->generation;
+	orphan.mode = record->mode;
+	orphan.flags = RT_ORPHAN_BOOTSTRAP;
+	if (bpf_map_lookup_elem(&rt_orphans, &key))
+		return;
+	err = bpf_map_update_elem(&rt_orphans, &key, &orphan, BPF_NOEXIST);
+	if (err) {
+		if (err != -17) /* EEXIST: the unlink hook was quicker, and knows more */
+			RT_COUNT(lost_full);
+		return;
+	}
+	if (BPF_CORE_READ(dentry, d_lockref.count) <= 0)
+		bpf_map_delete_elem(&rt_orphans, &key);
+	else
+		RT_COUNT(born);
+}
+
+/* A record for @task's holding of @path, without kind and what belongs to it. NULL when
+ * there is nothing to say. */
+static __always_inline struct rt_record *record_begin(struct task_struct *task,
+						      struct dentry *dentry,
+						      struct vfsmount *mnt, __u8 kind)
+{
+	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
+	struct rt_record *record;
+	__u32 zero = 0;
+
+	record = bpf_map_lookup_elem(&rt_scratch, &zero);
+	if (!record || !inode || !dentry_is_counted(dentry))
+		return NULL;
+	__builtin_memset(&record->holder, 0, sizeof(record->holder));
+	record->holder.dentry = (__u64)dentry;
+	record->holder.kind = kind;
+	record->holder.fd = -1;
+	record_task(&record->holder, task);
+	if (!record->holder.pid)
+		return NULL;
+	record_inode(&record->holder, inode);
+	record_mount(&record->holder, mnt);
+	if (rt_bootstrap)
+		orphan_bootstrap(&record->holder);
+	return record;
+}
+
+static __always_inline void record_send(struct seq_file *seq, struct rt_record *record)
+{
+	__u32 length = record->holder.path_len;
+
+	if (length > RT_PATH_MAX)
+		length = 0;
+	record->holder.path_len = length;
+	length += sizeof(record->holder);
+	record->holder.record_len = length;
+	if (length <= sizeof(*record))
+		bpf_seq_write(seq, record, length);
+}
+
+/* d_path's result counts its terminating NUL. */
+static __always_inline void record_path(struct rt_record *record, struct path *path)
+{
+	long length;
+
+	if (!rt_have_d_path || !(record->holder.flags & RT_HOLDER_IN_TARGET))
+		return;
+	length = bpf_d_path(path, record->path, sizeof(record->path));
+	if (length > 1 && length <= RT_PATH_MAX)
+		record->holder.path_len = length - 1;
+}
+
+static __always_inline bool fd_is_cloexec(struct task_struct *task, __u32 fd)
+{
+	unsigned long *bits = BPF_CORE_READ(task, files, fdt, close_on_exec);
+	unsigned long word = 0;
+
+	bpf_probe_read_kernel(&word, sizeof(word), bits + fd / 64);
+	return word >> (fd & 63) & 1;
+}
+
+SEC("iter/task_file")
+int rt_iter_files(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct rt_record *record;
+	struct dentry *dentry;
+
+	if (!task || !file)
+		return 0;
+	dentry = file->f_path.dentry;
+	if (!dentry || dentry->d_hash.pprev || dentry->d_parent == dentry)
+		return 0;
+	record = record_begin(task, dentry, file->f_path.mnt, RT_HOLDER_FD);
+	if (!record)
+		return 0;
+	record->holder.file = (__u64)file;
+	record->holder.fd = ctx->fd;
+	record->holder.open_flags = file->f_flags;
+	record->holder.pos = file->f_pos;
+	if (fd_is_cloexec(task, ctx->fd))
+		record->holder.flags |= RT_HOLDER_CLOEXEC;
+	record_path(record, &file->f_path);
+	record_send(ctx->meta->seq, record);
+	return 0;
+}
+
+SEC("iter/task_vma")
+int rt_iter_maps(struct bpf_iter__task_vma *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct vm_area_struct *vma = ctx->vma;
+	struct rt_record *record;
+	struct dentry *dentry;
+	struct file *file;
+
+	if (!task || !vma)
+		return 0;
+	file = vma->vm_file;
+	if (!file)
+		return 0;
+	dentry = file->f_path.dentry;
+	if (!dentry || dentry->d_hash.pprev || dentry->d_parent == dentry)
+		return 0;
+	record = record_begin(task, dentry, file->f_path.mnt, RT_HOLDER_MAP);
+	if (!record)
+		return 0;
+	record->holder.file = (__u64)file;
+	record->holder.map_start = vma->vm_start;
+	record->holder.map_end = vma->vm_end;
+	record->holder.open_flags = file->f_flags;
+	record_path(record, &file->f_path);
+	record_send(ctx->meta->seq, record);
+	return 0;
+}
+
+/* No reference is held on what these read, so that paths are left to user space, which
+ * reads the links of /proc. */
+static __always_inline void task_holds(struct seq_file *seq, struct task_struct *task,
+				       struct path *path, __u8 kind)
+{
+	struct dentry *dentry = BPF_CORE_READ(path, dentry);
+	struct rt_record *record;
+
+	if (!dentry || !dentry_is_unlinked(dentry))
+		return;
+	record = record_begin(task, dentry, BPF_CORE_READ(path, mnt), kind);
+	if (record)
+		record_send(seq, record);
+}
+
+SEC("iter/task")
+int rt_iter_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task, *leader;
+	struct mm_struct *mm;
+	struct fs_struct *fs;
+	struct file *exe;
+
+	if (!task)
+		return 0;
+	leader = task->group_leader;
+	mm = task->mm;
+	if (mm && (task == leader || !BPF_CORE_READ(leader, mm))) {
+		exe = BPF_CORE_READ(mm, exe_file);
+		if (exe)
+			task_holds(ctx->meta->seq, task,
+				   __builtin_preserve_access_index(&exe->f_path),
+				   RT_HOLDER_EXE);
+	}
+	fs = task->fs;
+	if (fs && (task == leader || fs != BPF_CORE_READ(leader, fs))) {
+		task_holds(ctx->meta->seq, task,
+			   __builtin_preserve_access_index(&fs->pwd), RT_HOLDER_CWD);
+		task_holds(ctx->meta->seq, task,
+			   __builtin_preserve_access_index(&fs->root), RT_HOLDER_ROOT);
+	}
+	return 0;
+}
+
+#endif

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kernel half, one object for every kernel and every way to attach:
+ *
+ *   track.h      births and releases by fentry/fexit or kprobe/kretprobe
+ *   fallback.h   what tracepoints can tell where functions cannot be hooked
+ *   holders.h    the iterators that say who holds which unlinked dentry
+ *
+ * Each of them lists its hooks and why. The loader loads what it uses of it and nothing
+ * else. maps.h has the maps and the switches, compat.h the differences between kernels.
+ */
+#include "../vmlinux/vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#include "relinktrace.h"
+#include "compat.h"
+#include "maps.h"
+#include "dentry.h"
+#include "track.h"
+#include "fallback.h"
+#include "holders.h"
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What both halves share: the records that cross from the kernel to user space, the
+ * keys and values of the maps, and the limits. Included by bpf/ after vmlinux.h and by
+ * user/ after <linux/types.h>; fixed-width kernel types only.
+ */
+#ifndef RELINKTRACE_SHARED_H
+#define RELINKTRACE_SHARED_H
+
+#define RT_COMM_LEN   16
+#define RT_FSTYPE_LEN 16
+#define RT_PATH_MAX   4096
+
+/* Targets that one attach can carry. 64 is far above the cgroups that a node agent
+ * names one by one; a subtree needs a single entry. The array is walked for each
+ * record, so it is kept short. */
+#define RT_MAX_TARGETS 64
+
+/* An ancestor deeper than this cannot be a target (cgroup.max.depth is rarely set, but
+ * systemd and kubelet stay under 12). */
+#define RT_MAX_LEVEL 64
+
+/* Orphans that the map can hold before births are counted as lost. */
+#define RT_MAX_ORPHANS (1U << 17)
+
+enum rt_orphan_flags {
+	RT_ORPHAN_TMPFILE = 1 << 0,   /* made by O_TMPFILE, never had a name */
+	RT_ORPHAN_BOOTSTRAP = 1 << 1, /* older than the attach: unlinker unknown */
+};
+
+/* Value of the map of orphans. The key is an address, used as an identity only: the
+ * dentry's with fentry and kprobe, since that is what the release hook is given; the
+ * inode's with tp_btf, whose tracepoints know no more. */
+struct rt_orphan {
+	__u64 unlinked_ns; /* CLOCK_BOOTTIME; 0 when not seen */
+	__u64 ino;
+	__u64 cgroup_id; /* the unlinker's, in the v2 tree */
+	__u32 dev;	 /* super_block.s_dev, in the kernel's own encoding (12:20) */
+	__u32 generation;
+	__u32 pid; /* the unlinker's tgid, in the initial pid namespace */
+	__u16 mode;
+	__u16 flags; /* enum rt_orphan_flags */
+	char comm[RT_COMM_LEN];
+};
+
+enum rt_event_type {
+	RT_EVENT_BORN = 1,
+	RT_EVENT_RELEASED = 2,
+	RT_EVENT_CHANGED = 3, /* tp_btf only: something may have become an orphan */
+};
+
+/* One message of the ring buffer. */
+struct rt_event {
+	__u32 type; /* enum rt_event_type */
+	__u32 pad;
+	__u64 when_ns; /* CLOCK_BOOTTIME */
+	__u64 key;     /* of the map of orphans */
+	struct rt_orphan orphan;
+};
+
+enum rt_holder_kind {
+	RT_HOLDER_FD = 1,
+	RT_HOLDER_MAP = 2,
+	RT_HOLDER_EXE = 3,
+	RT_HOLDER_CWD = 4,
+	RT_HOLDER_ROOT = 5,
+};
+
+enum rt_holder_flags {
+	RT_HOLDER_IN_TARGET =
+		1 << 0, /* the task is in a target cgroup (or is the target pid) */
+	RT_HOLDER_CLOEXEC = 1 << 1,
+};
+
+/* One record of a holder iterator: a task holds an unlinked dentry. Followed by path_len
+ * bytes of d_path (with its " (deleted)"), not terminated; path_len is 0 where the kernel
+ * could not tell. Addresses serve as identities only. */
+struct rt_holder {
+	__u64 dentry;
+	__u64 inode;
+	__u64 file;  /* struct file: one address, one open file description */
+	__u64 files; /* struct files_struct: threads that share a table show one */
+	__u64 ino;
+	__u64 size;
+	__u64 blocks; /* inode.i_blocks, 512 bytes each; what the VFS knows */
+	__u64 pos;
+	__u64 start_ns;	 /* group leader's start_boottime */
+	__u64 cgroup_id; /* of the task, in the v2 tree */
+	__u64 map_start; /* kind map: the mapping's first address, and the one past it */
+	__u64 map_end;
+	__u32 record_len; /* sizeof(struct rt_holder) + path_len */
+	__u32 path_len;
+	__u32 dev;
+	__u32 generation;
+	__u32 nlink;
+	__u32 uid;
+	__u32 gid;
+	__u32 rdev;
+	__u32 pid; /* tgid in the reader's pid namespace */
+	__u32 tid;
+	__s32 fd;
+	__u32 open_flags; /* file.f_flags */
+	__s32 mnt_id;
+	__u32 mnt_ns; /* inode number of the mount's namespace; 0 when it has none */
+	__u32 magic;  /* super_block.s_magic */
+	__u16 mode;
+	__u8 kind;  /* enum rt_holder_kind */
+	__u8 flags; /* enum rt_holder_flags */
+	char comm[RT_COMM_LEN];
+	char fstype[RT_FSTYPE_LEN];
+};
+
+/* A target cgroup and its depth below the v2 root, which makes "is a descendant" one
+ * comparison. */
+struct rt_target {
+	__u64 cgroup_id;
+	__u32 level;
+	__u32 pad;
+};
+
+/* Value of the map of targets, keyed by cgroup id. */
+struct rt_target_info {
+	__u32 level;
+	__u32 pad;
+};
+
+/* Counters that only grow; a difference is what was lost since. */
+struct rt_stats {
+	__u64 born;
+	__u64 released;
+	__u64 lost_full;   /* the map of orphans took no more */
+	__u64 lost_events; /* the ring buffer took no more */
+	__u64 lost_nested; /* no room to remember a stacked call: inner ones may be listed
+			    */
+	__u64 changes;	   /* tp_btf: successful calls of the unlink family */
+};
+
+_Static_assert(sizeof(struct rt_orphan) == 56, "map value is part of the contract");
+_Static_assert(sizeof(struct rt_event) == 80, "event is part of the contract");
+_Static_assert(sizeof(struct rt_holder) == 192, "record is part of the contract");
+_Static_assert(sizeof(struct rt_target) == 16, "target is part of the contract");
+_Static_assert(sizeof(struct rt_stats) == 48, "stats are part of the contract");
+
+#endif
