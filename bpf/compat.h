@@ -29,6 +29,11 @@ const volatile __u8 rt_arg_tmpfile = RT_ARG_NONE;	/* the file, or … */
 const volatile __u8 rt_arg_tmpfile_flags = RT_ARG_NONE; /* … the open flags, and */
 const volatile __u8 rt_ret_tmpfile = RT_ARG_NONE; /* … the place of the returned dentry */
 
+/* The compiler has split vfs_rmdir, so that not every call passes it (kallsyms has a
+ * vfs_rmdir.part.0): then overlay's call on the directory below cannot be told from a
+ * call of a program. */
+const volatile bool rt_rmdir_is_split = false;
+
 /* bpf_d_path() in iterators: 5.12 (3d06f34aa89e "bpf: Allow bpf_d_path in bpf_iter
  * program"). */
 const volatile bool rt_have_d_path = false;

@@ -26,6 +26,9 @@
 enum rt_orphan_flags {
 	RT_ORPHAN_TMPFILE = 1 << 0,   /* made by O_TMPFILE, never had a name */
 	RT_ORPHAN_BOOTSTRAP = 1 << 1, /* older than the attach: unlinker unknown */
+	RT_ORPHAN_MAYBE_LOWER = 1
+				<< 2, /* perhaps overlay's own, of the layer below: counts
+				       * only when somebody is found to hold it */
 };
 
 /* Value of the map of orphans. The key is an address, used as an identity only: the

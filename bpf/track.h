@@ -2,9 +2,15 @@
 /*
  * Births and releases. Hooks, the same set by fentry/fexit and by kprobe/kretprobe:
  *
- *   vfs_unlink, vfs_rmdir   after a successful call the dentry is unhashed, and it still
+ *   vfs_unlink              after a successful call the dentry is unhashed, and it still
  *                           has its inode exactly when somebody uses it (d_delete,
  *                           fs/dcache.c): one look tells an orphan from any other file
+ *   d_delete                the same for directories, at its entry: in use is what has
+ *                           more than the caller's reference. vfs_rmdir itself, which
+ *                           calls it last, is hooked for stacked filesystems only, since
+ *                           compilers split it (5.10 has vfs_rmdir.part.0, and whole
+ *                           calls that never pass vfs_rmdir). Deleted btrfs subvolumes
+ *                           come this way too.
  *   vfs_rename              the replaced target is unhashed by d_move and keeps its inode
  *   vfs_tmpfile             O_TMPFILE makes a file that never had a name
  *   dentry_unlink_inode     the last reference to an unlinked dentry goes: that is the
@@ -23,6 +29,8 @@
  * as overlay opens the file below an O_TMPFILE of its own */
 #define RT_O_TMPFILE	   020000000
 #define RT_FMODE_NOACCOUNT 0x20000000
+#define RT_S_IFMT	   0170000
+#define RT_S_IFDIR	   0040000
 
 static __always_inline void event_send(__u32 type, __u64 key,
 				       const struct rt_orphan *orphan)
@@ -151,6 +159,40 @@ static __always_inline void fexit_leave(struct dentry *dentry)
 		dentry_lost_name(dentry);
 }
 
+/* The end of a call that was only remembered. */
+static __always_inline void fexit_forget(struct dentry *dentry)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct rt_call *call;
+
+	if (!dentry || !dentry_is_stacked(dentry))
+		return;
+	call = bpf_map_lookup_elem(&rt_calls, &tid);
+	if (call && call->object == (__u64)dentry)
+		bpf_map_delete_elem(&rt_calls, &tid);
+}
+
+/* d_delete() is about to unhash what is used by others, and to release what is not. When
+ * the others let go meanwhile, the release hook follows and takes the entry out again. */
+static __always_inline void directory_deleted(struct dentry *dentry)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct rt_call *call;
+	struct inode *inode;
+
+	if (!dentry || BPF_CORE_READ(dentry, d_lockref.count) <= 1)
+		return;
+	inode = BPF_CORE_READ(dentry, d_inode);
+	if (!inode || (BPF_CORE_READ(inode, i_mode) & RT_S_IFMT) != RT_S_IFDIR ||
+	    !dentry_is_counted(dentry))
+		return;
+	call = bpf_map_lookup_elem(&rt_calls, &tid);
+	if (call && call->object != (__u64)dentry)
+		return;
+	orphan_record((__u64)dentry, inode,
+		      rt_rmdir_is_split ? RT_ORPHAN_MAYBE_LOWER : 0);
+}
+
 static __always_inline struct dentry *rename_target(const void *ctx)
 {
 	if (rt_rename_has_data) {
@@ -185,7 +227,14 @@ int rt_fe_rmdir(void *ctx)
 SEC("fexit/vfs_rmdir")
 int rt_fx_rmdir(void *ctx)
 {
-	fexit_leave((void *)ctx_arg(ctx, rt_arg_rmdir));
+	fexit_forget((void *)ctx_arg(ctx, rt_arg_rmdir));
+	return 0;
+}
+
+SEC("fentry/d_delete")
+int rt_fe_delete(void *ctx)
+{
+	directory_deleted((void *)ctx_arg(ctx, 0));
 	return 0;
 }
 
@@ -289,7 +338,14 @@ int rt_kp_rmdir(struct pt_regs *regs)
 SEC("kretprobe/vfs_rmdir")
 int rt_kr_rmdir(struct pt_regs *regs)
 {
-	kretprobe_lost_name(regs);
+	kprobe_leave(regs);
+	return 0;
+}
+
+SEC("kprobe/d_delete")
+int rt_kp_delete(struct pt_regs *regs)
+{
+	directory_deleted((void *)regs_arg(regs, 0));
 	return 0;
 }
 
