@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Stopping a cgroup for the time of a checkpoint, and setting it going again for sure. */
+#ifndef RELINKTRACE_FREEZER_H
+#define RELINKTRACE_FREEZER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "cgroup.h"
+
+struct freezer {
+	bool active;	 /* we froze it, so we thaw it */
+	int freeze_fd;	 /* cgroup.freeze, open for writing */
+	int guardian_fd; /* our end of the guardian's socket: its EOF thaws */
+	pid_t guardian;
+};
+
+#define FREEZER_INIT                                                                     \
+	{                                                                                \
+		.freeze_fd = -1, .guardian_fd = -1, .guardian = -1                       \
+	}
+
+/* Freezes @cg (cgroup.freeze, Documentation/admin-guide/cgroup-v2.rst) and waits for
+ * "frozen 1" in cgroup.events, its own and of each cgroup below, @timeout_ms at most. (A
+ * task of an inner cgroup may still be on its way when the kernel says so: it sets the
+ * flag with the last child's, cgroup_propagate_frozen.) A guardian process thaws it even
+ * when this one is killed; only who kills all of a service's processes (KillMode=
+ * control-group) with SIGKILL gets the guardian too. A cgroup that somebody else had
+ * frozen stays theirs: it is not thawed by us. -EDEADLK when this process is inside @cg;
+ * -ETIMEDOUT (thawed again); -errno. */
+int freezer_freeze(struct freezer *freezer, const struct cgroup *cg, int timeout_ms);
+
+/* Thaws what freezer_freeze() froze and ends the guardian; does nothing otherwise; for
+ * AUTO(). A failure is logged: it names the cgroup's file and how to thaw by hand. */
+void freezer_thaw(struct freezer *freezer);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Mounts as a task sees them, and the way to the root of the very vfsmount that a file
+ * was opened through: linkat refuses every other one, of the same filesystem too (EXDEV,
+ * fs/namei.c, do_linkat). */
+#ifndef RELINKTRACE_MOUNT_H
+#define RELINKTRACE_MOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct mount {
+	int id;	     /* mountinfo's first field */
+	uint32_t ns; /* inode number of the mount namespace that it was found in */
+	char *point; /* owned; as @pid sees it */
+	char *root;  /* owned; the subtree of the filesystem that is mounted, "/" for all
+		      */
+	uint32_t dev_major, dev_minor; /* the superblock's */
+	char *fstype;		       /* owned */
+};
+
+/* Frees what @mount owns; for AUTO(). */
+void mount_fini(struct mount *mount);
+
+/* The mount @id in /proc/@pid/mountinfo (that of a live thread where the main one has
+ * exited: a zombie has no mounts, fs/proc_namespace.c). Tables are read once for each
+ * mount namespace (by the inode of /proc/PID/ns/mnt and the task's root) and kept until
+ * mount_cache_drop(). 0; -ENOENT when it is not in that table (internal, detached, out of
+ * the task's root); -ESRCH when @pid has exited; -errno. */
+int mount_find(pid_t pid, int id, struct mount *out);
+
+/* The first mount in our own namespace on superblock @dev_major:@dev_minor, whose root
+ * contains @path_in_fs ("/" matches any); for finding a filesystem again later. */
+int mount_find_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_in_fs,
+		      struct mount *out);
+
+/* The first mount of type @fstype in our own namespace, one of the whole filesystem where
+ * there is one. 0; -ENOENT; -errno. */
+int mount_find_by_type(const char *fstype, struct mount *out);
+
+/* Forgets the tables: mounts change. */
+void mount_cache_drop(void);
+
+/* Opens (O_PATH | O_DIRECTORY) the root directory of mount @id, reached through
+ * /proc/@pid/root, and checks that it is on that very mount (STATX_MNT_ID, 5.8). Tries
+ * @pid's root, then our own. Returns the fd; -ENOENT when the mount is not reachable,
+ * -EXDEV when something is mounted over it, -ENOTDIR for the mount of a single file;
+ * -errno. */
+int mount_open_root(pid_t pid, int id);
+
+/* The mount id of what @fd is on (statx, STATX_MNT_ID). 0 or -errno. */
+int mount_id_of_fd(int fd, int *id);
+
+#endif
