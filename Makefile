@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make            the command, build/relinktrace
+# make demo       install what is missing (Debian), build, run the example of the 2010 patch
+# make check      install, build, run every test here, then again in a virtual machine
+# make test       the tests here, with what is installed
+# make lint       formatting and static analysis
+# make sanitize   the unit tests and parsers under ASan and UBSan
+# make fuzz       the parsers, FUZZ_SECONDS each
+# make install    DESTDIR= PREFIX=/usr/local
+#
+# V=1 shows the commands. OUTPUT= is where everything that is built goes.
+
+PREFIX	?= /usr/local
+OUTPUT	?= build
+CLANG	?= clang
+BPFTOOL	?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool || echo bpftool)
+CFLAGS	?= -O2 -g
+FUZZ_SECONDS ?= 60
+VERSION	:= 0.1.0
+
+PACKAGES := libbpf jansson smartcols mount libcap
+Q	:= $(if $(V),,@)
+say	= $(if $(V),,@printf '  %-8s %s\n' $(1) $(2);)
+
+ARCH	:= $(shell uname -m)
+BPF_ARCH := $(if $(filter x86_64,$(ARCH)),x86,$(if $(filter aarch64,$(ARCH)),arm64,$(ARCH)))
+
+# What goes into the checks of both halves alike.
+WARNINGS := -Wall -Wextra -Wtype-limits -Werror
+RT_CPPFLAGS = -D_GNU_SOURCE -DRELINKTRACE_VERSION='"$(VERSION)"' -I$(OUTPUT) \
+	$(shell pkg-config --cflags $(PACKAGES))
+RT_CFLAGS = -std=gnu11 $(WARNINGS) $(CFLAGS) $(SANITIZE)
+RT_LIBS	= $(shell pkg-config --libs $(PACKAGES)) -lelf -lz
+
+USER_SRC := $(wildcard user/*.c user/commands/*.c)
+USER_OBJ := $(USER_SRC:%.c=$(OUTPUT)/%.o)
+MODULES	:= $(filter-out $(OUTPUT)/user/main.o $(OUTPUT)/user/commands/%,$(USER_OBJ))
+UNIT	:= $(patsubst tests/unit/%.c,$(OUTPUT)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+HELPERS	:= $(patsubst tests/helpers/%.c,$(OUTPUT)/tests/helpers/%,$(wildcard tests/helpers/*.c))
+FUZZERS	:= $(patsubst tests/fuzz/%.c,$(OUTPUT)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+SKELETON := $(OUTPUT)/relinktrace.skel.h
+
+.PHONY: all demo check test tests vm-check lint format sanitize fuzz install clean
+.DELETE_ON_ERROR:
+
+all: $(OUTPUT)/relinktrace
+
+# Asked once, before anything is compiled, so that the answer is one list of packages and
+# not the first error of a compiler.
+$(OUTPUT)/.tools: tools/setup
+	$(Q)mkdir -p $(OUTPUT)
+	$(Q)tools/setup --check build
+	$(Q)touch $@
+
+$(OUTPUT)/relinktrace.bpf.o: bpf/relinktrace.bpf.c $(OUTPUT)/.tools
+	$(call say,BPF,$@)$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) $(WARNINGS) \
+		-MMD -MP -MT $@ -c $< -o $@
+
+$(SKELETON): $(OUTPUT)/relinktrace.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name relinktrace_bpf > $@
+
+$(OUTPUT)/user/%.o: user/%.c $(SKELETON)
+	$(Q)mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(RT_CPPFLAGS) $(RT_CFLAGS) -MMD -MP -c $< -o $@
+
+$(OUTPUT)/relinktrace: $(USER_OBJ)
+	$(call say,LINK,$@)$(CC) $(RT_CFLAGS) $(LDFLAGS) $^ $(RT_LIBS) -o $@
+
+$(OUTPUT)/tests/unit/%: tests/unit/%.c $(MODULES)
+	$(Q)mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(RT_CPPFLAGS) $(RT_CFLAGS) -Iuser -pthread -MMD -MP $< $(MODULES) \
+		$(RT_LIBS) -o $@
+
+$(OUTPUT)/tests/helpers/%: tests/helpers/%.c $(OUTPUT)/.tools
+	$(Q)mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(RT_CFLAGS) -pthread -MMD -MP $< -o $@
+
+$(OUTPUT)/tests/fuzz/%: tests/fuzz/%.c $(SKELETON)
+	$(Q)mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(CLANG) $(RT_CPPFLAGS) -std=gnu11 -g -O1 -Iuser \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		$< $(filter-out user/main.c user/commands/%,$(USER_SRC)) $(RT_LIBS) -o $@
+
+demo:
+	$(Q)tools/setup build
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)tools/demo
+
+check:
+	$(Q)tools/setup build test vm
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)tests/run --all
+
+tests: $(UNIT) $(HELPERS)
+
+test: all tests
+	$(Q)tests/run
+
+lint:
+	$(Q)tools/setup --check lint
+	$(Q)tools/lint
+
+format:
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
+
+# Everything in user/, built with the sanitizers into a place of its own, and all tests
+# run against it.
+sanitize:
+	$(Q)$(MAKE) --no-print-directory OUTPUT=$(OUTPUT)/sanitize \
+		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" \
+		CFLAGS="-O1 -g" all tests
+	$(Q)RELINKTRACE_BUILD=$(OUTPUT)/sanitize tests/run
+
+fuzz: $(FUZZERS)
+	$(Q)for f in $(FUZZERS); do \
+		name=$${f##*/fuzz_}; mkdir -p $(OUTPUT)/corpus/$$name; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 \
+			$(OUTPUT)/corpus/$$name tests/fuzz/corpus/$$name || exit 1; \
+		echo "fuzz: $$name: no crash in $(FUZZ_SECONDS) s"; \
+	done
+
+install: all
+	install -Dm755 $(OUTPUT)/relinktrace $(DESTDIR)$(PREFIX)/bin/relinktrace
+	for page in docs/*.[18]; do \
+		[ -e "$$page" ] || continue; \
+		install -Dm644 "$$page" $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
+	done
+	install -Dm644 docs/manifest.schema.json \
+		$(DESTDIR)$(PREFIX)/share/relinktrace/manifest.schema.json
+	install -Dm644 docs/list.schema.json $(DESTDIR)$(PREFIX)/share/relinktrace/list.schema.json
+
+clean:
+	rm -rf $(OUTPUT)
+
+-include $(USER_OBJ:.o=.d) $(OUTPUT)/relinktrace.bpf.d $(UNIT:=.d) $(HELPERS:=.d)

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+#include "../attach.h"
+#include "../auto.h"
+#include "../caps.h"
+#include "../events.h"
+#include "../log.h"
+#include "../pins.h"
+#include "../stream.h"
+#include "commands.h"
+
+struct attach_options {
+	struct target target;
+	enum backend backend;
+	bool pin;
+	bool json;
+};
+
+enum { OPT_CGROUP = 256, OPT_PIN, OPT_BACKEND };
+
+static const struct argp_option options[] = {
+	{"cgroup", OPT_CGROUP, "CG", 0,
+	 "The cgroup, with those below it: a path, id:N, pid:N or unit:NAME; can be "
+	 "repeated",
+	 0},
+	{"pin", OPT_PIN, 0, 0, "Return at once; tracking goes on without a process", 0},
+	{"backend", OPT_BACKEND, "NAME", 0,
+	 "fentry, kprobe or tp_btf, instead of the first of them that works", 0},
+	{"json", 'j', 0, 0, "One JSON object a line", 0},
+	{0},
+};
+
+static enum backend parse_backend(const char *name, struct argp_state *state)
+{
+	static const enum backend all[] = {BACKEND_FENTRY, BACKEND_KPROBE,
+					   BACKEND_TP_BTF};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (!strcmp(name, backend_name(all[i])))
+			return all[i];
+	argp_error(state, "\"%s\" is none of fentry, kprobe and tp_btf", name);
+	return BACKEND_NONE;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct attach_options *chosen = state->input;
+
+	switch (key) {
+	case OPT_CGROUP:
+		chosen->target.kind = TARGET_CGROUPS;
+		if (target_add_cgroup(&chosen->target, arg))
+			exit(EXIT_USAGE);
+		break;
+	case OPT_PIN:
+		chosen->pin = true;
+		break;
+	case OPT_BACKEND:
+		chosen->backend = parse_backend(arg, state);
+		break;
+	case 'j':
+		chosen->json = true;
+		log_set_json(true);
+		break;
+	case ARGP_KEY_ARG:
+		argp_error(state, "\"%s\" is one word too many", arg);
+		break;
+	case ARGP_KEY_END:
+		if (!chosen->target.n)
+			argp_error(state, "which cgroup? Give --cgroup CG");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct argp argp = {options,
+				 parse,
+				 NULL,
+				 "Tracks the unlinked files that tasks of the cgroups "
+				 "hold open: finds those that are "
+				 "there, says how many, then prints a line for each that "
+				 "is born or released, until "
+				 "SIGINT or SIGTERM.",
+				 NULL,
+				 NULL,
+				 NULL};
+
+static int fail(int err, const char *why)
+{
+	log_error("cannot attach: %s%s; `relinktrace doctor` tells what works here",
+		  why ? why : strerror(-err), caps_missing(CAPS_BPF_LOAD));
+	return EXIT_FAILED;
+}
+
+static int print_event(const struct stream_event *event, uint64_t lost, void *data)
+{
+	bool json = *(bool *)data;
+
+	return event ? events_print(event->name, event->when_ns, event->orphan, json)
+		     : events_print_lost(lost, json);
+}
+
+static int begin(const struct attach_options *chosen, struct attach *attach,
+		 struct orphan_set *set)
+{
+	AUTO_FREE char *why = NULL;
+	int err = attach_begin(chosen->backend, !chosen->pin, &chosen->target, attach,
+			       set, &why);
+
+	return err ? fail(err, why) : 0;
+}
+
+/* Adds the targets to the programs that are pinned, or pins new ones. */
+static int attach_pinned(const struct attach_options *chosen)
+{
+	AUTO(attach_end) struct attach attach = ATTACH_INIT;
+	AUTO(orphan_set_fini) struct orphan_set set;
+	AUTO(pins_close) struct pins pins = PINS_INIT;
+	AUTO_FD lock = pins_lock();
+	int err, status;
+
+	orphan_set_init(&set);
+	if (lock < 0) {
+		log_error("/sys/fs/bpf cannot be used: %s%s", strerror(-lock),
+			  caps_missing(CAPS_BPF_PIN));
+		return EXIT_FAILED;
+	}
+	err = pins_open(&pins);
+	if (!err) {
+		err = pins_add_targets(pins.targets_fd, &chosen->target);
+		err = err ? err : scan(&chosen->target, &set);
+	} else {
+		/* What is not whole is of an attach that was interrupted. */
+		pins_remove();
+		status = begin(chosen, &attach, &set);
+		if (status)
+			return status;
+		err = pins_add_targets(tracker_targets_fd(attach.tracker),
+				       &chosen->target);
+		err = err ? err : pins_create(attach.tracker);
+	}
+	if (err) {
+		log_error(
+			"cannot pin to " PINS_DIR ": %s%s", strerror(-err),
+			err == -E2BIG ? "; it has 64 cgroups already, detach some"
+			: err == -EINVAL && attach.source.backend == BACKEND_KPROBE
+				? "; this kernel cannot pin kprobes (that came in 5.15, "
+				  "b89fbfbb854c), run attach without --pin"
+				: "");
+		return EXIT_FAILED;
+	}
+	err = events_print_attached(&set, &chosen->target, true, chosen->json);
+	return err ? EXIT_FAILED : set.complete ? EXIT_DONE : EXIT_PARTLY;
+}
+
+/* Signals come to the returned fd from here on. */
+static int open_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	return signalfd(-1, &signals, SFD_CLOEXEC);
+}
+
+static int attach_streaming(const struct attach_options *chosen)
+{
+	AUTO(attach_end) struct attach attach = ATTACH_INIT;
+	AUTO(orphan_set_fini) struct orphan_set set;
+	AUTO_FD signals = open_signals();
+	bool json = chosen->json;
+	int err, status;
+
+	orphan_set_init(&set);
+	status = begin(chosen, &attach, &set);
+	if (status)
+		return status;
+	err = events_print_attached(&set, &chosen->target, false, json);
+	err = err ? err
+		  : stream_run(attach.tracker, &attach.source, &chosen->target, &set,
+			       signals, print_event, &json);
+	if (!err)
+		return scan_lost(attach.source.stats_fd) ? EXIT_PARTLY : EXIT_DONE;
+	/* A reader that went away, as head does, has what it wanted. */
+	if (err != -EPIPE)
+		log_error("tracking ended: %s", strerror(-err));
+	return EXIT_FAILED;
+}
+
+int command_attach(int argc, char **argv)
+{
+	struct attach_options chosen = {};
+	int status;
+
+	target_init(&chosen.target);
+	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
+	signal(SIGPIPE, SIG_IGN);
+	status = chosen.pin ? attach_pinned(&chosen) : attach_streaming(&chosen);
+	target_fini(&chosen.target);
+	return status;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The subcommands: each parses its own words, calls modules, prints. argv[0] is
+ * "relinktrace NAME"; what is returned is the exit status. */
+#ifndef RELINKTRACE_COMMANDS_H
+#define RELINKTRACE_COMMANDS_H
+
+/* docs/relinktrace.1 has the list; other programs rely on it. */
+enum {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_PARTLY = 3,
+};
+
+int command_attach(int argc, char **argv);
+int command_detach(int argc, char **argv);
+int command_list(int argc, char **argv);
+int command_checkpoint(int argc, char **argv);
+int command_restore(int argc, char **argv);
+int command_clean(int argc, char **argv);
+int command_doctor(int argc, char **argv);
+
+#endif

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../auto.h"
+#include "../caps.h"
+#include "../json.h"
+#include "../log.h"
+#include "../pins.h"
+#include "../scan.h"
+#include "../table.h"
+#include "commands.h"
+
+struct list_options {
+	struct target target;
+	bool chosen; /* cgroups, a pid or --all were named */
+	bool json;
+	bool bytes;
+	const char *columns;
+};
+
+enum { OPT_CGROUP = 256, OPT_ALL };
+
+static const struct argp_option options[] = {
+	{"cgroup", OPT_CGROUP, "CG", 0,
+	 "Orphans held in this cgroup or below it: a path, id:N, pid:N or unit:NAME; can "
+	 "be repeated",
+	 0},
+	{"pid", 'p', "PID", 0, "Orphans held by this process", 0},
+	{"all", OPT_ALL, 0, 0, "Orphans held by anybody", 0},
+	{"output", 'o', "COLS", 0,
+	 "Columns, separated by commas; +COL adds to the default ones", 0},
+	{"bytes", 'b', 0, 0, "Sizes in bytes, also on a terminal", 0},
+	{"json", 'j', 0, 0, "JSON (docs/list.schema.json)", 0},
+	{0},
+};
+
+static void choose(struct list_options *chosen, enum target_kind kind,
+		   struct argp_state *state)
+{
+	if (chosen->chosen && (chosen->target.kind != kind || kind != TARGET_CGROUPS))
+		argp_error(state, "only one of --cgroup, -p and --all, please");
+	chosen->chosen = true;
+	chosen->target.kind = kind;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct list_options *chosen = state->input;
+	char *end;
+
+	switch (key) {
+	case OPT_CGROUP:
+		choose(chosen, TARGET_CGROUPS, state);
+		if (target_add_cgroup(&chosen->target, arg))
+			exit(EXIT_USAGE);
+		break;
+	case 'p':
+		choose(chosen, TARGET_PID, state);
+		errno = 0;
+		chosen->target.pid = strtol(arg, &end, 10);
+		if (errno || *end || chosen->target.pid <= 0)
+			argp_error(state, "\"%s\" is not a process id", arg);
+		break;
+	case OPT_ALL:
+		choose(chosen, TARGET_ALL, state);
+		break;
+	case 'o':
+		chosen->columns = arg;
+		if (table_check_columns(arg))
+			argp_error(state, "no such column in \"%s\"; there are %s", arg,
+				   table_column_names());
+		break;
+	case 'b':
+		chosen->bytes = true;
+		break;
+	case 'j':
+		chosen->json = true;
+		log_set_json(true);
+		break;
+	case ARGP_KEY_ARG:
+		argp_error(state, "\"%s\" is one word too many", arg);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct argp argp = {
+	options,
+	parse,
+	NULL,
+	"Shows the unlinked files that are held open, one row an inode, whether or not "
+	"something is attached.\v"
+	"Without --cgroup, -p and --all: those of the cgroups of the pinned attach, or "
+	"of "
+	"everybody where there is none.",
+	NULL,
+	NULL,
+	NULL};
+
+/* The cgroups of the pinned attach. Those that are gone have no orphans. */
+static void target_from_pins(struct target *target)
+{
+	AUTO(pins_close) struct pins pins = PINS_INIT;
+	uint64_t ids[RT_MAX_TARGETS];
+	size_t n;
+
+	if (pins_open(&pins) || pins_targets(pins.targets_fd, ids, &n))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		AUTO_FREE char *path = NULL;
+		char spec[32];
+
+		if (cgroup_path_of(ids[i], &path))
+			continue;
+		snprintf(spec, sizeof(spec), "id:%llu", (unsigned long long)ids[i]);
+		if (!target_add_cgroup(target, spec))
+			target->kind = TARGET_CGROUPS;
+	}
+}
+
+static int print_json(const struct orphan_set *set)
+{
+	json_t *orphans = json_array();
+	json_t *root;
+	int err;
+
+	for (size_t i = 0; i < set->n; i++)
+		json_array_append_new(orphans, json_from_orphan(&set->orphans[i]));
+	root = json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:o}", "schema", "relinktrace.list/1",
+			 "backend", backend_name(set->backend), "holders_by",
+			 set->by_iterator ? "iterator" : "proc", "complete",
+			 set->complete, "lost", (json_int_t)set->lost, "unread",
+			 (json_int_t)set->unread, "orphans", orphans);
+	err = !root || json_dumpf(root, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
+	json_decref(root);
+	return err ? -EIO : 0;
+}
+
+int command_list(int argc, char **argv)
+{
+	AUTO(orphan_set_fini) struct orphan_set set;
+	struct list_options chosen = {};
+	struct target *target = &chosen.target;
+	int err;
+
+	orphan_set_init(&set);
+	target_init(target);
+	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
+	if (!chosen.chosen)
+		target_from_pins(target);
+	err = scan(target, &set);
+	if (err) {
+		log_error("the open files cannot be read: %s%s", strerror(-err),
+			  caps_missing(CAPS_PROC_READ));
+		return EXIT_FAILED;
+	}
+	err = chosen.json ? print_json(&set)
+			  : table_print(&set, chosen.columns, chosen.bytes || !isatty(1));
+	if (err || fflush(stdout)) {
+		log_error("writing the list failed: %s", strerror(err ? -err : errno));
+		return EXIT_FAILED;
+	}
+	if (set.lost)
+		log_warning("%llu records were lost in the kernel: orphans that no "
+			    "process shows may "
+			    "be missing; detach and attach again to begin anew",
+			    (unsigned long long)set.lost);
+	return set.complete ? EXIT_DONE : EXIT_PARTLY;
+}

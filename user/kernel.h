@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the running kernel's own types say about it: which functions have which arguments
+ * where, which iterators and tracepoints there are. Asked instead of a version number. */
+#ifndef RELINKTRACE_KERNEL_H
+#define RELINKTRACE_KERNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define KERNEL_ARG_NONE 255
+
+struct kernel {
+	/* Places of arguments, from 0; see bpf/compat.h for what each means. */
+	uint8_t arg_unlink;
+	uint8_t arg_rmdir;
+	uint8_t arg_rename;
+	bool rename_has_data;
+	uint8_t arg_tmpfile;
+	uint8_t arg_tmpfile_flags;
+	uint8_t ret_tmpfile;
+	bool rmdir_is_split; /* only after kernel_read_symbols() */
+	/* iter/task_file (5.8), iter/task_vma and bpf_d_path() in iterators (both 5.12).
+	 */
+	bool iter_task_file;
+	bool iter_task_vma;
+	bool iter_d_path;
+	/* Tracepoints, of the kernel or of a loaded module. */
+	bool tp_ext4;
+	bool tp_xfs;
+	bool tp_sys_exit;
+};
+
+/* Reads /sys/kernel/btf. 0; -ENOENT when the kernel has no BTF (CONFIG_DEBUG_INFO_BTF);
+ * -errno. Functions that are not there leave KERNEL_ARG_NONE. */
+int kernel_read(struct kernel *out);
+
+/* Reads /proc/kallsyms, which takes longer and is only needed for hooks. 0 or -errno;
+ * what cannot be read stays false. */
+int kernel_read_symbols(struct kernel *kernel);
+
+#endif

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "orphan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const char *backend_name(enum backend backend)
+{
+	switch (backend) {
+	case BACKEND_FENTRY:
+		return "fentry";
+	case BACKEND_KPROBE:
+		return "kprobe";
+	case BACKEND_TP_BTF:
+		return "tp_btf";
+	case BACKEND_NONE:
+		break;
+	}
+	return "none";
+}
+
+const char *holder_kind_name(enum rt_holder_kind kind)
+{
+	switch (kind) {
+	case RT_HOLDER_FD:
+		return "fd";
+	case RT_HOLDER_MAP:
+		return "map";
+	case RT_HOLDER_EXE:
+		return "exe";
+	case RT_HOLDER_CWD:
+		return "cwd";
+	case RT_HOLDER_ROOT:
+		return "root";
+	}
+	return "unknown";
+}
+
+const char *orphan_type_name(uint32_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return "regular";
+	case S_IFDIR:
+		return "directory";
+	case S_IFIFO:
+		return "fifo";
+	case S_IFSOCK:
+		return "socket";
+	case S_IFCHR:
+		return "chr";
+	case S_IFBLK:
+		return "blk";
+	case S_IFLNK:
+		return "symlink";
+	}
+	return "unknown";
+}
+
+void orphan_fini(struct orphan *orphan)
+{
+	free(orphan->path);
+	free(orphan->mnt_point);
+	free(orphan->cgroup);
+	free(orphan->holders);
+	free(orphan->keys);
+	*orphan = (struct orphan){.mnt_id = -1};
+}
+
+void orphan_set_init(struct orphan_set *set)
+{
+	*set = (struct orphan_set){.complete = true};
+}
+
+void orphan_set_fini(struct orphan_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		orphan_fini(&set->orphans[i]);
+	free(set->orphans);
+	free(set->index);
+	orphan_set_init(set);
+}
+
+/* Where in the index the key is, or belongs. */
+static size_t index_slot(const struct orphan_set *set, uint32_t dev_major,
+			 uint32_t dev_minor, uint64_t ino)
+{
+	/* Fibonacci hashing: inode numbers are often consecutive. */
+	uint64_t key = (ino ^ ((uint64_t)dev_major << 52) ^ ((uint64_t)dev_minor << 32)) *
+		       0x9e3779b97f4a7c15ULL;
+	size_t slot = (key >> 32) & (set->index_size - 1);
+
+	for (; set->index[slot]; slot = (slot + 1) & (set->index_size - 1)) {
+		const struct orphan *orphan = &set->orphans[set->index[slot] - 1];
+
+		if (orphan->ino == ino && orphan->dev_major == dev_major &&
+		    orphan->dev_minor == dev_minor)
+			break;
+	}
+	return slot;
+}
+
+/* Fills the index, which is all zeroes, from the orphans that are there. */
+static void index_fill(struct orphan_set *set)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const struct orphan *o = &set->orphans[i];
+
+		set->index[index_slot(set, o->dev_major, o->dev_minor, o->ino)] = i + 1;
+	}
+}
+
+/* Room for one more orphan; the index stays at most half full. */
+static int orphan_set_grow(struct orphan_set *set)
+{
+	size_t room = set->index_size / 2;
+	struct orphan *orphans;
+	uint32_t *index;
+
+	if (set->n < room)
+		return 0;
+	room = room ? room * 2 : 16;
+	orphans = reallocarray(set->orphans, room, sizeof(*orphans));
+	if (!orphans)
+		return -ENOMEM;
+	set->orphans = orphans;
+	index = calloc(room * 2, sizeof(*index));
+	if (!index)
+		return -ENOMEM;
+	free(set->index);
+	set->index = index;
+	set->index_size = room * 2;
+	index_fill(set);
+	return 0;
+}
+
+struct orphan *orphan_set_at(struct orphan_set *set, uint32_t dev_major,
+			     uint32_t dev_minor, uint64_t ino)
+{
+	struct orphan *orphan;
+	size_t slot;
+
+	if (orphan_set_grow(set))
+		return NULL;
+	slot = index_slot(set, dev_major, dev_minor, ino);
+	if (set->index[slot])
+		return &set->orphans[set->index[slot] - 1];
+	orphan = &set->orphans[set->n++];
+	*orphan = (struct orphan){
+		.dev_major = dev_major, .dev_minor = dev_minor, .ino = ino, .mnt_id = -1};
+	set->index[slot] = set->n;
+	return orphan;
+}
+
+struct orphan *orphan_set_find(const struct orphan_set *set, uint32_t dev_major,
+			       uint32_t dev_minor, uint64_t ino)
+{
+	size_t slot;
+
+	if (!set->n)
+		return NULL;
+	slot = index_slot(set, dev_major, dev_minor, ino);
+	return set->index[slot] ? &set->orphans[set->index[slot] - 1] : NULL;
+}
+
+/* After orphans have changed places. */
+static void index_refill(struct orphan_set *set)
+{
+	memset(set->index, 0, set->index_size * sizeof(*set->index));
+	index_fill(set);
+}
+
+void orphan_set_prune(struct orphan_set *set)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		struct orphan *orphan = &set->orphans[i];
+
+		if (orphan->n_holders || orphan->unattributed)
+			set->orphans[kept++] = *orphan;
+		else
+			orphan_fini(orphan);
+	}
+	set->n = kept;
+	if (set->index)
+		index_refill(set);
+}
+
+int orphan_add_key(struct orphan *orphan, uint64_t key)
+{
+	uint64_t *keys;
+
+	for (size_t i = 0; i < orphan->n_keys; i++)
+		if (orphan->keys[i] == key)
+			return 0;
+	keys = reallocarray(orphan->keys, orphan->n_keys + 1, sizeof(*keys));
+	if (!keys)
+		return -ENOMEM;
+	orphan->keys = keys;
+	keys[orphan->n_keys++] = key;
+	return 0;
+}
+
+void holder_proc_link(const struct holder *holder, char *path, size_t size)
+{
+	char task[48];
+
+	if (holder->tid)
+		snprintf(task, sizeof(task), "/proc/%d/task/%d", holder->pid,
+			 holder->tid);
+	else
+		snprintf(task, sizeof(task), "/proc/%d", holder->pid);
+	if (holder->kind == RT_HOLDER_FD)
+		snprintf(path, size, "%s/fd/%d", task, holder->fd);
+	else if (holder->kind == RT_HOLDER_MAP)
+		snprintf(path, size, "/proc/%d/map_files/%lx-%lx", holder->pid,
+			 (unsigned long)holder->map_start,
+			 (unsigned long)holder->map_end);
+	else
+		snprintf(path, size, "%s/%s", task, holder_kind_name(holder->kind));
+}
+
+int orphan_add_holder(struct orphan *orphan, const struct holder *holder)
+{
+	size_t n = orphan->n_holders;
+	struct holder *holders = orphan->holders;
+
+	/* Full at each power of two: no room is counted apart. */
+	if ((n & (n - 1)) == 0) {
+		holders = reallocarray(holders, n ? n * 2 : 1, sizeof(*holders));
+		if (!holders)
+			return -ENOMEM;
+		orphan->holders = holders;
+	}
+	holders[n] = *holder;
+	orphan->n_holders = n + 1;
+	return 0;
+}
+
+#define COMPARE(a, b)                                                                    \
+	do {                                                                             \
+		if ((a) != (b))                                                          \
+			return (a) < (b) ? -1 : 1;                                       \
+	} while (0)
+
+static int orphan_compare(const void *left, const void *right)
+{
+	const struct orphan *a = left, *b = right;
+
+	COMPARE(a->dev_major, b->dev_major);
+	COMPARE(a->dev_minor, b->dev_minor);
+	COMPARE(a->ino, b->ino);
+	return 0;
+}
+
+static int holder_compare(const void *left, const void *right)
+{
+	const struct holder *a = left, *b = right;
+
+	COMPARE(a->pid, b->pid);
+	COMPARE(a->tid, b->tid);
+	COMPARE(a->kind, b->kind);
+	COMPARE(a->fd, b->fd);
+	COMPARE(a->map_start, b->map_start);
+	return 0;
+}
+
+/* Replaces addresses, or whatever told descriptions apart, by 1, 2, 3…: a description is
+ * of one inode, so that only this orphan's own holders can share it. */
+static void orphan_number_ofds(struct orphan *orphan, uint64_t *next)
+{
+	for (size_t i = 0; i < orphan->n_holders; i++) {
+		struct holder *holder = &orphan->holders[i];
+		uint64_t old = holder->ofd;
+
+		/* The ones done already carry the top bit until the end. */
+		if (!old || old >> 63)
+			continue;
+		for (size_t j = i; j < orphan->n_holders; j++)
+			if (orphan->holders[j].ofd == old)
+				orphan->holders[j].ofd = 1ULL << 63 | *next;
+		++*next;
+	}
+	for (size_t i = 0; i < orphan->n_holders; i++)
+		orphan->holders[i].ofd &= ~(1ULL << 63);
+}
+
+void orphan_set_sort(struct orphan_set *set)
+{
+	uint64_t next = 1;
+
+	if (!set->n)
+		return;
+	qsort(set->orphans, set->n, sizeof(*set->orphans), orphan_compare);
+	for (size_t i = 0; i < set->n; i++) {
+		struct orphan *orphan = &set->orphans[i];
+
+		if (orphan->n_holders)
+			qsort(orphan->holders, orphan->n_holders,
+			      sizeof(*orphan->holders), holder_compare);
+		orphan_number_ofds(orphan, &next);
+	}
+	index_refill(set);
+}
