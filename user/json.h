@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Orphans as JSON, the same in list, in events and in the manifest. */
+#ifndef RELINKTRACE_JSON_H
+#define RELINKTRACE_JSON_H
+
+#include <jansson.h>
+
+#include "orphan.h"
+
+/* Adds @key as a string, or @key_b64 as base64 where the @len bytes are not UTF-8; null
+ * for a NULL @bytes. 0 or -ENOMEM. */
+int json_set_bytes(json_t *object, const char *key, const char *bytes);
+
+/* The bytes of @key or @key_b64 of @object; *@bytes is owned by the caller, NULL where the
+ * value is null or absent. 0, -EINVAL (malformed, or a NUL byte inside), -ENOMEM. */
+int json_get_bytes(const json_t *object, const char *key, char **bytes);
+
+/* "2026-01-02T03:04:05.000000006Z". @buf has at least 31 bytes. */
+void json_format_time(uint64_t realtime_ns, char buf[static 31]);
+
+/* The orphan as an object (new reference), in the field order of the list's schema; NULL
+ * when memory is out. */
+json_t *json_from_orphan(const struct orphan *orphan);
+
+#endif
