@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "beneath.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A rename anywhere in the system can make the kernel ask for another try (EAGAIN,
+ * openat2(2)). */
+#define TRIES 64
+
+int beneath_open(int root_fd, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (unsigned int)flags | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+			   RESOLVE_NO_XDEV,
+	};
+
+	for (int i = 0; i < TRIES; i++) {
+		int fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+
+		if (fd >= 0)
+			return fd;
+		if (errno != EAGAIN)
+			return -errno;
+	}
+	return -EAGAIN;
+}
+
+int beneath_open_parent(int root_fd, const char *path, const char **name)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX] = ".";
+	int fd;
+
+	if (slash) {
+		size_t len = slash - path;
+
+		if (len >= sizeof(folder))
+			return -ENAMETOOLONG;
+		memcpy(folder, path, len);
+		folder[len] = '\0';
+	}
+	fd = beneath_open(root_fd, folder, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+	if (fd >= 0)
+		*name = slash ? slash + 1 : path;
+	return fd;
+}

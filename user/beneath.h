@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Paths that strangers may have a hand in, opened below a directory so that they cannot
+ * lead anywhere else: no "..", symbolic link, magic link or other mount on the way
+ * (openat2(2), since 5.6). */
+#ifndef RELINKTRACE_BENEATH_H
+#define RELINKTRACE_BENEATH_H
+
+#include <sys/types.h>
+
+/* Opens @path below @root_fd with open(2) @flags; O_CLOEXEC is added. A final symbolic
+ * link is opened itself with O_PATH | O_NOFOLLOW, and refused otherwise. The fd, owned by
+ * the caller; -ELOOP a symbolic link; -EXDEV another mount; -errno. */
+int beneath_open(int root_fd, const char *path, int flags);
+
+/* Opens (O_PATH) the folder of @path and sets *@name to its last component, inside @path.
+ * The fd, owned by the caller; -errno as above. */
+int beneath_open_parent(int root_fd, const char *path, const char **name);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../auto.h"
+#include "../escape.h"
+#include "../freezer.h"
+#include "../interrupt.h"
+#include "../log.h"
+#include "../manifest_file.h"
+#include "../preserve.h"
+#include "../scan.h"
+#include "../template.h"
+#include "../why.h"
+#include "commands.h"
+
+/* As long as a task may sit in an uninterruptible sleep on a busy disk. */
+#define FREEZE_TIMEOUT_MS 10000
+
+struct checkpoint_options {
+	const char *cgroup;
+	const char *manifest;
+	const char *template;
+	struct preserve_options preserve;
+	bool freeze;
+	bool json;
+};
+
+enum { OPT_CGROUP = 256, OPT_MANIFEST, OPT_TEMPLATE, OPT_FREEZE, OPT_STOP, OPT_METHOD };
+
+static const struct argp_option options[] = {
+	{"cgroup", OPT_CGROUP, "CG", 0,
+	 "The orphans held in this cgroup or below it: a path, id:N, pid:N or unit:NAME", 0},
+	{"manifest", OPT_MANIFEST, "FILE", 0, "Where to write what was preserved", 0},
+	{"template", OPT_TEMPLATE, "T", 0,
+	 "The names, below the root of each orphan's mount: %t the clock, %n a counter "
+	 "(default " TEMPLATE_DEFAULT ")", 0},
+	{"freeze", OPT_FREEZE, 0, 0, "Freeze the cgroup for the time of the work", 0},
+	{"stop", OPT_STOP, 0, 0,
+	 "The holders end after this: an O_TMPFILE may be linked and not only copied", 0},
+	{"method", OPT_METHOD, "METHOD", 0,
+	 "auto (default), or for regular files nothing but link, clone or copy", 0},
+	{"json", 'j', 0, 0, "Print the manifest (docs/manifest.schema.json)", 0},
+	{0},
+};
+
+static void parse_template(struct checkpoint_options *chosen, const char *arg,
+			   struct argp_state *state)
+{
+	const char *problem = template_problem(arg);
+
+	if (problem)
+		argp_error(state, "template \"%s\": %s", arg, problem);
+	chosen->template = arg;
+}
+
+static void parse_method(struct checkpoint_options *chosen, const char *arg,
+			 struct argp_state *state)
+{
+	int method = method_from_name(arg);
+
+	if (method < 0 || method == METHOD_RECREATE)
+		argp_error(state, "method \"%s\": it is auto, link, clone or copy", arg);
+	chosen->preserve.method = method;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct checkpoint_options *chosen = state->input;
+
+	switch (key) {
+	case OPT_CGROUP:
+		if (chosen->cgroup)
+			argp_error(state, "one --cgroup, please: a manifest is of one");
+		chosen->cgroup = arg;
+		break;
+	case OPT_MANIFEST:
+		chosen->manifest = arg;
+		break;
+	case OPT_TEMPLATE:
+		parse_template(chosen, arg, state);
+		break;
+	case OPT_FREEZE:
+		chosen->freeze = true;
+		break;
+	case OPT_STOP:
+		chosen->preserve.stop = true;
+		break;
+	case OPT_METHOD:
+		parse_method(chosen, arg, state);
+		break;
+	case 'j':
+		chosen->json = true;
+		log_set_json(true);
+		break;
+	case ARGP_KEY_ARG:
+		argp_error(state, "\"%s\" is one word too many", arg);
+		break;
+	case ARGP_KEY_END:
+		if (!chosen->cgroup || !chosen->manifest)
+			argp_error(state, "--cgroup CG and --manifest FILE are needed");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct argp argp = {
+	options,
+	parse,
+	NULL,
+	"Gives every unlinked file that a cgroup holds a name again (link, else clone, else "
+	"copy), and writes down how to give it back.",
+	NULL,
+	NULL,
+	NULL};
+
+/* Scan, preserve and write; the cgroup may be frozen. 0 or an error that was logged. */
+static int work(const struct checkpoint_options *chosen, const struct target *target,
+		struct manifest *manifest, struct manifest_file *file)
+{
+	AUTO(orphan_set_fini) struct orphan_set set;
+	AUTO(preserve_fini) struct preserve preserve;
+	int ret;
+
+	orphan_set_init(&set);
+	preserve_begin(&preserve, &chosen->preserve, manifest);
+	ret = scan(target, &set);
+	if (ret) {
+		log_error("cannot find out what cgroup %s holds: %s", chosen->cgroup,
+			  strerror(-ret));
+		return ret;
+	}
+	ret = preserve_all(&preserve, &set);
+	if (ret)
+		return ret;
+	ret = manifest_file_commit(file, manifest);
+	if (ret) {
+		log_error("cannot write manifest %s: %s; the names that were made are "
+			  "removed again", chosen->manifest, strerror(-ret));
+		return ret;
+	}
+	preserve_keep(&preserve);
+	return 0;
+}
+
+/* Freezes @cgroup where that was asked for, for the time of work(). */
+static int work_frozen(const struct checkpoint_options *chosen, const struct target *target,
+		       struct manifest *manifest, struct manifest_file *file)
+{
+	AUTO(freezer_thaw) struct freezer freezer = FREEZER_INIT;
+	int ret = 0;
+
+	if (chosen->freeze)
+		ret = freezer_freeze(&freezer, &target->cgroups[0], FREEZE_TIMEOUT_MS);
+	if (ret) {
+		log_error("cannot freeze cgroup %s: %s", target->cgroups[0].path,
+			  strerror(-ret));
+		return ret;
+	}
+	return work(chosen, target, manifest, file);
+}
+
+static void print_entry(const struct manifest_entry *entry)
+{
+	AUTO_FREE char *from = escape_control(entry->orphan.path ? entry->orphan.path : "?");
+	AUTO_FREE char *to = escape_control(entry->relink_path ? entry->relink_path
+							       : "to be made again");
+
+	printf("orphan%u  %-8s  %s  %s  ->  %s%s%s\n", entry->n, method_name(entry->method),
+	       orphan_type_name(entry->orphan.mode), from ? from : "?",
+	       entry->relink_path ? "<mount>/" : "(", to ? to : "?",
+	       entry->relink_path ? "" : ")");
+	for (size_t i = 0; i < entry->n_steps; i++)
+		printf("         not %s: %s\n", method_name(entry->steps[i].method),
+		       entry->steps[i].text);
+}
+
+static void print_text(const struct manifest *manifest)
+{
+	unsigned long long copied = 0;
+
+	for (size_t i = 0; i < manifest->n_entries; i++) {
+		print_entry(&manifest->entries[i]);
+		copied += manifest->entries[i].bytes_copied;
+	}
+	for (size_t i = 0; i < manifest->n_failed; i++) {
+		const struct manifest_failed *failed = &manifest->failed[i];
+		AUTO_FREE char *from =
+			escape_control(failed->orphan.path ? failed->orphan.path : "?");
+		AUTO_FREE char *text = escape_control(failed->text);
+
+		printf("orphan%u  FAILED    %s  %s: %s\n", failed->n,
+		       orphan_type_name(failed->orphan.mode), from ? from : "?",
+		       text ? text : strerror(failed->error));
+	}
+	printf("%zu preserved, %zu failed, %llu bytes copied%s\n", manifest->n_entries,
+	       manifest->n_failed, copied, manifest->complete ? "" : "; NOT complete");
+}
+
+static int print(const struct manifest *manifest, bool json)
+{
+	json_t *root = json ? manifest_to_json(manifest) : NULL;
+	int ret = 0;
+
+	if (!json)
+		print_text(manifest);
+	else
+		ret = !root || json_dumpf(root, stdout, JSON_INDENT(2)) || puts("") == EOF;
+	json_decref(root);
+	if (!ret && !fflush(stdout))
+		return 0;
+	log_error("cannot write to stdout: %s; the manifest is complete on disk",
+		  strerror(errno));
+	return -EIO;
+}
+
+int command_checkpoint(int argc, char **argv)
+{
+	AUTO(target_fini) struct target target;
+	AUTO(manifest_file_fini) struct manifest_file file = MANIFEST_FILE_INIT;
+	AUTO(manifest_fini) struct manifest manifest = {0};
+	struct checkpoint_options chosen = {.template = TEMPLATE_DEFAULT};
+	AUTO_FREE char *why = NULL;
+	int ret;
+
+	target_init(&target);
+	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
+	if (target_add_cgroup(&target, chosen.cgroup))
+		return EXIT_USAGE;
+	interrupt_catch();
+	if (manifest_file_begin(&file, chosen.manifest, &why)) {
+		log_error("%s", why_text(why));
+		return EXIT_FAILED;
+	}
+	ret = manifest_begin(&manifest, target.cgroups[0].path, target.cgroups[0].id,
+			     chosen.template);
+	if (ret) {
+		log_error("cannot begin a manifest: %s", strerror(-ret));
+		return EXIT_FAILED;
+	}
+	if (work_frozen(&chosen, &target, &manifest, &file) ||
+	    print(&manifest, chosen.json))
+		return EXIT_FAILED;
+	return manifest.complete ? EXIT_DONE : EXIT_PARTLY;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Relink names: making them, and removing exactly what was made. */
+#ifndef RELINKTRACE_RELINK_H
+#define RELINKTRACE_RELINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* What tells the file behind a relink name from another that was put there. The device
+ * is not part of it: the mount is verified before, and no path leaves it. */
+struct relink_identity {
+	uint32_t type; /* of S_IFMT */
+	uint64_t ino;  /* st_ino */
+	bool has_generation;
+	uint32_t generation;
+};
+
+/* Length of the first folder of @path that is longer than @from bytes: for "a/b/c" from 0
+ * 1, from 1 3, then 0. */
+size_t relink_next_folder(const char *path, size_t from);
+
+/* Makes folder @path below @root_fd, mode 0700, unless it is there; its own folder must
+ * be. One that is there must belong to root or to us. 0, with *@made and *@ino; -ELOOP
+ * and -ENOTDIR a symbolic link or another file; -EXDEV a mount point; -EPERM somebody
+ * else's; -errno; and the reason in @why. */
+int relink_make_folder(int root_fd, const char *path, bool *made, uint64_t *ino, char **why);
+
+/* Gives the file behind O_PATH fd @fd, whose stat is @st, the name @name in @dir_fd and
+ * verifies that it has it (through /proc/self/fd: AT_EMPTY_PATH needs
+ * CAP_DAC_READ_SEARCH before 6.10, linkat(2)). 0; -EEXIST; -ENOENT for nlink 0 (since
+ * 2.6.39, fs/namei.c, vfs_link); -EXDEV; -ESTALE; -errno. */
+int relink_link(int fd, const struct stat *st, int dir_fd, const char *name);
+
+/* Opens (O_PATH) what has the name @path below @root_fd and compares it with @identity.
+ * The fd, owned by the caller; -ENOENT no such name; -ESTALE another file; -errno; and
+ * the reason in @why. */
+int relink_open(int root_fd, const char *path, const struct relink_identity *identity,
+		char **why);
+
+/* Removes name @path below @root_fd where it is the file of @identity. 0; -ENOENT,
+ * -ESTALE, -errno as relink_open(). */
+int relink_remove(int root_fd, const char *path, const struct relink_identity *identity,
+		  char **why);
+
+/* Removes folder @path below @root_fd where it has inode number @ino. 0; -ENOENT no such
+ * name; -ENOTEMPTY; -ESTALE another one; -errno. */
+int relink_remove_folder(int root_fd, const char *path, uint64_t ino);
+
+#endif
