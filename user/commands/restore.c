@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../auto.h"
+#include "../log.h"
+#include "../manifest_file.h"
+#include "../program.h"
+#include "../restore.h"
+#include "../why.h"
+#include "commands.h"
+
+/* What a shell returns for a command that is there and cannot be run (POSIX, 2.8.2). */
+#define EXIT_CANNOT_EXECUTE 126
+
+struct restore_options {
+	const char *manifest;
+	pid_t holder;
+	bool keep;
+	bool check;
+	char **command; /* of argv, after "--"; NULL none */
+};
+
+enum { OPT_HOLDER = 256, OPT_KEEP, OPT_CHECK };
+
+static const struct argp_option options[] = {
+	{"holder", OPT_HOLDER, "PID", 0,
+	 "Only what this process held, every fd at its old number; else all, as "
+	 "sd_listen_fds(3) describes",
+	 0},
+	{"keep", OPT_KEEP, 0, 0, "Leave the relink names, to restore again", 0},
+	{"check", OPT_CHECK, 0, 0, "Verify every entry and change nothing", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct restore_options *chosen = state->input;
+	char *end;
+
+	switch (key) {
+	case OPT_HOLDER:
+		errno = 0;
+		chosen->holder = strtol(arg, &end, 10);
+		if (errno || *end || chosen->holder <= 0)
+			argp_error(state, "\"%s\" is not a process id", arg);
+		break;
+	case OPT_KEEP:
+		chosen->keep = true;
+		break;
+	case OPT_CHECK:
+		chosen->check = true;
+		break;
+	case ARGP_KEY_ARG:
+		if (chosen->manifest)
+			argp_error(state, "\"%s\": the command comes after --", arg);
+		chosen->manifest = arg;
+		break;
+	case ARGP_KEY_END:
+		if (!chosen->manifest)
+			argp_error(state, "which MANIFEST, please");
+		if (chosen->check == !!chosen->command)
+			argp_error(state, "either --check or -- CMD, please");
+		if (chosen->check && (chosen->keep || chosen->holder))
+			argp_error(state,
+				   "--check looks at everything and removes nothing");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct argp argp = {options,
+				 parse,
+				 "MANIFEST -- CMD [ARG]...\nMANIFEST --check",
+				 "Opens every entry of the manifest by its relink name, "
+				 "verifies that it is the file "
+				 "recorded, sets flags and position, removes the relink "
+				 "name, and executes CMD with "
+				 "the files open.",
+				 NULL,
+				 NULL,
+				 NULL};
+
+/* Takes "-- CMD ARG..." off @argv: it is not argp's to look at. Returns the new argc. */
+static int split(int argc, char **argv, struct restore_options *chosen)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--"))
+			continue;
+		if (argv[i + 1])
+			chosen->command = argv + i + 1;
+		argv[i] = NULL;
+		return i;
+	}
+	return argc;
+}
+
+static int check_all(const struct manifest *manifest)
+{
+	size_t bad = 0;
+
+	for (size_t i = 0; i < manifest->n_entries; i++) {
+		AUTO_FREE char *why = NULL;
+		const struct manifest_entry *entry = &manifest->entries[i];
+
+		if (!restore_check_entry(manifest, entry, &why)) {
+			printf("orphan%u  ok  %s\n", entry->n,
+			       method_name(entry->method));
+			continue;
+		}
+		printf("orphan%u  bad  %s\n", entry->n, method_name(entry->method));
+		log_error("orphan%u cannot be restored: %s", entry->n, why_text(why));
+		bad++;
+	}
+	printf("%zu of %zu can be restored\n", manifest->n_entries - bad,
+	       manifest->n_entries);
+	if (fflush(stdout)) {
+		log_error("cannot write to stdout: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
+	if (bad)
+		return EXIT_FAILED;
+	return manifest->complete ? EXIT_DONE : EXIT_PARTLY;
+}
+
+static int run(const struct restore_options *chosen, const struct manifest *manifest)
+{
+	AUTO(restore_fini) struct restore restore = RESTORE_INIT;
+	AUTO_FREE char *why = NULL, *path = NULL;
+	int ret = program_find(chosen->command[0], &path);
+
+	if (ret) {
+		log_error("%s: %s; nothing was restored", chosen->command[0],
+			  strerror(-ret));
+		return EXIT_FAILED;
+	}
+	ret = restore_open(&restore, manifest, chosen->holder, &why);
+	if (ret) {
+		log_error("%s: %s; nothing was removed", chosen->manifest, why_text(why));
+		return EXIT_FAILED;
+	}
+	if (manifest->n_failed)
+		log_warning("%s: %zu orphans could not be preserved at the checkpoint",
+			    chosen->manifest, manifest->n_failed);
+	if (!chosen->keep)
+		restore_unlink_names(&restore);
+	fflush(stdout);
+	ret = restore_execute(&restore, path, chosen->command);
+	log_error("%s: %s", path, strerror(-ret));
+	return EXIT_CANNOT_EXECUTE;
+}
+
+int command_restore(int argc, char **argv)
+{
+	AUTO(manifest_fini) struct manifest manifest = {0};
+	struct restore_options chosen = {0};
+	AUTO_FREE char *why = NULL;
+
+	argc = split(argc, argv, &chosen);
+	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
+	if (manifest_file_read(chosen.manifest, &manifest, &why)) {
+		log_error("%s", why_text(why));
+		return EXIT_FAILED;
+	}
+	return chosen.check ? check_all(&manifest) : run(&chosen, &manifest);
+}
