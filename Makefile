@@ -2,7 +2,8 @@
 #
 # make            the command, build/relinktrace
 # make demo       install what is missing (Debian), build, run the example of the 2010 patch
-# make check      install, build, run every test here, then again in a virtual machine
+# make check      install, lint, build, run every test here, with sanitizers too, then
+#                 again in a virtual machine
 # make test       the tests here, with what is installed
 # make lint       formatting and static analysis
 # make sanitize   the unit tests and parsers under ASan and UBSan
@@ -17,6 +18,7 @@ CLANG	?= clang
 BPFTOOL	?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool || echo bpftool)
 CFLAGS	?= -O2 -g
 FUZZ_SECONDS ?= 60
+CI_FUZZ_SECONDS ?= 20
 VERSION	:= 0.1.0
 
 PACKAGES := libbpf jansson smartcols mount libcap
@@ -83,12 +85,14 @@ $(OUTPUT)/tests/fuzz/%: tests/fuzz/%.c $(SKELETON)
 		$< $(filter-out user/main.c user/commands/%,$(USER_SRC)) $(RT_LIBS) -o $@
 
 demo:
-	$(Q)tools/setup build
+	$(Q)tools/setup build test
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)tools/demo
 
 check:
-	$(Q)tools/setup build test vm
+	$(Q)tools/setup build test vm lint
+	$(Q)$(MAKE) --no-print-directory lint sanitize
+	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(CI_FUZZ_SECONDS)
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)tests/run --all
 

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The holder iterators' binary stream: taken apart, and joined into orphans. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "auto.h"
+#include "records.h"
+
+#include "check.h"
+
+#define FILE_A 0xffff888000001000ULL
+#define FILE_B 0xffff888000002000ULL
+
+/* A record of pid 7's fd 3 on inode 42 of device 8:1, with @path, put at @out. Returns
+ * its length. */
+static size_t put(char *out, const struct rt_holder *base, const char *path)
+{
+	struct rt_holder record = *base;
+
+	record.path_len = strlen(path);
+	record.record_len = sizeof(record) + record.path_len;
+	memcpy(out, &record, sizeof(record));
+	memcpy(out + sizeof(record), path, record.path_len);
+	return record.record_len;
+}
+
+static struct rt_holder record_of(void)
+{
+	return (struct rt_holder){
+		.dentry = 0xffff888000000100ULL,
+		.inode = 0xffff888000000200ULL,
+		.file = FILE_A,
+		.files = 0xffff888000003000ULL,
+		.ino = 42,
+		.size = 10,
+		.blocks = 8,
+		.pos = 5,
+		.start_ns = 1230000000ULL,
+		.cgroup_id = 99,
+		.dev = 8 << 20 | 1,
+		.generation = 17,
+		.nlink = 1,
+		.pid = 7,
+		.fd = 3,
+		.open_flags = O_RDWR | O_APPEND,
+		.mnt_id = 30,
+		.mode = S_IFREG | 0600,
+		.kind = RT_HOLDER_FD,
+		.flags = RT_HOLDER_IN_TARGET | RT_HOLDER_CLOEXEC,
+		.comm = "prog",
+		.fstype = "ext4",
+	};
+}
+
+static void test_one(void)
+{
+	AUTO(orphan_set_fini) struct orphan_set set;
+	struct records_context context = {.set = &set};
+	struct rt_holder record = record_of();
+	struct orphan *orphan;
+	char buffer[4096];
+	size_t length;
+
+	orphan_set_init(&set);
+	/* A name that itself ends like that loses the kernel's suffix only. */
+	length = put(buffer, &record, "/d/x (deleted) (deleted)");
+	CHECK(records_parse(buffer, length, records_collect, &context) ==
+	      (ssize_t)length);
+	CHECK(set.n == 1);
+	orphan = orphan_set_find(&set, 8, 1, 42);
+	CHECK(orphan != NULL);
+	CHECK(!strcmp(orphan->path, "/d/x (deleted)"));
+	CHECK(orphan->generation == 17 && orphan->allocated == 4096 &&
+	      orphan->size == 10);
+	CHECK(orphan->n_holders == 1);
+	CHECK(orphan->holders[0].pos == 5 && orphan->holders[0].fd == 3);
+	CHECK(orphan->holders[0].cloexec);
+	CHECK(orphan->holders[0].flags == (O_RDWR | O_APPEND));
+	CHECK(orphan->holders[0].start_time == 123);
+	CHECK(!orphan->tmpfile && !orphan->elsewhere);
+}
+
+static void test_joined(void)
+{
+	AUTO(orphan_set_fini) struct orphan_set set;
+	struct records_context context = {.set = &set};
+	struct rt_holder record = record_of();
+	char buffer[8192];
+	size_t length = 0;
+
+	orphan_set_init(&set);
+	length += put(buffer + length, &record, "/a (deleted)");
+	record.fd = 4; /* dup */
+	length += put(buffer + length, &record, "/a (deleted)");
+	record.fd = 5;
+	record.file = FILE_B; /* opened again, by a second lost name */
+	record.dentry += 64;
+	length += put(buffer + length, &record, "/b (deleted)");
+	record.fd = 4; /* another thread of the same table */
+	record.file = FILE_A;
+	record.tid = 8;
+	length += put(buffer + length, &record, "/a (deleted)");
+	record.kind = RT_HOLDER_MAP;
+	record.tid = 0;
+	length += put(buffer + length, &record, "");
+	length +=
+		put(buffer + length, &record, ""); /* the same process's second mapping */
+	record.pid = 9;				   /* outside the target */
+	record.flags = 0;
+	record.kind = RT_HOLDER_FD;
+	length += put(buffer + length, &record, "");
+	CHECK(records_parse(buffer, length, records_collect, &context) ==
+	      (ssize_t)length);
+	orphan_set_sort(&set);
+	CHECK(set.n == 1);
+	CHECK(set.orphans[0].n_holders == 4);
+	CHECK(set.orphans[0].n_keys == 2);
+	CHECK(set.orphans[0].elsewhere);
+	CHECK(set.orphans[0].holders[0].ofd == 1 && set.orphans[0].holders[1].ofd == 1);
+	CHECK(set.orphans[0].holders[2].ofd == 2);
+	CHECK(set.orphans[0].holders[3].kind == RT_HOLDER_MAP);
+	CHECK(!strcmp(set.orphans[0].path, "/a"));
+}
+
+static void test_outside(void)
+{
+	AUTO(orphan_set_fini) struct orphan_set set;
+	struct records_context context = {.set = &set};
+	struct rt_holder record = record_of();
+	char buffer[512];
+	size_t length;
+
+	orphan_set_init(&set);
+	record.flags = 0;
+	length = put(buffer, &record, "");
+	CHECK(records_parse(buffer, length, records_collect, &context) ==
+	      (ssize_t)length);
+	CHECK(set.n == 1); /* known to be held, by somebody else */
+	orphan_set_prune(&set);
+	CHECK(set.n == 0);
+	CHECK(!orphan_set_find(&set, 8, 1, 42));
+}
+
+static void test_tmpfile(void)
+{
+	AUTO(orphan_set_fini) struct orphan_set set;
+	struct records_context context = {.set = &set, .key_is_inode = true};
+	struct rt_holder record = record_of();
+	char buffer[512];
+	size_t length;
+
+	orphan_set_init(&set);
+	record.open_flags = O_TMPFILE | O_RDWR;
+	length = put(buffer, &record, "/#42 (deleted)");
+	CHECK(records_parse(buffer, length, records_collect, &context) ==
+	      (ssize_t)length);
+	CHECK(set.orphans[0].tmpfile);
+	CHECK(set.orphans[0].keys[0] == record.inode);
+}
+
+static void test_broken(void)
+{
+	AUTO(orphan_set_fini) struct orphan_set set;
+	struct records_context context = {.set = &set};
+	struct rt_holder record = record_of();
+	char buffer[1024];
+	size_t length;
+	int taken = 0;
+
+	orphan_set_init(&set);
+	length = put(buffer, &record, "/a (deleted)");
+	/* Cut off anywhere: nothing is taken, nothing is made up. */
+	for (size_t i = 0; i < length; i++)
+		taken += records_parse(buffer, i, records_collect, &context) != 0;
+	CHECK_INT(taken, 0);
+	record.path_len = 3;
+	record.record_len = sizeof(record) + 4;
+	memcpy(buffer, &record, sizeof(record));
+	CHECK(records_parse(buffer, sizeof(buffer), records_collect, &context) ==
+	      -EBADMSG);
+	record.path_len = RT_PATH_MAX + 1;
+	record.record_len = sizeof(record) + record.path_len;
+	memcpy(buffer, &record, sizeof(record));
+	CHECK(records_parse(buffer, sizeof(buffer), records_collect, &context) ==
+	      -EBADMSG);
+	CHECK(set.n == 0);
+}
+
+/* More than the index begins with, with colliding numbers on several devices. */
+static void test_many(void)
+{
+	AUTO(orphan_set_fini) struct orphan_set set;
+	int found = 0;
+
+	orphan_set_init(&set);
+	for (uint64_t i = 0; i < 5000; i++) {
+		struct orphan *orphan = orphan_set_at(&set, i % 3, i % 5, i / 15 << 32);
+		struct holder holder = {.pid = 1, .fd = i};
+
+		MUST(orphan && !orphan_add_holder(orphan, &holder));
+	}
+	CHECK_INT(set.n, 5000);
+	orphan_set_sort(&set);
+	for (uint64_t i = 0; i < 5000; i++) {
+		struct orphan *orphan = orphan_set_find(&set, i % 3, i % 5, i / 15 << 32);
+
+		found += orphan && orphan->n_holders == 1 &&
+			 orphan->holders[0].fd == (int)i;
+	}
+	CHECK_INT(found, 5000);
+}
+
+int main(void)
+{
+	test_one();
+	test_joined();
+	test_outside();
+	test_tmpfile();
+	test_broken();
+	test_many();
+	return check_done();
+}
