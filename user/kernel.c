@@ -96,7 +96,7 @@ int kernel_read(struct kernel *out)
 		btf__find_by_name_kind(btf, "bpf_iter__task_file", BTF_KIND_STRUCT) > 0;
 	kernel.iter_task_vma =
 		btf__find_by_name_kind(btf, "bpf_iter__task_vma", BTF_KIND_STRUCT) > 0;
-	/* The same series brought both: 3d06f34aa89e and 3b3bfa3... in 5.12. */
+	/* The same series brought both: 3a7b35b899de and 3d06f34aa89e, in 5.12. */
 	kernel.iter_d_path = kernel.iter_task_vma;
 	kernel.tp_ext4 = has_tracepoint(btf, "ext4", "ext4_unlink_exit") &&
 			 has_tracepoint(btf, "ext4", "ext4_evict_inode");

@@ -269,24 +269,48 @@ static int holder_compare(const void *left, const void *right)
 	return 0;
 }
 
-/* Replaces addresses, or whatever told descriptions apart, by 1, 2, 3…: a description is
- * of one inode, so that only this orphan's own holders can share it. */
+struct ofd_place {
+	uint64_t ofd;
+	size_t place; /* among the holders */
+};
+
+static int ofd_compare(const void *left, const void *right)
+{
+	const struct ofd_place *a = left, *b = right;
+
+	COMPARE(a->ofd, b->ofd);
+	COMPARE(a->place, b->place);
+	return 0;
+}
+
+/* Replaces addresses, or whatever told descriptions apart, by numbers from *@next on, in
+ * the order of the holders: a description is of one inode, so that only this orphan's own
+ * holders can share it. Without memory they are unknown. */
 static void orphan_number_ofds(struct orphan *orphan, uint64_t *next)
 {
-	for (size_t i = 0; i < orphan->n_holders; i++) {
-		struct holder *holder = &orphan->holders[i];
-		uint64_t old = holder->ofd;
+	size_t n = orphan->n_holders;
+	struct ofd_place *sorted = malloc(n * sizeof(*sorted));
+	size_t *first = malloc(n * sizeof(*first)); /* place of the first that shares */
 
-		/* The ones done already carry the top bit until the end. */
-		if (!old || old >> 63)
-			continue;
-		for (size_t j = i; j < orphan->n_holders; j++)
-			if (orphan->holders[j].ofd == old)
-				orphan->holders[j].ofd = 1ULL << 63 | *next;
-		++*next;
+	for (size_t i = 0; i < n && sorted && first; i++)
+		sorted[i] = (struct ofd_place){orphan->holders[i].ofd, i};
+	if (sorted && first)
+		qsort(sorted, n, sizeof(*sorted), ofd_compare);
+	for (size_t i = 0; i < n && sorted && first; i++)
+		first[sorted[i].place] = i && sorted[i].ofd == sorted[i - 1].ofd
+						 ? first[sorted[i - 1].place]
+						 : sorted[i].place;
+	for (size_t i = 0; i < n; i++) {
+		struct holder *holder = &orphan->holders[i];
+
+		if (!sorted || !first || !holder->ofd)
+			holder->ofd = 0;
+		else
+			holder->ofd =
+				first[i] == i ? (*next)++ : orphan->holders[first[i]].ofd;
 	}
-	for (size_t i = 0; i < orphan->n_holders; i++)
-		orphan->holders[i].ofd &= ~(1ULL << 63);
+	free(sorted);
+	free(first);
 }
 
 void orphan_set_sort(struct orphan_set *set)

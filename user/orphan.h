@@ -24,8 +24,8 @@ struct holder {
 	uint32_t flags; /* open(2) flags of the description, without O_CLOEXEC; kind fd */
 	uint64_t pos;	/* bytes; kind fd */
 	bool cloexec;	/* kind fd */
-	uint64_t ofd; /* equal for one open file description; 0 unknown. Any number below
-		       * 2^63 until orphan_set_sort(), which counts from 1 */
+	uint64_t ofd; /* equal for one open file description; 0 unknown. Any number until
+		       * orphan_set_sort(), which counts from 1 */
 	uint64_t map_start, map_end; /* kind map: names /proc/PID/map_files/START-END */
 	uint64_t cgroup_id;	     /* 0 unknown */
 	uint64_t table; /* identity of the fd table, while it is collected; 0 unknown */

@@ -17,7 +17,7 @@
 int procwalk_scan(const struct target *target, struct orphan_set *set);
 
 /* Adds to @set the mappings alone, for kernels without iter/task_vma (before 5.12,
- * 3b3bfa3). */
+ * 3a7b35b899de "bpf: Introduce task_vma bpf_iter"). */
 int procwalk_scan_maps(const struct target *target, struct orphan_set *set);
 
 #endif

@@ -87,7 +87,7 @@ static struct holder holder_of(const struct rt_holder *record)
 	holder.flags = record->open_flags & 0x3ffffff & ~O_CLOEXEC;
 	holder.pos = record->pos;
 	holder.cloexec = record->flags & RT_HOLDER_CLOEXEC;
-	holder.ofd = record->file & ~(1ULL << 63);
+	holder.ofd = record->file;
 	return holder;
 }
 
@@ -95,6 +95,8 @@ static struct holder holder_of(const struct rt_holder *record)
  * of one fd table or of one cwd. Records of a process come one after the other. */
 static bool is_repeated(const struct orphan *orphan, const struct holder *holder)
 {
+	if (holder->kind == RT_HOLDER_FD && !holder->tid)
+		return false;
 	for (size_t i = orphan->n_holders; i-- > 0;) {
 		const struct holder *other = &orphan->holders[i];
 
