@@ -17,7 +17,7 @@
  * (abf08576afe3). vfs_rename: six arguments until 5.11, the fourth being the target; one
  * struct renamedata from 5.12 (9fe61450972d "namei: introduce struct renamedata").
  * vfs_tmpfile: returns a dentry until 6.0, its last argument being the open flags; fills
- *   a struct file from 6.1 (9751b338656f "vfs: move open right after ->tmpfile()").
+ *   a struct file from 6.1 (863f144f12ad "vfs: open inside ->tmpfile()").
  */
 #define RT_ARG_NONE 255
 

@@ -4,7 +4,7 @@
  * tasks. Programs:
  *
  *   iter/task_file   fds of every distinct table (5.8)
- *   iter/task_vma    mappings (5.12; 3b3bfa3 is not in 5.10: user space reads map_files)
+ *   iter/task_vma    mappings (5.12, 3a7b35b899de; before that user space reads map_files)
  *   iter/task        executable, cwd and root
  *
  * A look at two members tells nearly every file as linked; all else is done for orphans
