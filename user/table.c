@@ -9,7 +9,6 @@
 #include <libsmartcols.h>
 
 #include "auto.h"
-#include "escape.h"
 #include "json.h"
 
 enum column {
@@ -144,6 +143,7 @@ static char *format_fd(const struct holder *holder)
 	return strdup(holder_kind_name(holder->kind));
 }
 
+/* libsmartcols itself escapes control bytes, as \\xNN. */
 static char *cell(const struct orphan *orphan, enum column column, bool bytes)
 {
 	const struct holder *first = orphan->n_holders ? &orphan->holders[0] : NULL;
@@ -164,13 +164,13 @@ static char *cell(const struct orphan *orphan, enum column column, bool bytes)
 	case COL_FSTYPE:
 		return strdup(orphan->fstype);
 	case COL_MOUNT:
-		return orphan->mnt_point ? escape_control(orphan->mnt_point) : NULL;
+		return orphan->mnt_point ? strdup(orphan->mnt_point) : NULL;
 	case COL_CGROUP:
-		return orphan->cgroup ? escape_control(orphan->cgroup) : NULL;
+		return orphan->cgroup ? strdup(orphan->cgroup) : NULL;
 	case COL_PID:
 		return first ? format("%d", first->pid) : NULL;
 	case COL_COMMAND:
-		return first ? escape_control(first->comm) : NULL;
+		return first ? strdup(first->comm) : NULL;
 	case COL_FD:
 		return first ? format_fd(first) : NULL;
 	case COL_HOLDERS:
@@ -178,10 +178,9 @@ static char *cell(const struct orphan *orphan, enum column column, bool bytes)
 	case COL_UNLINKED:
 		return orphan->unlinker.known ? format_unlinked(&orphan->unlinker) : NULL;
 	case COL_UNLINKER:
-		return orphan->unlinker.known ? escape_control(orphan->unlinker.comm)
-					      : NULL;
+		return orphan->unlinker.known ? strdup(orphan->unlinker.comm) : NULL;
 	case COL_PATH:
-		return orphan->path ? escape_control(orphan->path) : NULL;
+		return orphan->path ? strdup(orphan->path) : NULL;
 	case N_COLUMNS:
 		break;
 	}

@@ -63,3 +63,24 @@ bool target_has(const struct target *target, pid_t pid, const char *cgroup_path)
 			return true;
 	return false;
 }
+
+int target_specs_add(struct target_specs *specs, const char *spec)
+{
+	if (specs->n == RT_MAX_TARGETS) {
+		log_error("more than %d cgroups are named", RT_MAX_TARGETS);
+		return -E2BIG;
+	}
+	specs->specs[specs->n++] = spec;
+	return 0;
+}
+
+int target_add_specs(struct target *target, const struct target_specs *specs)
+{
+	for (size_t i = 0; i < specs->n; i++) {
+		int err = target_add_cgroup(target, specs->specs[i]);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}

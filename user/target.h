@@ -25,6 +25,19 @@ void target_fini(struct target *target);
  * -E2BIG above RT_MAX_TARGETS; the reason is logged. */
 int target_add_cgroup(struct target *target, const char *spec);
 
+/* Words of the command line that name cgroups, kept until all of it is parsed: errors are
+ * to be told in the way that a later word asks for. */
+struct target_specs {
+	const char *specs[RT_MAX_TARGETS]; /* not owned */
+	size_t n;
+};
+
+/* Appends @spec. 0; -E2BIG, logged. */
+int target_specs_add(struct target_specs *specs, const char *spec);
+
+/* target_add_cgroup() for each; the first failure is returned. */
+int target_add_specs(struct target *target, const struct target_specs *specs);
+
 /* Whether a task of cgroup path @path, or the process @pid, is meant. */
 bool target_has(const struct target *target, pid_t pid, const char *cgroup_path);
 

@@ -164,7 +164,7 @@ static void set_maps(struct relinktrace_bpf *skel, const struct tracker_options 
 	if (!options->bootstrap)
 		bpf_map__set_max_entries(skel->maps.rt_orphans, 1);
 	bpf_map__set_max_entries(skel->maps.rt_calls, 1);
-	bpf_map__set_max_entries(skel->maps.rt_events, 4096);
+	bpf_map__set_max_entries(skel->maps.rt_events, getpagesize());
 }
 
 static int attach_hooks(struct tracker *tracker, const char **failed)

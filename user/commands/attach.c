@@ -16,7 +16,7 @@
 #include "commands.h"
 
 struct attach_options {
-	struct target target;
+	struct target_specs cgroups;
 	enum backend backend;
 	bool pin;
 	bool json;
@@ -54,8 +54,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case OPT_CGROUP:
-		chosen->target.kind = TARGET_CGROUPS;
-		if (target_add_cgroup(&chosen->target, arg))
+		if (target_specs_add(&chosen->cgroups, arg))
 			exit(EXIT_USAGE);
 		break;
 	case OPT_PIN:
@@ -72,7 +71,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "\"%s\" is one word too many", arg);
 		break;
 	case ARGP_KEY_END:
-		if (!chosen->target.n)
+		if (!chosen->cgroups.n)
 			argp_error(state, "which cgroup? Give --cgroup CG");
 		break;
 	default:
@@ -108,18 +107,17 @@ static int print_event(const struct stream_event *event, uint64_t lost, void *da
 		     : events_print_lost(lost, json);
 }
 
-static int begin(const struct attach_options *chosen, struct attach *attach,
-		 struct orphan_set *set)
+static int begin(const struct attach_options *chosen, const struct target *target,
+		 struct attach *attach, struct orphan_set *set)
 {
 	AUTO_FREE char *why = NULL;
-	int err = attach_begin(chosen->backend, !chosen->pin, &chosen->target, attach,
-			       set, &why);
+	int err = attach_begin(chosen->backend, !chosen->pin, target, attach, set, &why);
 
 	return err ? fail(err, why) : 0;
 }
 
 /* Adds the targets to the programs that are pinned, or pins new ones. */
-static int attach_pinned(const struct attach_options *chosen)
+static int attach_pinned(const struct attach_options *chosen, const struct target *target)
 {
 	AUTO(attach_end) struct attach attach = ATTACH_INIT;
 	AUTO(orphan_set_fini) struct orphan_set set;
@@ -135,16 +133,15 @@ static int attach_pinned(const struct attach_options *chosen)
 	}
 	err = pins_open(&pins);
 	if (!err) {
-		err = pins_add_targets(pins.targets_fd, &chosen->target);
-		err = err ? err : scan(&chosen->target, &set);
+		err = pins_add_targets(pins.targets_fd, target);
+		err = err ? err : scan(target, &set);
 	} else {
 		/* What is not whole is of an attach that was interrupted. */
 		pins_remove();
-		status = begin(chosen, &attach, &set);
+		status = begin(chosen, target, &attach, &set);
 		if (status)
 			return status;
-		err = pins_add_targets(tracker_targets_fd(attach.tracker),
-				       &chosen->target);
+		err = pins_add_targets(tracker_targets_fd(attach.tracker), target);
 		err = err ? err : pins_create(attach.tracker);
 	}
 	if (err) {
@@ -157,7 +154,7 @@ static int attach_pinned(const struct attach_options *chosen)
 				: "");
 		return EXIT_FAILED;
 	}
-	err = events_print_attached(&set, &chosen->target, true, chosen->json);
+	err = events_print_attached(&set, target, true, chosen->json);
 	return err ? EXIT_FAILED : set.complete ? EXIT_DONE : EXIT_PARTLY;
 }
 
@@ -173,7 +170,8 @@ static int open_signals(void)
 	return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
-static int attach_streaming(const struct attach_options *chosen)
+static int attach_streaming(const struct attach_options *chosen,
+			    const struct target *target)
 {
 	AUTO(attach_end) struct attach attach = ATTACH_INIT;
 	AUTO(orphan_set_fini) struct orphan_set set;
@@ -182,13 +180,13 @@ static int attach_streaming(const struct attach_options *chosen)
 	int err, status;
 
 	orphan_set_init(&set);
-	status = begin(chosen, &attach, &set);
+	status = begin(chosen, target, &attach, &set);
 	if (status)
 		return status;
-	err = events_print_attached(&set, &chosen->target, false, json);
+	err = events_print_attached(&set, target, false, json);
 	err = err ? err
-		  : stream_run(attach.tracker, &attach.source, &chosen->target, &set,
-			       signals, print_event, &json);
+		  : stream_run(attach.tracker, &attach.source, target, &set, signals,
+			       print_event, &json);
 	if (!err)
 		return scan_lost(attach.source.stats_fd) ? EXIT_PARTLY : EXIT_DONE;
 	/* A reader that went away, as head does, has what it wanted. */
@@ -199,13 +197,14 @@ static int attach_streaming(const struct attach_options *chosen)
 
 int command_attach(int argc, char **argv)
 {
+	AUTO(target_fini) struct target target;
 	struct attach_options chosen = {};
-	int status;
 
-	target_init(&chosen.target);
+	target_init(&target);
 	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
+	if (target_add_specs(&target, &chosen.cgroups))
+		return EXIT_USAGE;
 	signal(SIGPIPE, SIG_IGN);
-	status = chosen.pin ? attach_pinned(&chosen) : attach_streaming(&chosen);
-	target_fini(&chosen.target);
-	return status;
+	return chosen.pin ? attach_pinned(&chosen, &target)
+			  : attach_streaming(&chosen, &target);
 }

@@ -33,11 +33,13 @@ enum { OPT_CGROUP = 256, OPT_MANIFEST, OPT_TEMPLATE, OPT_FREEZE, OPT_STOP, OPT_M
 
 static const struct argp_option options[] = {
 	{"cgroup", OPT_CGROUP, "CG", 0,
-	 "The orphans held in this cgroup or below it: a path, id:N, pid:N or unit:NAME", 0},
+	 "The orphans held in this cgroup or below it: a path, id:N, pid:N or unit:NAME",
+	 0},
 	{"manifest", OPT_MANIFEST, "FILE", 0, "Where to write what was preserved", 0},
 	{"template", OPT_TEMPLATE, "T", 0,
 	 "The names, below the root of each orphan's mount: %t the clock, %n a counter "
-	 "(default " TEMPLATE_DEFAULT ")", 0},
+	 "(default " TEMPLATE_DEFAULT ")",
+	 0},
 	{"freeze", OPT_FREEZE, 0, 0, "Freeze the cgroup for the time of the work", 0},
 	{"stop", OPT_STOP, 0, 0,
 	 "The holders end after this: an O_TMPFILE may be linked and not only copied", 0},
@@ -109,15 +111,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-static const struct argp argp = {
-	options,
-	parse,
-	NULL,
-	"Gives every unlinked file that a cgroup holds a name again (link, else clone, else "
-	"copy), and writes down how to give it back.",
-	NULL,
-	NULL,
-	NULL};
+static const struct argp argp = {options,
+				 parse,
+				 NULL,
+				 "Gives every unlinked file that a cgroup holds a name "
+				 "again (link, else clone, else "
+				 "copy), and writes down how to give it back.",
+				 NULL,
+				 NULL,
+				 NULL};
 
 /* Scan, preserve and write; the cgroup may be frozen. 0 or an error that was logged. */
 static int work(const struct checkpoint_options *chosen, const struct target *target,
@@ -141,7 +143,8 @@ static int work(const struct checkpoint_options *chosen, const struct target *ta
 	ret = manifest_file_commit(file, manifest);
 	if (ret) {
 		log_error("cannot write manifest %s: %s; the names that were made are "
-			  "removed again", chosen->manifest, strerror(-ret));
+			  "removed again",
+			  chosen->manifest, strerror(-ret));
 		return ret;
 	}
 	preserve_keep(&preserve);
@@ -149,8 +152,9 @@ static int work(const struct checkpoint_options *chosen, const struct target *ta
 }
 
 /* Freezes @cgroup where that was asked for, for the time of work(). */
-static int work_frozen(const struct checkpoint_options *chosen, const struct target *target,
-		       struct manifest *manifest, struct manifest_file *file)
+static int work_frozen(const struct checkpoint_options *chosen,
+		       const struct target *target, struct manifest *manifest,
+		       struct manifest_file *file)
 {
 	AUTO(freezer_thaw) struct freezer freezer = FREEZER_INIT;
 	int ret = 0;
@@ -165,19 +169,55 @@ static int work_frozen(const struct checkpoint_options *chosen, const struct tar
 	return work(chosen, target, manifest, file);
 }
 
+/* What the kernel is asked for by each method. */
+static const char *method_call(enum method method)
+{
+	switch (method) {
+	case METHOD_LINK:
+		return "linkat";
+	case METHOD_CLONE:
+		return "FICLONE";
+	case METHOD_COPY:
+		return "copy_file_range";
+	case METHOD_AUTO:
+	case METHOD_RECREATE:
+		break;
+	}
+	return "nothing";
+}
+
+static void print_outcome(const struct manifest_entry *entry)
+{
+	if (entry->method == METHOD_RECREATE)
+		printf("         recorded, to be made again at the restore\n");
+	else if (entry->same_inode)
+		printf("         %s: ok, inode %llu as before, nothing copied\n",
+		       method_call(entry->method),
+		       (unsigned long long)entry->relinked.ino);
+	else
+		printf("         %s: ok, inode %llu, %llu bytes copied\n",
+		       method_call(entry->method),
+		       (unsigned long long)entry->relinked.ino,
+		       (unsigned long long)entry->bytes_copied);
+}
+
 static void print_entry(const struct manifest_entry *entry)
 {
-	AUTO_FREE char *from = escape_control(entry->orphan.path ? entry->orphan.path : "?");
-	AUTO_FREE char *to = escape_control(entry->relink_path ? entry->relink_path
-							       : "to be made again");
+	const struct orphan *orphan = &entry->orphan;
+	AUTO_FREE char *from = escape_control(orphan->path ? orphan->path : "?");
+	AUTO_FREE char *mount =
+		escape_control(orphan->mnt_point ? orphan->mnt_point : "?");
+	AUTO_FREE char *to = escape_control(entry->relink_path ? entry->relink_path : "");
 
-	printf("orphan%u  %-8s  %s  %s  ->  %s%s%s\n", entry->n, method_name(entry->method),
-	       orphan_type_name(entry->orphan.mode), from ? from : "?",
-	       entry->relink_path ? "<mount>/" : "(", to ? to : "?",
-	       entry->relink_path ? "" : ")");
+	printf("orphan%u  %s  %s  %s\n", entry->n, method_name(entry->method),
+	       orphan_type_name(orphan->mode), from ? from : "?");
+	if (entry->relink_path)
+		printf("      -> %s%s%s\n", mount ? mount : "?",
+		       mount && strcmp(mount, "/") ? "/" : "", to ? to : "?");
 	for (size_t i = 0; i < entry->n_steps; i++)
-		printf("         not %s: %s\n", method_name(entry->steps[i].method),
+		printf("         %s: %s\n", method_call(entry->steps[i].method),
 		       entry->steps[i].text);
+	print_outcome(entry);
 }
 
 static void print_text(const struct manifest *manifest)
@@ -210,7 +250,8 @@ static int print(const struct manifest *manifest, bool json)
 	if (!json)
 		print_text(manifest);
 	else
-		ret = !root || json_dumpf(root, stdout, JSON_INDENT(2)) || puts("") == EOF;
+		ret = !root || json_dumpf(root, stdout, JSON_INDENT(2)) ||
+		      puts("") == EOF;
 	json_decref(root);
 	if (!ret && !fflush(stdout))
 		return 0;

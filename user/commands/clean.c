@@ -28,15 +28,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp argp = {
-	NULL,
-	parse,
-	"MANIFEST",
-	"Removes the names and the empty folders that a checkpoint left; never a file that "
-	"is not the one recorded. The manifest itself stays.",
-	NULL,
-	NULL,
-	NULL};
+static const struct argp argp = {NULL,
+				 parse,
+				 "MANIFEST",
+				 "Removes the names and the empty folders that a "
+				 "checkpoint left; never a file that "
+				 "is not the one recorded. The manifest itself stays.",
+				 NULL,
+				 NULL,
+				 NULL};
 
 int command_clean(int argc, char **argv)
 {

@@ -15,7 +15,9 @@
 #include "commands.h"
 
 struct list_options {
-	struct target target;
+	struct target_specs cgroups;
+	pid_t pid;
+	enum target_kind kind;
 	bool chosen; /* cgroups, a pid or --all were named */
 	bool json;
 	bool bytes;
@@ -41,10 +43,10 @@ static const struct argp_option options[] = {
 static void choose(struct list_options *chosen, enum target_kind kind,
 		   struct argp_state *state)
 {
-	if (chosen->chosen && (chosen->target.kind != kind || kind != TARGET_CGROUPS))
+	if (chosen->chosen && (chosen->kind != kind || kind != TARGET_CGROUPS))
 		argp_error(state, "only one of --cgroup, -p and --all, please");
 	chosen->chosen = true;
-	chosen->target.kind = kind;
+	chosen->kind = kind;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -55,14 +57,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case OPT_CGROUP:
 		choose(chosen, TARGET_CGROUPS, state);
-		if (target_add_cgroup(&chosen->target, arg))
+		if (target_specs_add(&chosen->cgroups, arg))
 			exit(EXIT_USAGE);
 		break;
 	case 'p':
 		choose(chosen, TARGET_PID, state);
 		errno = 0;
-		chosen->target.pid = strtol(arg, &end, 10);
-		if (errno || *end || chosen->target.pid <= 0)
+		chosen->pid = strtol(arg, &end, 10);
+		if (errno || *end || chosen->pid <= 0)
 			argp_error(state, "\"%s\" is not a process id", arg);
 		break;
 	case OPT_ALL:
@@ -146,15 +148,21 @@ int command_list(int argc, char **argv)
 {
 	AUTO(orphan_set_fini) struct orphan_set set;
 	struct list_options chosen = {};
-	struct target *target = &chosen.target;
+	AUTO(target_fini) struct target target;
 	int err;
 
 	orphan_set_init(&set);
-	target_init(target);
+	target_init(&target);
 	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
+	if (target_add_specs(&target, &chosen.cgroups))
+		return EXIT_USAGE;
 	if (!chosen.chosen)
-		target_from_pins(target);
-	err = scan(target, &set);
+		target_from_pins(&target);
+	if (chosen.kind == TARGET_PID) {
+		target.kind = TARGET_PID;
+		target.pid = chosen.pid;
+	}
+	err = scan(&target, &set);
 	if (err) {
 		log_error("the open files cannot be read: %s%s", strerror(-err),
 			  caps_missing(CAPS_PROC_READ));
