@@ -61,7 +61,8 @@ void clean_folders(const struct manifest *manifest)
 		if (ret && ret != -ENOENT && ret != -ENOTEMPTY && ret != -ESTALE)
 			log_warning("folder %s on the filesystem of %s is left: %s",
 				    folder->path,
-				    folder->mount_point ? folder->mount_point : "a lost mount",
+				    folder->mount_point ? folder->mount_point
+							: "a lost mount",
 				    strerror(-ret));
 	}
 }

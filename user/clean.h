@@ -9,14 +9,15 @@
 struct clean_result {
 	size_t removed; /* names */
 	size_t absent;	/* names that were gone already */
-	size_t left;	/* names that could not be removed, or belong to another file by now;
-			 * each is logged */
+	size_t left; /* names that could not be removed, or belong to another file by now;
+		      * each is logged */
 };
 
 /* What tells the file of @entry, which has a relink_path, from any other. */
 struct relink_identity clean_identity(const struct manifest_entry *entry);
 
-/* Removes the relink name of @entry; does nothing where it has none. Counts in @result. */
+/* Removes the relink name of @entry; does nothing where it has none. Counts in @result.
+ */
 void clean_entry(const struct manifest *manifest, const struct manifest_entry *entry,
 		 struct clean_result *result);
 

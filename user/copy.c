@@ -26,7 +26,8 @@ int copy_clone(int src, int dst)
 /* Whether copy_file_range(2) will not do for these two files where read and write may. */
 static bool range_refused(int error)
 {
-	return error == EXDEV || error == EINVAL || error == ENOSYS || error == EOPNOTSUPP;
+	return error == EXDEV || error == EINVAL || error == ENOSYS ||
+	       error == EOPNOTSUPP;
 }
 
 /* Copies up to @len bytes at @pos through a buffer. The number; 0 at the end of @src;

@@ -27,7 +27,8 @@ int fdplan_add(struct fdplan *plan, int fd, int wanted, unsigned int n)
 			return -ENOMEM;
 		plan->items = items;
 	}
-	items[plan->n++] = (struct fdplan_item){.fd = TAKE_FD(own), .wanted = wanted, .n = n};
+	items[plan->n++] =
+		(struct fdplan_item){.fd = TAKE_FD(own), .wanted = wanted, .n = n};
 	return 0;
 }
 
@@ -85,8 +86,8 @@ int fdplan_prepare(struct fdplan *plan)
 		if (plan->items[i].wanted < 0)
 			plan->items[i].wanted = ++top;
 	ret = check_distinct(plan);
-	/* Ours above, and some that are open in between. */
-	ret = ret ?: raise_limit(plan, (rlim_t)top + 1 + 2 * plan->n + 16);
+	/* Ours above, with some that happen to be there. */
+	ret = ret ?: raise_limit(plan, (rlim_t)top + 1 + plan->n + 8);
 	if (ret)
 		return ret;
 	for (size_t i = 0; i < plan->n; i++) {

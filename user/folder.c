@@ -42,7 +42,8 @@ struct folder *folder_set_find(const struct folder_set *set, int mnt_id)
 static int record(struct manifest *manifest, const struct folder *folder,
 		  const struct holder *holder, const char *path, uint64_t ino)
 {
-	AUTO(manifest_folder_fini) struct manifest_folder made = {
+	AUTO(manifest_folder_fini)
+	struct manifest_folder made = {
 		.dev_major = folder->mount.dev_major,
 		.dev_minor = folder->mount.dev_minor,
 		.ino = ino,
@@ -89,11 +90,15 @@ static int open_root(const struct holder *holder, int mnt_id, char **why)
 	int fd = mount_open_root(holder->pid, mnt_id);
 
 	if (fd == -EXDEV)
-		return why_set(why, fd, "another mount covers mount %d of process %d: names "
-			       "cannot be made there", mnt_id, holder->pid);
+		return why_set(why, fd,
+			       "another mount covers mount %d of process %d: names "
+			       "cannot be made there",
+			       mnt_id, holder->pid);
 	if (fd == -ENOTDIR)
-		return why_set(why, fd, "mount %d of process %d is a single file: there is "
-			       "no folder to make names in", mnt_id, holder->pid);
+		return why_set(why, fd,
+			       "mount %d of process %d is a single file: there is "
+			       "no folder to make names in",
+			       mnt_id, holder->pid);
 	if (fd < 0)
 		return why_set(why, fd, "cannot reach mount %d of process %d: %s", mnt_id,
 			       holder->pid, strerror(-fd));
@@ -159,8 +164,9 @@ int folder_set_get(struct folder_set *set, struct manifest *manifest, int mnt_id
 			return ret;
 		folder->fd = beneath_open_parent(folder->root_fd, relink_path, &name);
 		if (folder->fd < 0)
-			return why_set(why, folder->fd, "cannot open the folder of %s: %s",
-				       relink_path, strerror(-folder->fd));
+			return why_set(why, folder->fd,
+				       "cannot open the folder of %s: %s", relink_path,
+				       strerror(-folder->fd));
 	}
 	*out = folder;
 	return 0;

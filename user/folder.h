@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The folders that a checkpoint puts its names into: one on each mount that has orphans. */
+/* The folders that a checkpoint puts its names into: one on each mount that has orphans.
+ */
 #ifndef RELINKTRACE_FOLDER_H
 #define RELINKTRACE_FOLDER_H
 
@@ -20,9 +21,10 @@ struct folder_set {
 /* Frees what @set owns; for AUTO(). */
 void folder_set_fini(struct folder_set *set);
 
-/* The folder for relink paths like @relink_path on mount @mnt_id, reached through @holder;
- * opened, and made where it is missing, at the first call for a mount. Folders that were
- * made are added to @manifest. *@out belongs to @set. 0; -errno and the reason in @why. */
+/* The folder for relink paths like @relink_path on mount @mnt_id, reached through
+ * @holder; opened, and made where it is missing, at the first call for a mount. Folders
+ * that were made are added to @manifest. *@out belongs to @set. 0; -errno and the reason
+ * in @why. */
 int folder_set_get(struct folder_set *set, struct manifest *manifest, int mnt_id,
 		   const struct holder *holder, const char *relink_path,
 		   struct folder **out, char **why);

@@ -26,6 +26,16 @@ static json_t *integer(uint64_t value)
 	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
 }
 
+json_t *json_from_ino(uint64_t ino)
+{
+	char digits[21];
+
+	if (ino <= INT64_MAX)
+		return json_integer((json_int_t)ino);
+	snprintf(digits, sizeof(digits), "%llu", (unsigned long long)ino);
+	return json_string(digits);
+}
+
 int json_set_bytes(json_t *object, const char *key, const char *bytes)
 {
 	AUTO_FREE char *text = NULL;
@@ -213,7 +223,7 @@ static int set_inode(json_t *object, const struct orphan *orphan)
 	snprintf(dev, sizeof(dev), "%u:%u", orphan->dev_major, orphan->dev_minor);
 	memcpy(fstype, orphan->fstype, RT_FSTYPE_LEN);
 	ret = set(object, "dev", json_string(dev));
-	ret = ret ?: set(object, "ino", integer(orphan->ino));
+	ret = ret ?: set(object, "ino", json_from_ino(orphan->ino));
 	ret = ret
 		      ?: set(object, "generation",
 			     orphan->has_generation ? json_integer(orphan->generation)

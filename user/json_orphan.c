@@ -131,7 +131,7 @@ void json_to_orphan(struct jsonread *reader, const json_t *object, size_t max_ho
 		    struct orphan *out)
 {
 	jsonread_dev(reader, object, "dev", &out->dev_major, &out->dev_minor);
-	out->ino = jsonread_integer(reader, object, "ino", 0, INT64_MAX);
+	out->ino = jsonread_ino(reader, object, "ino");
 	out->has_generation = !jsonread_null(reader, object, "generation");
 	if (out->has_generation)
 		out->generation =

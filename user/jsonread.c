@@ -153,6 +153,25 @@ void jsonread_dev(struct jsonread *reader, const json_t *object, const char *key
 	jsonread_fault(reader, key, "a device as MAJ:MIN is expected");
 }
 
+uint64_t jsonread_ino(struct jsonread *reader, const json_t *object, const char *key)
+{
+	const json_t *value = field(reader, object, key);
+	const char *text, *end;
+	uint64_t ino;
+
+	if (!json_is_string(value))
+		return jsonread_integer(reader, object, key, 0, INT64_MAX);
+	text = jsonread_string(reader, object, key, 20);
+	if (!text)
+		return 0;
+	ino = digits(text, 10, UINT64_MAX, &end);
+	/* Smaller ones are integers: one number has one form. */
+	if (end && !*end && ino > INT64_MAX && text[0] != '0')
+		return ino;
+	jsonread_fault(reader, key, "an inode number is expected");
+	return 0;
+}
+
 uint64_t jsonread_hex(struct jsonread *reader, const json_t *object, const char *key)
 {
 	const char *text = jsonread_string(reader, object, key, 16), *end;

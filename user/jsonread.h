@@ -26,6 +26,8 @@ const json_t *jsonread_array(struct jsonread *reader, const json_t *object,
 			     const char *key, size_t max_length);
 uint64_t jsonread_integer(struct jsonread *reader, const json_t *object, const char *key,
 			  uint64_t min, uint64_t max);
+/* What json_from_ino() writes. */
+uint64_t jsonread_ino(struct jsonread *reader, const json_t *object, const char *key);
 bool jsonread_boolean(struct jsonread *reader, const json_t *object, const char *key);
 /* At most @max_length bytes and no NUL among them. */
 const char *jsonread_string(struct jsonread *reader, const json_t *object,

@@ -44,7 +44,8 @@ static const char *name_of(const char *path)
 
 /* Calls @make with the next name that is free; the path is the entry's from then on. What
  * @make returned. */
-static int name_make(struct ladder *ladder, int (*make)(const struct ladder *, const char *))
+static int name_make(struct ladder *ladder,
+		     int (*make)(const struct ladder *, const char *))
 {
 	struct manifest_entry *entry = ladder->entry;
 	AUTO_FREE char *path = malloc(RELINK_PATH_MAX);
@@ -92,9 +93,10 @@ static int climb_link(struct ladder *ladder, char **why)
 	int ret;
 
 	if (orphan->tmpfile && !ladder->source->stat.st_nlink && !ladder->stop)
-		return why_set(why, -EPERM,
-			       "a live O_TMPFILE: the program would lose its own right to "
-			       "link it (--stop says that it ends)");
+		return why_set(
+			why, -EPERM,
+			"a live O_TMPFILE: the program would lose its own right to "
+			"link it (--stop says that it ends)");
 	ret = name_make(ladder, make_link);
 	if (ret)
 		return why_set(why, ret, "%s", strerror(-ret));

@@ -40,7 +40,8 @@ const char *locate_below(const char *root, const char *path_in_fs)
 
 static bool same_dev(const struct place *place, const struct mount *mount)
 {
-	return mount->dev_major == place->dev_major && mount->dev_minor == place->dev_minor;
+	return mount->dev_major == place->dev_major &&
+	       mount->dev_minor == place->dev_minor;
 }
 
 /* Mount @mount, seen by @pid, when it has the path of @place. */
@@ -132,12 +133,13 @@ static int locate(const struct place *place, struct located *out, char **why)
 {
 	if (!by_point(place, out) || !by_dev(place, out) || !by_holder(place, out))
 		return 0;
-	return why_set(why, -ENOENT,
-		       "filesystem %u:%u (it was mounted on %s) is not mounted here with %s "
-		       "in sight: mount it, or run this where it is mounted",
-		       place->dev_major, place->dev_minor,
-		       place->mount_point ? place->mount_point : "an unknown place",
-		       place->path);
+	return why_set(
+		why, -ENOENT,
+		"filesystem %u:%u (it was mounted on %s) is not mounted here with %s "
+		"in sight: mount it, or run this where it is mounted",
+		place->dev_major, place->dev_minor,
+		place->mount_point ? place->mount_point : "an unknown place",
+		place->path);
 }
 
 int locate_entry(const struct manifest *manifest, const struct manifest_entry *entry,

@@ -36,8 +36,10 @@ static int open_directory(struct manifest_file *file, const char *path, char **w
 		return -ENOMEM;
 	file->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (file->dir_fd < 0)
-		return why_set(why, -errno, "cannot open directory %s: %m: make it, or name "
-			       "another --manifest", dir);
+		return why_set(why, -errno,
+			       "cannot open directory %s: %m: make it, or name "
+			       "another --manifest",
+			       dir);
 	return 0;
 }
 
@@ -50,15 +52,20 @@ int manifest_file_begin(struct manifest_file *file, const char *path, char **why
 	if (ret)
 		return ret;
 	if (!fstatat(begun.dir_fd, begun.name, &st, AT_SYMLINK_NOFOLLOW))
-		return why_set(why, -EEXIST, "%s exists: overwriting it would forget the "
-			       "names in it; `relinktrace clean %s`, then remove it, or name "
-			       "another --manifest", path, path);
+		return why_set(
+			why, -EEXIST,
+			"%s exists: overwriting it would forget the "
+			"names in it; `relinktrace clean %s`, then remove it, or name "
+			"another --manifest",
+			path, path);
 	if (errno != ENOENT)
 		return why_set(why, -errno, "cannot look at %s: %m", path);
 	for (unsigned int i = 0; i < 1000 && begun.fd < 0; i++) {
-		snprintf(begun.temp, sizeof(begun.temp), ".relinktrace-%d-%u.tmp", getpid(), i);
-		begun.fd = openat(begun.dir_fd, begun.temp,
-				  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		snprintf(begun.temp, sizeof(begun.temp), ".relinktrace-%d-%u.tmp",
+			 getpid(), i);
+		begun.fd =
+			openat(begun.dir_fd, begun.temp,
+			       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (begun.fd < 0) {
 			begun.temp[0] = '\0';
 			if (errno != EEXIST)
@@ -66,7 +73,8 @@ int manifest_file_begin(struct manifest_file *file, const char *path, char **why
 		}
 	}
 	if (begun.fd < 0)
-		return why_set(why, -errno, "cannot write into the directory of %s: %m", path);
+		return why_set(why, -errno, "cannot write into the directory of %s: %m",
+			       path);
 	*file = begun;
 	begun = (struct manifest_file)MANIFEST_FILE_INIT;
 	return 0;
@@ -98,10 +106,12 @@ static int write_json(int fd, const struct manifest *manifest)
 	return ret ? -(errno ?: EIO) : 0;
 }
 
-/* Without RENAME_NOREPLACE (a filesystem may lack it, rename(2)) two steps do the same. */
+/* Without RENAME_NOREPLACE (a filesystem may lack it, rename(2)) two steps do the same.
+ */
 static int rename_exclusively(const struct manifest_file *file)
 {
-	if (!renameat2(file->dir_fd, file->temp, file->dir_fd, file->name, RENAME_NOREPLACE))
+	if (!renameat2(file->dir_fd, file->temp, file->dir_fd, file->name,
+		       RENAME_NOREPLACE))
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -errno;

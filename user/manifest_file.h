@@ -6,10 +6,10 @@
 #include "manifest.h"
 
 struct manifest_file {
-	int dir_fd;	/* the manifest's directory */
-	int fd;		/* of the temporary file */
-	char *name;	/* owned; the manifest's, below dir_fd */
-	char temp[64];	/* the temporary file's, while it is there */
+	int dir_fd;    /* the manifest's directory */
+	int fd;	       /* of the temporary file */
+	char *name;    /* owned; the manifest's, below dir_fd */
+	char temp[64]; /* the temporary file's, while it is there */
 };
 
 #define MANIFEST_FILE_INIT                                                               \

@@ -36,7 +36,7 @@ static json_t *from_relinked(const struct manifest_entry *entry)
 	if (!entry->relink_path)
 		return json_null();
 	object = json_object();
-	ret = set(object, "ino", json_integer(relinked->ino));
+	ret = set(object, "ino", json_from_ino(relinked->ino));
 	ret = ret
 		      ?: set(object, "generation",
 			     relinked->has_generation ? json_integer(relinked->generation)
@@ -135,11 +135,13 @@ static json_t *from_folder(const struct manifest_folder *folder)
 	ret = ret ?: set(holder, "pid", json_integer(folder->pid));
 	ret = ret ?: set(holder, "start_time", json_integer(folder->start_time));
 	ret = ret ?: set(object, "dev", from_dev(folder->dev_major, folder->dev_minor));
-	ret = ret ?: set(object, "ino", json_integer(folder->ino));
+	ret = ret ?: set(object, "ino", json_from_ino(folder->ino));
 	ret = ret ?: json_set_bytes(object, "path", folder->path);
 	/* These two take the references over whatever happens. */
-	ret = set(object, "mount", mount) ?: ret;
-	ret = set(object, "holder", holder) ?: ret;
+	if (set(object, "mount", mount))
+		ret = -ENOMEM;
+	if (set(object, "holder", holder))
+		ret = -ENOMEM;
 	return unless(ret, object);
 }
 

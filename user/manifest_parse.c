@@ -75,7 +75,7 @@ static void read_relinked(struct jsonread *reader, const json_t *object,
 
 	if (!relinked)
 		return;
-	out->relinked.ino = jsonread_integer(reader, relinked, "ino", 0, INT64_MAX);
+	out->relinked.ino = jsonread_ino(reader, relinked, "ino");
 	out->relinked.has_generation = !jsonread_null(reader, relinked, "generation");
 	if (out->relinked.has_generation)
 		out->relinked.generation =
@@ -190,7 +190,7 @@ static void read_folder(struct jsonread *reader, const json_t *object,
 	const json_t *holder = jsonread_object(reader, object, "holder");
 
 	jsonread_dev(reader, object, "dev", &out->dev_major, &out->dev_minor);
-	out->ino = jsonread_integer(reader, object, "ino", 0, INT64_MAX);
+	out->ino = jsonread_ino(reader, object, "ino");
 	out->path = read_copy(reader, object, "path", RELINK_PATH_MAX - 1);
 	if (out->path && !relink_path_valid(out->path))
 		jsonread_fault(reader, "path",

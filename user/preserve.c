@@ -19,11 +19,12 @@
 void preserve_begin(struct preserve *preserve, const struct preserve_options *options,
 		    struct manifest *manifest)
 {
-	*preserve = (struct preserve){
-		.options = *options, .manifest = manifest, .next_n = 1};
+	*preserve =
+		(struct preserve){.options = *options, .manifest = manifest, .next_n = 1};
 }
 
-/* Opens @orphan through @holder, and the folder on its mount when @out_folder wants it. */
+/* Opens @orphan through @holder, and the folder on its mount when @out_folder wants it.
+ */
 static int reach_through(struct preserve *preserve, const struct orphan *orphan,
 			 const struct holder *holder, struct source *out_source,
 			 struct folder **out_folder, char **why)
@@ -40,8 +41,10 @@ static int reach_through(struct preserve *preserve, const struct orphan *orphan,
 	if (out_folder) {
 		ret = template_expand(preserve->manifest->template,
 				      preserve->manifest->ktime, preserve->next_n, path);
-		ret = ret ?: folder_set_get(&preserve->folders, preserve->manifest,
-					    orphan->mnt_id, holder, path, out_folder, why);
+		ret = ret
+			      ?: folder_set_get(&preserve->folders, preserve->manifest,
+						orphan->mnt_id, holder, path, out_folder,
+						why);
 		if (ret)
 			return ret;
 	}
@@ -54,9 +57,11 @@ static int reach_through(struct preserve *preserve, const struct orphan *orphan,
 static int reach(struct preserve *preserve, const struct orphan *orphan,
 		 struct source *source, struct folder **folder, char **why)
 {
-	static const enum rt_holder_kind kinds[] = {
-		RT_HOLDER_FD, RT_HOLDER_MAP, RT_HOLDER_CWD, RT_HOLDER_ROOT, RT_HOLDER_EXE};
-	int ret = why_set(why, -ESTALE, "nobody is found to hold it, so nothing leads to it");
+	static const enum rt_holder_kind kinds[] = {RT_HOLDER_FD, RT_HOLDER_MAP,
+						    RT_HOLDER_CWD, RT_HOLDER_ROOT,
+						    RT_HOLDER_EXE};
+	int ret = why_set(why, -ESTALE,
+			  "nobody is found to hold it, so nothing leads to it");
 
 	for (size_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
 		for (size_t i = 0; i < orphan->n_holders; i++) {
@@ -64,7 +69,8 @@ static int reach(struct preserve *preserve, const struct orphan *orphan,
 
 			if (holder->kind != kinds[kind])
 				continue;
-			ret = reach_through(preserve, orphan, holder, source, folder, why);
+			ret = reach_through(preserve, orphan, holder, source, folder,
+					    why);
 			if (!ret || ret == -ENOMEM || interrupt_pending())
 				return ret;
 		}
@@ -153,14 +159,15 @@ static void entry_undo(struct preserve *preserve, const struct manifest_entry *e
 		return;
 	ret = relink_remove(folder->root_fd, entry->relink_path, &identity, &why);
 	if (ret && ret != -ENOENT)
-		log_error("%s on the mount at %s: %s; remove it by hand",
-			  entry->relink_path, folder->mount.point, why_text(why));
+		log_error("name %s on the mount at %s is left: %s", entry->relink_path,
+			  folder->mount.point, why_text(why));
 }
 
 static int add_failed(struct preserve *preserve, struct manifest_entry *entry, int error,
 		      char **why)
 {
-	AUTO(manifest_failed_fini) struct manifest_failed failed = {
+	AUTO(manifest_failed_fini)
+	struct manifest_failed failed = {
 		.n = entry->n, .orphan = entry->orphan, .error = -error};
 
 	entry->orphan = (struct orphan){0};
@@ -172,8 +179,8 @@ static int add_failed(struct preserve *preserve, struct manifest_entry *entry, i
 
 static int preserve_one(struct preserve *preserve, struct orphan *orphan)
 {
-	AUTO(manifest_entry_fini) struct manifest_entry entry = {
-		.n = preserve->next_n++, .orphan = *orphan};
+	AUTO(manifest_entry_fini)
+	struct manifest_entry entry = {.n = preserve->next_n++, .orphan = *orphan};
 	AUTO_FREE char *why = NULL;
 	int ret;
 
@@ -226,13 +233,14 @@ static void preserve_undo(struct preserve *preserve)
 	for (size_t i = manifest->n_folders; i-- > 0;) {
 		const struct manifest_folder *made = &manifest->folders[i];
 		struct folder *folder = folder_set_find(&preserve->folders, made->mnt_id);
-		int ret = folder ? relink_remove_folder(folder->root_fd, made->path, made->ino)
+		int ret = folder ? relink_remove_folder(folder->root_fd, made->path,
+							made->ino)
 				 : -ENOENT;
 
 		/* Another checkpoint may have put its names there meanwhile. */
 		if (ret && ret != -ENOENT && ret != -ENOTEMPTY)
-			log_error("cannot remove folder %s on the mount at %s: %s", made->path,
-				  folder->mount.point, strerror(-ret));
+			log_error("cannot remove folder %s on the mount at %s: %s",
+				  made->path, folder->mount.point, strerror(-ret));
 	}
 }
 

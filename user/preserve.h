@@ -9,7 +9,7 @@
 
 struct preserve_options {
 	enum method method; /* METHOD_AUTO, or the only one to be tried */
-	bool stop;	    /* the holders end after this, so an O_TMPFILE may be linked */
+	bool stop; /* the holders end after this, so an O_TMPFILE may be linked */
 };
 
 struct preserve {

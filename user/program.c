@@ -21,8 +21,8 @@ static int find_in(const char *dir, size_t dir_len, const char *name, char **pat
 		if (!cwd)
 			return -errno;
 	}
-	if (asprintf(&found, "%s%s%.*s%s%s", cwd ? cwd : "", cwd ? "/" : "", (int)dir_len, dir,
-		     dir_len ? "/" : "", name) < 0) {
+	if (asprintf(&found, "%s%s%.*s%s%s", cwd ? cwd : "", cwd ? "/" : "", (int)dir_len,
+		     dir, dir_len ? "/" : "", name) < 0) {
 		found = NULL;
 		return -ENOMEM;
 	}

@@ -4,7 +4,8 @@
 #define RELINKTRACE_PROGRAM_H
 
 /* Finds @name as execvp(3) does, and makes the path absolute, so that it holds in another
- * directory. 0 and *@path owned by the caller; -ENOENT; -EACCES not executable; -errno. */
+ * directory. 0 and *@path owned by the caller; -ENOENT; -EACCES not executable; -errno.
+ */
 int program_find(const char *name, char **path);
 
 #endif

@@ -50,7 +50,8 @@ static int make_folders(struct made *made, char **why)
 		memcpy(path, made->path, len);
 		path[len] = '\0';
 		made->len[made->n] = len;
-		ret = relink_make_folder(made->root_fd, path, &by_us, &made->ino[made->n], why);
+		ret = relink_make_folder(made->root_fd, path, &by_us, &made->ino[made->n],
+					 why);
 		if (ret)
 			return ret;
 		made->n += by_us;
@@ -107,7 +108,8 @@ static int make(int root_fd, const char *path, const struct manifest_entry *entr
 		return TAKE_FD(fd);
 	if (fstat(fd, &st))
 		return -errno;
-	if ((st.st_mode & S_IFMT) != (entry->orphan.mode & S_IFMT) || st.st_uid != geteuid())
+	if ((st.st_mode & S_IFMT) != (entry->orphan.mode & S_IFMT) ||
+	    st.st_uid != geteuid())
 		return -ESTALE;
 	ret = set_attributes(fd, &entry->orphan);
 	if (unlinkat(dir_fd, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) && !ret)

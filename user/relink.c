@@ -27,22 +27,27 @@ static int folder_open(int root_fd, const char *path, struct stat *st, char **wh
 	if (fd == -ENOENT)
 		return fd;
 	if (fd == -ELOOP || fd == -ENOTDIR)
-		return why_set(why, fd, "%s is not a folder: move it away, or choose "
-			       "another --template", path);
-	if (fd == -EXDEV)
-		return why_set(why, fd, "%s is on another mount: choose another --template",
+		return why_set(why, fd,
+			       "%s is not a folder: move it away, or choose "
+			       "another --template",
 			       path);
+	if (fd == -EXDEV)
+		return why_set(why, fd,
+			       "%s is on another mount: choose another --template", path);
 	if (fd < 0)
 		return why_set(why, fd, "cannot open folder %s: %s", path, strerror(-fd));
 	if (fstat(fd, st))
 		return why_set(why, -errno, "cannot look at folder %s: %m", path);
 	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return why_set(why, -EPERM, "folder %s belongs to user %u, who could take "
-			       "the names away: choose another --template", path, st->st_uid);
+		return why_set(why, -EPERM,
+			       "folder %s belongs to user %u, who could take "
+			       "the names away: choose another --template",
+			       path, st->st_uid);
 	return 0;
 }
 
-int relink_make_folder(int root_fd, const char *path, bool *made, uint64_t *ino, char **why)
+int relink_make_folder(int root_fd, const char *path, bool *made, uint64_t *ino,
+		       char **why)
 {
 	AUTO_FD parent = -1;
 	bool by_us = false;
@@ -53,8 +58,8 @@ int relink_make_folder(int root_fd, const char *path, bool *made, uint64_t *ino,
 	if (ret == -ENOENT) {
 		parent = beneath_open_parent(root_fd, path, &name);
 		if (parent < 0)
-			return why_set(why, parent, "cannot open the folder of %s: %s", path,
-				       strerror(-parent));
+			return why_set(why, parent, "cannot open the folder of %s: %s",
+				       path, strerror(-parent));
 		/* Somebody may make it at the same time: then it is judged as theirs. */
 		by_us = !mkdirat(parent, name, 0700);
 		if (!by_us && errno != EEXIST)
@@ -116,7 +121,8 @@ int relink_open(int root_fd, const char *path, const struct relink_identity *ide
 		return why_set(why, fd, "cannot open %s: %s", path, strerror(-fd));
 	ret = identity_check(fd, identity);
 	if (ret == -ESTALE)
-		return why_set(why, ret, "%s is another file than the one recorded", path);
+		return why_set(why, ret, "%s is another file than the one recorded",
+			       path);
 	if (ret)
 		return why_set(why, ret, "cannot look at %s: %s", path, strerror(-ret));
 	return TAKE_FD(fd);

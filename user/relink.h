@@ -25,7 +25,8 @@ size_t relink_next_folder(const char *path, size_t from);
  * be. One that is there must belong to root or to us. 0, with *@made and *@ino; -ELOOP
  * and -ENOTDIR a symbolic link or another file; -EXDEV a mount point; -EPERM somebody
  * else's; -errno; and the reason in @why. */
-int relink_make_folder(int root_fd, const char *path, bool *made, uint64_t *ino, char **why);
+int relink_make_folder(int root_fd, const char *path, bool *made, uint64_t *ino,
+		       char **why);
 
 /* Gives the file behind O_PATH fd @fd, whose stat is @st, the name @name in @dir_fd and
  * verifies that it has it (through /proc/self/fd: AT_EMPTY_PATH needs

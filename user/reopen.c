@@ -74,7 +74,8 @@ int reopen_plain(int fd, uint32_t mode)
 	if (!S_ISREG(mode) && !S_ISFIFO(mode))
 		return open_link(fd, O_PATH);
 	opened = reopen(fd, mode, O_RDWR, 0);
-	if (opened == -EACCES || opened == -EPERM || opened == -EROFS || opened == -ETXTBSY)
+	if (opened == -EACCES || opened == -EPERM || opened == -EROFS ||
+	    opened == -ETXTBSY)
 		opened = reopen(fd, mode, O_RDONLY, 0);
 	return opened;
 }

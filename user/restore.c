@@ -84,50 +84,41 @@ static int wanted_number(const struct restore *restore, const struct holder *hol
 	return holder && holder->kind == RT_HOLDER_FD && !holder->tid ? holder->fd : -1;
 }
 
-/* The earlier fd of @entry that shared its description with @holder. */
-static const struct holder *find_shared(const struct restore *restore,
-					const struct orphan *orphan,
-					const struct holder *holder)
+/* The plan's item that has the description of @orphan's holder @i already, or -1. @items
+ * has the item of each earlier holder, -1 for none: the numbers of a thread's own table
+ * would not tell. */
+static ssize_t find_shared(const struct orphan *orphan, size_t i, const ssize_t *items)
 {
-	if (!holder->ofd)
-		return NULL;
-	for (const struct holder *h = orphan->holders; h < holder; h++)
-		if (h->kind == RT_HOLDER_FD && h->ofd == holder->ofd &&
-		    is_wanted(restore, h))
-			return h;
-	return NULL;
-}
-
-/* Our fd for the description of @number, the plan's item of that number. */
-static int planned_fd(const struct restore *restore, size_t first, int number)
-{
-	for (size_t i = first; i < restore->plan.n; i++)
-		if (restore->plan.items[i].wanted == number)
-			return restore->plan.items[i].fd;
+	if (!orphan->holders[i].ofd)
+		return -1;
+	for (size_t j = 0; j < i; j++)
+		if (items[j] >= 0 && orphan->holders[j].ofd == orphan->holders[i].ofd)
+			return items[j];
 	return -1;
 }
 
-/* One fd of the old process. @first is the plan's first item of this entry. Without a
- * holder a description is handed over once, whoever shared it. */
+/* One fd of the old process, holder @i of @entry. Without a holder to be followed a
+ * description is handed over once, whoever shared it. */
 static int add_fd(struct restore *restore, const struct manifest_entry *entry,
-		  int path_fd, const struct holder *holder, size_t first, char **why)
+		  int path_fd, size_t i, ssize_t *items, char **why)
 {
-	const struct holder *shared = find_shared(restore, &entry->orphan, holder);
-	int other = shared ? planned_fd(restore, first, shared->fd) : -1;
-	AUTO_FD fd = -1;
+	const struct holder *holder = &entry->orphan.holders[i];
+	ssize_t shared = find_shared(&entry->orphan, i, items);
+	int fd;
 
-	if (shared && !restore->holder)
+	if (shared >= 0 && !restore->holder)
 		return 0;
-	if (other >= 0)
-		fd = fcntl(other, F_DUPFD_CLOEXEC, 0);
-	else
+	if (shared >= 0) {
+		fd = fcntl(restore->plan.items[shared].fd, F_DUPFD_CLOEXEC, 0);
+		fd = fd < 0 ? -errno : fd;
+	} else {
 		fd = reopen(path_fd, entry->orphan.mode, holder->flags, holder->pos);
+	}
 	if (fd < 0)
-		return why_set(why, other >= 0 ? -errno : fd,
-			       "cannot open it as fd %d was: %s", holder->fd,
-			       strerror(other >= 0 ? errno : -fd));
-	return fdplan_add(&restore->plan, TAKE_FD(fd), wanted_number(restore, holder),
-			  entry->n);
+		return why_set(why, fd, "cannot open it as fd %d was: %s", holder->fd,
+			       strerror(-fd));
+	items[i] = restore->plan.n;
+	return fdplan_add(&restore->plan, fd, wanted_number(restore, holder), entry->n);
 }
 
 /* What no fd held (a mapping, an executable, a directory) still gets one, so that the
@@ -155,16 +146,18 @@ static int add_cwd(struct restore *restore, int path_fd, char **why)
 static int add_holders(struct restore *restore, const struct manifest_entry *entry,
 		       int path_fd, char **why)
 {
+	AUTO_FREE ssize_t *items = calloc(entry->orphan.n_holders + 1, sizeof(*items));
 	size_t first = restore->plan.n;
-	int ret = 0;
+	int ret = items ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < entry->orphan.n_holders && !ret; i++) {
 		const struct holder *holder = &entry->orphan.holders[i];
 
+		items[i] = -1;
 		if (!is_wanted(restore, holder))
 			continue;
 		if (holder->kind == RT_HOLDER_FD)
-			ret = add_fd(restore, entry, path_fd, holder, first, why);
+			ret = add_fd(restore, entry, path_fd, i, items, why);
 		else if (holder->kind == RT_HOLDER_CWD && restore->holder && !holder->tid)
 			ret = add_cwd(restore, path_fd, why);
 	}

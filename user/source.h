@@ -8,8 +8,8 @@
 #include "orphan.h"
 
 struct source {
-	int fd;		  /* O_PATH of the orphan; owned */
-	struct stat stat; /* of it */
+	int fd;			     /* O_PATH of the orphan; owned */
+	struct stat stat;	     /* of it */
 	const struct holder *holder; /* of the orphan, through which it was opened */
 };
 
