@@ -8,8 +8,8 @@
  *   xfs_iunlink_remove        the inode is gone
  *   sys_exit                  a call of the unlink family succeeded: somebody should look
  *
- * Their arguments may be NULL for all that newer verifiers know (838a10bd2ebf, in 6.12.y too:
- * "bpf: Augment raw_tp arguments with PTR_MAYBE_NULL"), so they are checked.
+ * Their arguments may be NULL for all that newer verifiers know (838a10bd2ebf, in 6.12.y
+ * too: "bpf: Augment raw_tp arguments with PTR_MAYBE_NULL"), so they are checked.
  *
  * They cannot tell the set of orphans (no tracepoint sees the release of an inode that
  * has another link, none exists on tmpfs or overlay): that always comes from the holder

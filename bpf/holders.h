@@ -3,9 +3,9 @@
  * Who holds which unlinked dentry: one record for each holding, in one pass over the
  * tasks. Programs:
  *
- *   iter/task_file   fds of every distinct table (5.8)
- *   iter/task_vma    mappings (5.12, 3a7b35b899de; before that user space reads map_files)
- *   iter/task        executable, cwd and root
+ *   iter/task_file  fds of every distinct table (5.8)
+ *   iter/task_vma   mappings (5.12, 3a7b35b899de; before, user space reads map_files)
+ *   iter/task       executable, cwd and root
  *
  * A look at two members tells nearly every file as linked; all else is done for orphans
  * only. With rt_bootstrap what is found also goes into the map, so that orphans that are

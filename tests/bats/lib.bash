@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What all test files share. Each test has a cgroup of its own ($CG), a directory on
+# the filesystem under test ($DIR) and one for everything else ($T). Nothing here
+# sleeps: helpers answer, the kernel tells (helpers/await.c), or a read waits.
+#
+# shellcheck disable=SC2034,SC2119,SC2120,SC2154 # the test files, and bats' run
+
+bats_require_minimum_version 1.5.0
+
+TOP=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P)
+RT=${RELINKTRACE:-$TOP/build/relinktrace}
+HELPERS=${RELINKTRACE_HELPERS:-$TOP/build/tests/helpers}
+export LC_ALL=C
+
+# Seconds after which something is taken for hung; an emulated machine is slow.
+PATIENCE=120
+
+# O_ACCMODE | O_APPEND | O_NONBLOCK: what is given back of the flags of a description.
+KEPT_FLAGS=$((3 | 1024 | 2048))
+
+setup() {
+	declare -gA HOLD_PID=() HOLD_IN=() HOLD_OUT=() HOLD_SAID=()
+	T=$BATS_TEST_TMPDIR
+	CGROOT=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)
+	CG=$CGROOT/relinktrace-test-$$-$BATS_TEST_NUMBER
+	mkdir "$CG"
+	DIR=$(mktemp -d "${RELINKTRACE_TEST_DIR:-${TMPDIR:-/tmp}}/relinktrace-test.XXXXXX")
+	MOUNT=$(findmnt -n -o TARGET -T "$DIR")
+	FSTYPE=$(findmnt -n -o FSTYPE -T "$DIR")
+	M=$T/manifest.json
+	NAMES_BEFORE=$(names_left)
+	ATTACH_PID='' HOLD_CGROUP='' HOLD_VIA=()
+	all_bpf_objects >"$T/bpf_before"
+}
+
+teardown() {
+	[[ -z $ATTACH_PID ]] || attach_kill
+	[[ ! -e $M ]] || "$RT" clean "$M" >&2 || true
+	[[ ! -e /sys/fs/bpf/relinktrace ]] || "$RT" detach --all >&2 || true
+	cgroup_remove "$CG"
+	findmnt -rn -o TARGET | grep -F "$T/" | xargs -r umount -l
+	rm -rf -- "$DIR"
+}
+
+# alone COMMAND...: in place of this shell, without the fds of bats.
+alone() {
+	local fd
+	for fd in "/proc/$BASHPID/fd"/*; do
+		fd=${fd##*/}
+		((fd <= 2)) || exec {fd}>&-
+	done
+	exec "$@"
+}
+
+# cgroups ------------------------------------------------------------------------
+
+# in_cgroup DIR COMMAND...: in place of this shell.
+in_cgroup() {
+	echo "$BASHPID" >"$1/cgroup.procs" || exit 1
+	alone "${@:2}"
+}
+
+# Ends every task of a cgroup and of those below it, and waits until they are gone.
+cgroup_empty() {
+	local dir pids
+	while read -r dir; do
+		echo 0 >"$dir/cgroup.freeze"
+		# in one piece: bash seeks in what it reads by line, and a task that has
+		# ended meanwhile shifts the rest
+		pids=$(<"$dir/cgroup.procs")
+		# shellcheck disable=SC2086 # a list
+		[[ -z $pids ]] || kill -KILL $pids 2>/dev/null || true
+	done < <(find "$1" -depth -type d)
+	"$HELPERS/await" "$1" populated 0
+}
+
+cgroup_remove() {
+	[[ -d $1 ]] || return 0
+	cgroup_empty "$1"
+	find "$1" -depth -type d -exec rmdir {} +
+}
+
+# As the command names it: below the v2 root.
+cgroup_name() {
+	printf '%s\n' "${1#"$CGROOT"}"
+}
+
+# holders ------------------------------------------------------------------------
+
+# hold NAME SITUATION [DIR [ARG]...]: starts helpers/hold.c in $HOLD_CGROUP ($CG), by the
+# command ${HOLD_VIA[@]} if it is set.
+hold() {
+	local name=$1 situation=$2 dir=${3:-$DIR} in out
+	shift $(($# < 3 ? $# : 3))
+	mkfifo "$T/$name.in" "$T/$name.out"
+	in_cgroup "${HOLD_CGROUP:-$CG}" "${HOLD_VIA[@]}" "$HELPERS/hold" "$situation" "$dir" "$@" \
+		<"$T/$name.in" >"$T/$name.out" 3>&- &
+	disown
+	exec {in}>"$T/$name.in" {out}<"$T/$name.out"
+	HOLD_IN[$name]=$in HOLD_OUT[$name]=$out
+	if ! IFS= read -r -t "$PATIENCE" -u "$out" HOLD_SAID["$name"]; then
+		echo "hold $situation did not become ready" >&2
+		return 1
+	fi
+	HOLD_PID[$name]=$(cut -d ' ' -f 2 <<<"${HOLD_SAID[$name]}")
+}
+
+# hold_value NAME KEY: what the ready line says, if it does.
+hold_value() {
+	[[ ${HOLD_SAID[$1]} =~ \ $2=([^ ]*) ]] && printf '%s\n' "${BASH_REMATCH[1]}"
+}
+
+# hold_do NAME COMMAND: the answer is in $REPLY.
+hold_do() {
+	echo "${*:2}" >&"${HOLD_IN[$1]}"
+	IFS= read -r -t "$PATIENCE" -u "${HOLD_OUT[$1]}" REPLY
+}
+
+# The link of /proc that leads to what NAME holds.
+hold_file() {
+	echo "/proc/${HOLD_PID[$1]}/fd/$(hold_value "$1" fd)"
+}
+
+# the command --------------------------------------------------------------------
+
+# rt ARG...: as `run`, with stdout in $output, stderr in $stderr; both are shown when
+# the test fails.
+rt() {
+	run --separate-stderr alone timeout "$PATIENCE" "$RT" "$@"
+	printf '$ relinktrace %s\n%s\n%s\nstatus %d\n' "$*" "$output" "$stderr" "$status"
+}
+
+rt_ok() {
+	rt "$@"
+	[ "$status" -eq 0 ]
+}
+
+# json FILTER [ARG]...: of $output; raw; false and null fail.
+json() {
+	jq -er "$@" <<<"$output"
+}
+
+# json_is FILTER [ARG]...: says what it looked at when it does not hold.
+json_is() {
+	jq -e "$@" <<<"$output" >/dev/null || {
+		printf 'not so: %s\nof: %s\n' "$*" "$output" >&2
+		return 1
+	}
+}
+
+# The same lines as helpers/truth.c, of a list on stdin.
+as_truth() {
+	jq -r '.orphans[] | "\(.dev) \(.ino) " + ([.holders[] |
+		if .kind == "fd"
+		then "\(.pid)/\(.tid // 0):fd:\(.fd):\(.pos):\(.flags):\(if .cloexec then 1 else 0 end)"
+		else "\(.pid):\(.kind)" end] | unique | join(" "))' | sort
+}
+
+# list_is_true [N]: `list` of the cgroup is complete and says what /proc says, of N
+# inodes (1); it stays in $output.
+list_is_true() {
+	rt_ok list --cgroup "$CG" -j
+	json_is '.schema == "relinktrace.list/1" and .complete and .lost == 0'
+	"$HELPERS/truth" "$CG" | sort >"$T/truth"
+	as_truth <<<"$output" >"$T/listed"
+	diff -u "$T/truth" "$T/listed" >&2
+	[ "$(wc -l <"$T/listed")" -eq "${1:-1}" ]
+}
+
+checkpoint() {
+	rt checkpoint --cgroup "$CG" --manifest "$M" "$@"
+}
+
+# checkpoint_ok [ARG]...: all is preserved; the manifest is in $output.
+checkpoint_ok() {
+	checkpoint "$@"
+	[ "$status" -eq 0 ]
+	output=$(<"$M")
+	json_is '.schema == "relinktrace.manifest/1" and .complete and .failed == []'
+	[ "$(stat -c %a "$M")" = 600 ]
+}
+
+# restore [OPTION]...: what helpers/got.c was given is in $output.
+restore_ok() {
+	rt_ok restore "$M" "$@" -- "$HELPERS/got"
+	json_is .fds
+}
+
+# files --------------------------------------------------------------------------
+
+# Names that checkpoints make, below the mount of $DIR, and whether their folder is there.
+names_left() {
+	find "${MOUNT%/}/lost+found" -path '*/checkpoint*' 2>/dev/null | sort
+	ls -d "${MOUNT%/}/lost+found" 2>/dev/null || true
+}
+
+no_new_names() {
+	local now
+	now=$(names_left)
+	diff <(echo "$NAMES_BEFORE") <(echo "$now") >&2
+}
+
+# entry_file N: where the N-th entry (0) of the manifest is now.
+entry_file() {
+	printf '%s/%s\n' "${MOUNT%/}" "$(jq -er ".entries[${1:-0}].relink_path" "$M")"
+}
+
+# file_facts PATH: as JSON, read by helpers/got.c.
+file_facts() {
+	"$HELPERS/got" --stat "$1"
+}
+
+can_clone() {
+	local answer=1
+	echo x >"$DIR/.clone"
+	! cp --reflink=always "$DIR/.clone" "$DIR/.clone2" 2>/dev/null || answer=0
+	rm -f "$DIR/.clone" "$DIR/.clone2"
+	return $answer
+}
+
+# How an inode without any name is preserved here.
+moved_method() {
+	if can_clone; then echo clone; else echo copy; fi
+}
+
+# attach -------------------------------------------------------------------------
+
+backend() {
+	"$RT" doctor -j | jq -er .backend
+}
+
+# Hooks on functions see every event and who made it happen.
+has_function_hooks() {
+	[[ $(backend) == @(fentry|kprobe) ]]
+}
+
+# attach_start ARG...: NDJSON is read by attach_next; the first line is in $output.
+attach_start() {
+	mkfifo "$T/attach.out"
+	"$RT" attach "$@" -j >"$T/attach.out" 2>"$T/attach.err" 3>&- &
+	ATTACH_PID=$!
+	exec {ATTACH_OUT}<"$T/attach.out"
+	attach_next
+	json_is '.event == "attached"'
+}
+
+# The next line of the stream, into $output.
+attach_next() {
+	if ! IFS= read -r -t "$PATIENCE" -u "$ATTACH_OUT" output; then
+		echo "attach said no more; stderr:" >&2
+		cat "$T/attach.err" >&2
+		return 1
+	fi
+}
+
+# attach_kill [SIGNAL]: its status is in $status.
+attach_kill() {
+	kill "-${1:-KILL}" "$ATTACH_PID" 2>/dev/null || true
+	status=0
+	wait "$ATTACH_PID" 2>/dev/null || status=$?
+	ATTACH_PID=''
+}
+
+# Programs and maps of ours, one a line. (Links have no names; they hold programs.)
+all_bpf_objects() {
+	local kind
+	for kind in prog map; do
+		bpftool -j "$kind" show |
+			jq -r --arg kind "$kind" '.[] | select((.name // "") | startswith("rt_")) |
+				"\($kind) \(.id) \(.name)"'
+	done
+}
+
+# Those that this test is to answer for.
+bpf_objects() {
+	all_bpf_objects | grep -vxFf "$T/bpf_before" || true
+}
+
+# The kernel frees what a process left behind a grace period later: look again until it
+# has, for as long as patience lasts.
+no_bpf_objects() {
+	local until=$((SECONDS + PATIENCE))
+	while [[ -n $(bpf_objects) ]]; do
+		if ((SECONDS >= until)); then
+			bpf_objects >&2
+			return 1
+		fi
+	done
+}
