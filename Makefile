@@ -30,12 +30,12 @@ BPF_ARCH := $(if $(filter x86_64,$(ARCH)),x86,$(if $(filter aarch64,$(ARCH)),arm
 
 # What goes into the checks of both halves alike.
 WARNINGS := -Wall -Wextra -Wtype-limits -Werror
-RT_CPPFLAGS = -D_GNU_SOURCE -DRELINKTRACE_VERSION='"$(VERSION)"' -I$(OUTPUT) \
+RT_CPPFLAGS = -D_GNU_SOURCE -DRELINKTRACE_VERSION='"$(VERSION)"' -I$(OUTPUT) -Iuser \
 	$(shell pkg-config --cflags $(PACKAGES))
 RT_CFLAGS = -std=gnu11 $(WARNINGS) $(CFLAGS) $(SANITIZE)
 RT_LIBS	= $(shell pkg-config --libs $(PACKAGES)) -lelf -lz
 
-USER_SRC := $(wildcard user/*.c user/commands/*.c)
+USER_SRC := $(wildcard user/*.c user/*/*.c)
 USER_OBJ := $(USER_SRC:%.c=$(OUTPUT)/%.o)
 MODULES	:= $(filter-out $(OUTPUT)/user/main.o $(OUTPUT)/user/commands/%,$(USER_OBJ))
 UNIT	:= $(patsubst tests/unit/%.c,$(OUTPUT)/tests/unit/%,$(wildcard tests/unit/test_*.c))
@@ -71,7 +71,7 @@ $(OUTPUT)/relinktrace: $(USER_OBJ)
 
 $(OUTPUT)/tests/unit/%: tests/unit/%.c $(MODULES)
 	$(Q)mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) $(RT_CPPFLAGS) $(RT_CFLAGS) -Iuser -pthread -MMD -MP $< $(MODULES) \
+	$(call say,CC,$@)$(CC) $(RT_CPPFLAGS) $(RT_CFLAGS) -pthread -MMD -MP $< $(MODULES) \
 		$(RT_LIBS) -o $@
 
 $(OUTPUT)/tests/helpers/%: tests/helpers/%.c $(OUTPUT)/.tools
@@ -80,7 +80,7 @@ $(OUTPUT)/tests/helpers/%: tests/helpers/%.c $(OUTPUT)/.tools
 
 $(OUTPUT)/tests/fuzz/%: tests/fuzz/%.c $(SKELETON)
 	$(Q)mkdir -p $(@D)
-	$(call say,FUZZ,$@)$(CLANG) $(RT_CPPFLAGS) -std=gnu11 -g -O1 -Iuser \
+	$(call say,FUZZ,$@)$(CLANG) $(RT_CPPFLAGS) -std=gnu11 -g -O1 \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		$< $(filter-out user/main.c user/commands/%,$(USER_SRC)) $(RT_LIBS) -o $@
 

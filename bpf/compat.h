@@ -9,8 +9,8 @@
 
 /*
  * Places of arguments, found by the loader in the kernel's BTF by their types (see
- * user/kernel.c). They are constants to the verifier, which then drops the branches that
- * would read an argument that is not there.
+ * user/bpf/kernel.c). They are constants to the verifier, which then drops the branches
+ * that would read an argument that is not there.
  *
  * vfs_unlink, vfs_rmdir: (dir, dentry, …) until 5.11; a user namespace first from 5.12
  *   (6521f8917082 "namei: prepare for idmapped mounts"), an idmap from 6.3

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "commands/commands.h"
-#include "tracker.h"
+#include "bpf/tracker.h"
 
 static const struct {
 	const char *name;

@@ -10,8 +10,8 @@
 bats_require_minimum_version 1.5.0
 
 TOP=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P)
-RT=${RELINKTRACE:-$TOP/build/relinktrace}
-HELPERS=${RELINKTRACE_HELPERS:-$TOP/build/tests/helpers}
+RT=${RELINKTRACE_BUILD:-$TOP/build}/relinktrace
+HELPERS=${RELINKTRACE_BUILD:-$TOP/build}/tests/helpers
 export LC_ALL=C
 
 # Seconds after which something is taken for hung; an emulated machine is slow.

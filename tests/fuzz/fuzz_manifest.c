@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auto.h"
-#include "manifest.h"
+#include "base/auto.h"
+#include "manifest/manifest.h"
 
 static char *text_of(const struct manifest *manifest)
 {

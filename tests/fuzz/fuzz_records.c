@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "auto.h"
-#include "records.h"
+#include "base/auto.h"
+#include "bpf/records.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

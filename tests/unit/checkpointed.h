@@ -5,8 +5,8 @@
 
 #include "child.h"
 #include "place.h"
-#include "preserve.h"
-#include "template.h"
+#include "preserve/preserve.h"
+#include "manifest/template.h"
 
 struct checkpointed {
 	struct child child;

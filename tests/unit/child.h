@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "auto.h"
-#include "procwalk.h"
+#include "base/auto.h"
+#include "proc/procwalk.h"
 
 static char dir[64];
 

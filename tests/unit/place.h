@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "mount.h"
+#include "proc/mount.h"
 
 static char place[] = "/tmp/relinktrace-place-XXXXXX";
 

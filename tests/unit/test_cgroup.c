@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "auto.h"
-#include "cgroup.h"
-#include "target.h"
+#include "base/auto.h"
+#include "proc/cgroup.h"
+#include "proc/target.h"
 
 static char base[64];	/* of the cgroups made here, below the v2 root */
 static char root[4096]; /* the same as a path */

@@ -5,9 +5,9 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
-#include "auto.h"
-#include "copy.h"
-#include "interrupt.h"
+#include "base/auto.h"
+#include "preserve/copy.h"
+#include "base/interrupt.h"
 #include "place.h"
 
 #define MIB (1LL << 20)

@@ -13,9 +13,9 @@
 #include <linux/userfaultfd.h>
 
 #include "check.h"
-#include "auto.h"
-#include "freezer.h"
-#include "proctext.h"
+#include "base/auto.h"
+#include "proc/freezer.h"
+#include "proc/proctext.h"
 
 #define TIMEOUT_MS 20000
 

@@ -5,11 +5,12 @@
 #include <time.h>
 
 #include "check.h"
-#include "auto.h"
-#include "base64.h"
-#include "json.h"
-#include "json_orphan.h"
-#include "jsonread.h"
+#include "base/auto.h"
+#include "base/base64.h"
+#include "base/json.h"
+#include "orphan/orphan_json.h"
+#include "orphan/orphan_parse.h"
+#include "base/jsonread.h"
 
 static void json_release(json_t **value)
 {

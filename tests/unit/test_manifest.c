@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 
 #include "check.h"
-#include "auto.h"
-#include "manifest.h"
-#include "manifest_file.h"
+#include "base/auto.h"
+#include "manifest/manifest.h"
+#include "manifest/manifest_file.h"
 
 static char dir[] = "/tmp/relinktrace-manifest-XXXXXX";
 

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "auto.h"
-#include "mount.h"
+#include "base/auto.h"
+#include "proc/mount.h"
 
 static char
 	dir[64]; /* a directory of ours, empty where we are, mounts where the child is */

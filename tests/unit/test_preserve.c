@@ -6,8 +6,8 @@
 #include <sys/xattr.h>
 
 #include "checkpointed.h"
-#include "interrupt.h"
-#include "ladder.h"
+#include "base/interrupt.h"
+#include "preserve/ladder.h"
 
 static const char *fstype;
 

@@ -2,8 +2,8 @@
 #include <fcntl.h>
 
 #include "check.h"
-#include "auto.h"
-#include "proctext.h"
+#include "base/auto.h"
+#include "proc/proctext.h"
 
 #define STAT_TAIL                                                                        \
 	"S 1 42 42 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 3 0 987654321 1000 200 "          \

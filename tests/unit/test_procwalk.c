@@ -7,7 +7,7 @@
 #include <sys/sysmacros.h>
 
 #include "child.h"
-#include "proctext.h"
+#include "proc/proctext.h"
 
 static uint64_t start_time(pid_t pid)
 {

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "auto.h"
-#include "records.h"
+#include "base/auto.h"
+#include "bpf/records.h"
 
 #include "check.h"
 

@@ -5,10 +5,10 @@
 #include <signal.h>
 
 #include "checkpointed.h"
-#include "clean.h"
-#include "program.h"
-#include "reopen.h"
-#include "restore.h"
+#include "restore/clean.h"
+#include "restore/program.h"
+#include "restore/reopen.h"
+#include "restore/restore.h"
 
 #define FLAGS_SHOWN (O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_NOATIME | O_PATH)
 

@@ -4,8 +4,8 @@
 #include <limits.h>
 
 #include "check.h"
-#include "relink.h"
-#include "template.h"
+#include "preserve/relink.h"
+#include "manifest/template.h"
 
 static void check_expand(const char *template, uint64_t ktime, unsigned int n,
 			 const char *want)

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-#include "../attach.h"
-#include "../auto.h"
-#include "../caps.h"
-#include "../events.h"
-#include "../log.h"
-#include "../pins.h"
-#include "../stream.h"
+#include "track/attach.h"
+#include "base/auto.h"
+#include "base/caps.h"
+#include "track/events.h"
+#include "base/log.h"
+#include "bpf/pins.h"
+#include "track/stream.h"
 #include "commands.h"
 
 struct attach_options {
@@ -80,17 +80,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-static const struct argp argp = {options,
-				 parse,
-				 NULL,
-				 "Tracks the unlinked files that tasks of the cgroups "
-				 "hold open: finds those that are "
-				 "there, says how many, then prints a line for each that "
-				 "is born or released, until "
-				 "SIGINT or SIGTERM.",
-				 NULL,
-				 NULL,
-				 NULL};
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = "Tracks the unlinked files that tasks of the cgroups hold open: finds "
+	       "those that are there, says how many, then prints a line for each that "
+	       "is born or released, until SIGINT or SIGTERM.",
+};
 
 static int fail(int err, const char *why)
 {

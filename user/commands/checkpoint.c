@@ -5,16 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../auto.h"
-#include "../escape.h"
-#include "../freezer.h"
-#include "../interrupt.h"
-#include "../log.h"
-#include "../manifest_file.h"
-#include "../preserve.h"
-#include "../scan.h"
-#include "../template.h"
-#include "../why.h"
+#include "base/auto.h"
+#include "base/escape.h"
+#include "proc/freezer.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "manifest/manifest_file.h"
+#include "preserve/preserve.h"
+#include "scan/scan.h"
+#include "manifest/template.h"
+#include "base/why.h"
 #include "commands.h"
 
 /* As long as a task may sit in an uninterruptible sleep on a busy disk. */
@@ -111,15 +111,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-static const struct argp argp = {options,
-				 parse,
-				 NULL,
-				 "Gives every unlinked file that a cgroup holds a name "
-				 "again (link, else clone, else "
-				 "copy), and writes down how to give it back.",
-				 NULL,
-				 NULL,
-				 NULL};
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = "Gives every unlinked file that a cgroup holds a name again (link, else "
+	       "clone, else copy), and writes down how to give it back.",
+};
 
 /* Scan, preserve and write; the cgroup may be frozen. 0 or an error that was logged. */
 static int work(const struct checkpoint_options *chosen, const struct target *target,

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../auto.h"
-#include "../clean.h"
-#include "../log.h"
-#include "../manifest_file.h"
-#include "../why.h"
+#include "base/auto.h"
+#include "restore/clean.h"
+#include "base/log.h"
+#include "manifest/manifest_file.h"
+#include "base/why.h"
 #include "commands.h"
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -28,15 +28,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp argp = {NULL,
-				 parse,
-				 "MANIFEST",
-				 "Removes the names and the empty folders that a "
-				 "checkpoint left; never a file that "
-				 "is not the one recorded. The manifest itself stays.",
-				 NULL,
-				 NULL,
-				 NULL};
+static const struct argp argp = {
+	.parser = parse,
+	.args_doc = "MANIFEST",
+	.doc = "Removes the names and the empty folders that a checkpoint left; never a "
+	       "file that is not the one recorded. The manifest itself stays.",
+};
 
 int command_clean(int argc, char **argv)
 {

@@ -6,10 +6,10 @@
 
 #include <bpf/bpf.h>
 
-#include "../auto.h"
-#include "../caps.h"
-#include "../log.h"
-#include "../pins.h"
+#include "base/auto.h"
+#include "base/caps.h"
+#include "base/log.h"
+#include "bpf/pins.h"
 #include "commands.h"
 
 struct detach_options {
@@ -77,13 +77,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = {
-	options,
-	parse,
-	NULL,
-	"Ends what attach --pin began; the last cgroup takes programs and maps with it.",
-	NULL,
-	NULL,
-	NULL};
+	.options = options,
+	.parser = parse,
+	.doc = "Ends what attach --pin began; the last cgroup takes programs and maps "
+	       "with it.",
+};
 
 /* Takes the chosen cgroups, and those that no longer exist, out of the pinned map.
  * Returns how many stay, or -errno. */

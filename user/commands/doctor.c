@@ -4,10 +4,10 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "../auto.h"
-#include "../caps.h"
-#include "../doctor.h"
-#include "../log.h"
+#include "base/auto.h"
+#include "base/caps.h"
+#include "track/doctor.h"
+#include "base/log.h"
 #include "commands.h"
 
 static const struct argp_option options[] = {
@@ -29,15 +29,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp argp = {options,
-				 parse,
-				 NULL,
-				 "Tries every way to attach and every way to find "
-				 "holders on this machine, and tells "
-				 "which work, which do not and why.",
-				 NULL,
-				 NULL,
-				 NULL};
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = "Tries every way to attach and every way to find holders on this "
+	       "machine, and tells which work, which do not and why.",
+};
 
 static void print_check(const char *group, const struct doctor_check *check)
 {

@@ -5,13 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../auto.h"
-#include "../caps.h"
-#include "../json.h"
-#include "../log.h"
-#include "../pins.h"
-#include "../scan.h"
-#include "../table.h"
+#include "base/auto.h"
+#include "base/caps.h"
+#include "base/json.h"
+#include "orphan/orphan_json.h"
+#include "base/log.h"
+#include "bpf/pins.h"
+#include "scan/scan.h"
+#include "scan/table.h"
 #include "commands.h"
 
 struct list_options {
@@ -93,17 +94,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = {
-	options,
-	parse,
-	NULL,
-	"Shows the unlinked files that are held open, one row an inode, whether or not "
-	"something is attached.\v"
-	"Without --cgroup, -p and --all: those of the cgroups of the pinned attach, or "
-	"of "
-	"everybody where there is none.",
-	NULL,
-	NULL,
-	NULL};
+	.options = options,
+	.parser = parse,
+	.doc = "Shows the unlinked files that are held open, one row an inode, whether "
+	       "or not something is attached.\vWithout --cgroup, -p and --all: those of "
+	       "the cgroups of the pinned attach, or of everybody where there is none.",
+};
 
 /* The cgroups of the pinned attach. Those that are gone have no orphans. */
 static void target_from_pins(struct target *target)

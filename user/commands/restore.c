@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../auto.h"
-#include "../log.h"
-#include "../manifest_file.h"
-#include "../program.h"
-#include "../restore.h"
-#include "../why.h"
+#include "base/auto.h"
+#include "base/log.h"
+#include "manifest/manifest_file.h"
+#include "restore/program.h"
+#include "restore/restore.h"
+#include "base/why.h"
 #include "commands.h"
 
 /* What a shell returns for a command that is there and cannot be run (POSIX, 2.8.2). */
@@ -74,17 +74,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-static const struct argp argp = {options,
-				 parse,
-				 "MANIFEST -- CMD [ARG]...\nMANIFEST --check",
-				 "Opens every entry of the manifest by its relink name, "
-				 "verifies that it is the file "
-				 "recorded, sets flags and position, removes the relink "
-				 "name, and executes CMD with "
-				 "the files open.",
-				 NULL,
-				 NULL,
-				 NULL};
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "MANIFEST -- CMD [ARG]...\nMANIFEST --check",
+	.doc = "Opens every entry of the manifest by its relink name, verifies that it "
+	       "is the file recorded, sets flags and position, removes the relink name, "
+	       "and executes CMD with the files open.",
+};
 
 /* Takes "-- CMD ARG..." off @argv: it is not argp's to look at. Returns the new argc. */
 static int split(int argc, char **argv, struct restore_options *chosen)

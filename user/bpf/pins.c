@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "pins.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <bpf/bpf.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+
+#define BPFFS	   "/sys/fs/bpf"
+#define NEW_PREFIX "relinktrace_new_"
+
+/* The release hook's link tells how it was attached; tp_btf has none that is always there
+ * but sys_exit. */
+static const struct {
+	const char *path;
+	enum backend backend;
+} marks[] = {
+	{PINS_DIR "/rt_fe_release", BACKEND_FENTRY},
+	{PINS_DIR "/rt_kp_release", BACKEND_KPROBE},
+	{PINS_DIR "/rt_tp_sys_exit", BACKEND_TP_BTF},
+};
+
+void pins_close(struct pins *pins)
+{
+	auto_close(&pins->orphans_fd);
+	auto_close(&pins->targets_fd);
+	auto_close(&pins->stats_fd);
+	*pins = (struct pins)PINS_INIT;
+}
+
+int pins_open(struct pins *out)
+{
+	AUTO(pins_close) struct pins pins = PINS_INIT;
+
+	if (access(PINS_DIR, F_OK))
+		return -errno;
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (!access(marks[i].path, F_OK))
+			pins.backend = marks[i].backend;
+	pins.orphans_fd = bpf_obj_get(PINS_DIR "/rt_orphans");
+	if (pins.orphans_fd < 0)
+		return pins.orphans_fd;
+	pins.targets_fd = bpf_obj_get(PINS_DIR "/rt_targets");
+	if (pins.targets_fd < 0)
+		return pins.targets_fd;
+	pins.stats_fd = bpf_obj_get(PINS_DIR "/rt_stats_map");
+	if (pins.stats_fd < 0)
+		return pins.stats_fd;
+	*out = pins;
+	pins = (struct pins)PINS_INIT;
+	return 0;
+}
+
+static bool is_bpffs(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
+}
+
+int pins_lock(void)
+{
+	AUTO_FD fd = open(BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (!is_bpffs(fd)) {
+		if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+			  "mode=0700"))
+			return -errno;
+		close(fd);
+		fd = open(BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return -errno;
+	}
+	if (flock(fd, LOCK_EX))
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+/* Removes a folder of pins, and with them what nothing else holds. */
+static int remove_dir(int bpffs, const char *name)
+{
+	AUTO_FD fd = openat(bpffs, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_DIR *dir = NULL;
+	struct dirent *entry;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	dir = fdopendir(dup(fd));
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && unlinkat(fd, entry->d_name, 0) &&
+		    errno != ENOENT)
+			return -errno;
+	return unlinkat(bpffs, name, AT_REMOVEDIR) ? -errno : 0;
+}
+
+int pins_remove(void)
+{
+	AUTO_DIR *dir = opendir(BPFFS);
+	struct dirent *entry;
+	int err;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	/* The name that others look for first, the remains after it. */
+	err = remove_dir(dirfd(dir), "relinktrace");
+	while ((entry = readdir(dir))) {
+		int e = 0;
+
+		if (!strncmp(entry->d_name, NEW_PREFIX, strlen(NEW_PREFIX)))
+			e = remove_dir(dirfd(dir), entry->d_name);
+		err = err ? err : e;
+	}
+	return err;
+}
+
+int pins_create(struct tracker *tracker)
+{
+	char dir[64];
+	int err;
+
+	snprintf(dir, sizeof(dir), BPFFS "/" NEW_PREFIX "%d", getpid());
+	if (mkdir(dir, 0700))
+		return -errno;
+	err = tracker_pin(tracker, dir);
+	if (!err && rename(dir, PINS_DIR))
+		err = -errno;
+	if (err)
+		pins_remove();
+	return err;
+}
+
+int pins_add_targets(int fd, const struct target *target)
+{
+	for (size_t i = 0; i < target->n; i++) {
+		struct rt_target_info info = {.level = target->cgroups[i].level};
+		int err = bpf_map_update_elem(fd, &target->cgroups[i].id, &info, BPF_ANY);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int pins_targets(int fd, uint64_t ids[static RT_MAX_TARGETS], size_t *n)
+{
+	uint64_t *previous = NULL;
+	size_t count = 0;
+
+	while (count < RT_MAX_TARGETS && !bpf_map_get_next_key(fd, previous, &ids[count]))
+		previous = &ids[count++];
+	*n = count;
+	return 0;
+}

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tracker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/auto.h"
+#include "records.h"
+#include "relinktrace.skel.h"
+
+/* Links: at most the hooks of one backend. */
+#define MAX_LINKS 16
+
+struct tracker {
+	struct relinktrace_bpf *skel;
+	struct bpf_link *links[MAX_LINKS];
+	size_t n_links;
+	enum backend backend;
+};
+
+static bool verbose;
+
+/* libbpf's first complaint about a program: which one it was is told nowhere else. */
+static char complaint[160];
+
+static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level == LIBBPF_WARN && !complaint[0] && strstr(format, "prog '")) {
+		va_list copy;
+
+		va_copy(copy, args);
+		vsnprintf(complaint, sizeof(complaint), format, copy);
+		va_end(copy);
+		complaint[strcspn(complaint, "\n")] = '\0';
+	}
+	return verbose ? vfprintf(stderr, format, args) : 0;
+}
+
+void tracker_set_verbose(bool value)
+{
+	verbose = value;
+}
+
+/* Hooks are told apart by the first letters of their programs' names. */
+static bool is_hook_of(const char *program, enum backend backend)
+{
+	switch (backend) {
+	case BACKEND_FENTRY:
+		return !strncmp(program, "rt_fe_", 6) || !strncmp(program, "rt_fx_", 6);
+	case BACKEND_KPROBE:
+		return !strncmp(program, "rt_kp_", 6) || !strncmp(program, "rt_kr_", 6);
+	case BACKEND_TP_BTF:
+		return !strncmp(program, "rt_tp_", 6);
+	case BACKEND_NONE:
+		break;
+	}
+	return false;
+}
+
+/* Whether the kernel has what @program hooks; only tracepoints may be absent one by one.
+ */
+static bool is_available(const char *program, const struct kernel *kernel)
+{
+	if (!strncmp(program, "rt_tp_ext4", 10))
+		return kernel->tp_ext4;
+	if (!strncmp(program, "rt_tp_xfs", 9))
+		return kernel->tp_xfs;
+	if (!strcmp(program, "rt_iter_maps"))
+		return kernel->iter_task_vma;
+	return true;
+}
+
+static bool has_functions(const struct kernel *kernel)
+{
+	return kernel->arg_unlink != KERNEL_ARG_NONE &&
+	       kernel->arg_rmdir != KERNEL_ARG_NONE &&
+	       (kernel->rename_has_data || kernel->arg_rename != KERNEL_ARG_NONE) &&
+	       (kernel->arg_tmpfile != KERNEL_ARG_NONE ||
+		kernel->ret_tmpfile != KERNEL_ARG_NONE);
+}
+
+static void choose_programs(struct relinktrace_bpf *skel,
+			    const struct tracker_options *options,
+			    const struct kernel *kernel)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, skel->obj)
+	{
+		const char *name = bpf_program__name(program);
+		bool wanted = is_hook_of(name, options->backend) ||
+			      (options->iterators && !strncmp(name, "rt_iter_", 8));
+
+		bpf_program__set_autoload(program, wanted && is_available(name, kernel));
+	}
+}
+
+/* The depth of our pid namespace: NSpid lists one number for each level. */
+static uint32_t pid_ns_level(void)
+{
+	AUTO_FILE *file = fopen("/proc/self/status", "re");
+	AUTO_FREE char *line = NULL;
+	size_t size = 0;
+
+	while (file && getline(&line, &size, file) > 0) {
+		uint32_t level = 0;
+
+		if (strncmp(line, "NSpid:", 6))
+			continue;
+		for (const char *p = line + 6; (p = strchr(p, '\t')); p++)
+			level++;
+		return level ? level - 1 : 0;
+	}
+	return 0;
+}
+
+static void set_constants(struct relinktrace_bpf *skel,
+			  const struct tracker_options *options,
+			  const struct kernel *kernel)
+{
+	const struct target *target = options->target;
+
+	skel->rodata->rt_arg_unlink = kernel->arg_unlink;
+	skel->rodata->rt_arg_rmdir = kernel->arg_rmdir;
+	skel->rodata->rt_arg_rename = kernel->arg_rename;
+	skel->rodata->rt_rename_has_data = kernel->rename_has_data;
+	skel->rodata->rt_arg_tmpfile = kernel->arg_tmpfile;
+	skel->rodata->rt_arg_tmpfile_flags = kernel->arg_tmpfile_flags;
+	skel->rodata->rt_ret_tmpfile = kernel->ret_tmpfile;
+	skel->rodata->rt_rmdir_is_split = kernel->rmdir_is_split;
+	skel->rodata->rt_have_d_path = kernel->iter_d_path;
+	/* tp_btf's map is keyed by inodes, and not exact anyway. */
+	skel->rodata->rt_bootstrap =
+		options->bootstrap && options->backend != BACKEND_TP_BTF;
+	skel->rodata->rt_pid_ns_level = pid_ns_level();
+	skel->bss->rt_streaming = options->streaming;
+	if (target && target->kind == TARGET_PID)
+		skel->rodata->rt_wanted_pid = target->pid;
+	if (!target || target->kind != TARGET_CGROUPS)
+		return;
+	for (size_t i = 0; i < target->n; i++) {
+		skel->rodata->rt_wanted[i].cgroup_id = target->cgroups[i].id;
+		skel->rodata->rt_wanted[i].level = target->cgroups[i].level;
+	}
+	skel->rodata->rt_n_wanted = target->n;
+}
+
+/* Before 6.1 a kprobe's program may not allocate elements (is_tracing_prog_type() in
+ * kernel/bpf/verifier.c warns, 94dacdbd5d2d): the map is allocated whole for it. */
+static void set_maps(struct relinktrace_bpf *skel, const struct tracker_options *options)
+{
+	if (options->backend == BACKEND_KPROBE)
+		bpf_map__set_map_flags(skel->maps.rt_orphans, 0);
+	if (options->backend != BACKEND_NONE)
+		return;
+	/* Iterators alone keep nothing. */
+	if (!options->bootstrap)
+		bpf_map__set_max_entries(skel->maps.rt_orphans, 1);
+	bpf_map__set_max_entries(skel->maps.rt_calls, 1);
+	bpf_map__set_max_entries(skel->maps.rt_events, getpagesize());
+}
+
+static int attach_hooks(struct tracker *tracker, const char **failed)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, tracker->skel->obj)
+	{
+		struct bpf_link *link;
+
+		if (!bpf_program__autoload(program) ||
+		    !is_hook_of(bpf_program__name(program), tracker->backend))
+			continue;
+		*failed = bpf_program__section_name(program);
+		link = bpf_program__attach(program);
+		if (!link)
+			return errno ? -errno : -EINVAL;
+		tracker->links[tracker->n_links++] = link;
+	}
+	return 0;
+}
+
+static int check_available(const struct tracker_options *options,
+			   const struct kernel *kernel, char **why)
+{
+	const char *missing = NULL;
+
+	if ((options->backend == BACKEND_FENTRY || options->backend == BACKEND_KPROBE) &&
+	    !has_functions(kernel))
+		missing =
+			"vfs_unlink, vfs_rename, vfs_rmdir or vfs_tmpfile is not in the "
+			"kernel's BTF, or has arguments that are not known here";
+	if (options->backend == BACKEND_TP_BTF && !kernel->tp_sys_exit)
+		missing = "the kernel has no tracepoint sys_exit";
+	if (options->iterators && !kernel->iter_task_file)
+		missing = "the kernel has no iter/task_file (it came in 5.8)";
+	if (!missing)
+		return 0;
+	*why = strdup(missing);
+	return -EOPNOTSUPP;
+}
+
+/* libbpf 1.1 sets errno and returns it negated, as libbpf_strict promises. */
+static int explain(int err, const char *what, char **why)
+{
+	if (asprintf(why, "%s: %s", what, strerror(-err)) < 0)
+		*why = NULL;
+	return err;
+}
+
+/* libbpf says itself which program, and what the kernel answered. */
+static int explain_load(int err, char **why)
+{
+	static const char prefix[] = "libbpf: ";
+	size_t skip = !strncmp(complaint, prefix, strlen(prefix)) ? strlen(prefix) : 0;
+
+	if (!complaint[0])
+		return explain(err, "loading the BPF object", why);
+	*why = strdup(complaint + skip);
+	return err;
+}
+
+int tracker_open(const struct tracker_options *options, const struct kernel *kernel,
+		 struct tracker **out, char **why)
+{
+	AUTO(tracker_closep) struct tracker *tracker = NULL;
+	const char *failed = "";
+	int err;
+
+	*why = NULL;
+	libbpf_set_print(print_libbpf);
+	err = check_available(options, kernel, why);
+	if (err)
+		return err;
+	tracker = calloc(1, sizeof(*tracker));
+	if (!tracker)
+		return -ENOMEM;
+	tracker->backend = options->backend;
+	tracker->skel = relinktrace_bpf__open();
+	if (!tracker->skel)
+		return explain(errno ? -errno : -EINVAL, "opening the BPF object", why);
+	choose_programs(tracker->skel, options, kernel);
+	set_constants(tracker->skel, options, kernel);
+	set_maps(tracker->skel, options);
+	complaint[0] = '\0';
+	err = relinktrace_bpf__load(tracker->skel);
+	if (err)
+		return explain_load(err, why);
+	err = attach_hooks(tracker, &failed);
+	if (err)
+		return explain(err, failed, why);
+	*out = TAKE_PTR(tracker);
+	return 0;
+}
+
+int tracker_open_best(struct tracker_options *options, const struct kernel *kernel,
+		      struct tracker **out, char **why)
+{
+	static const enum backend order[] = {BACKEND_FENTRY, BACKEND_KPROBE,
+					     BACKEND_TP_BTF};
+	int err = -EOPNOTSUPP;
+
+	*why = NULL;
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		free(*why);
+		options->backend = order[i];
+		err = tracker_open(options, kernel, out, why);
+		if (!err)
+			break;
+	}
+	return err;
+}
+
+void tracker_close(struct tracker *tracker)
+{
+	if (!tracker)
+		return;
+	for (size_t i = 0; i < tracker->n_links; i++)
+		bpf_link__destroy(tracker->links[i]);
+	relinktrace_bpf__destroy(tracker->skel);
+	free(tracker);
+}
+
+void tracker_closep(struct tracker **tracker)
+{
+	tracker_close(*tracker);
+}
+
+enum backend tracker_backend(const struct tracker *tracker)
+{
+	return tracker->backend;
+}
+
+static int run_iterator(struct bpf_program *program, record_fn each, void *data)
+{
+	char buffer[8 * (sizeof(struct rt_holder) + RT_PATH_MAX)];
+	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
+	size_t have = 0;
+	AUTO_FD fd = -1;
+
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	bpf_link__destroy(link);
+	if (fd < 0)
+		return fd;
+	for (;;) {
+		ssize_t n = read(fd, buffer + have, sizeof(buffer) - have);
+
+		/* EAGAIN: a million objects without output; the iterator gives up the
+		 * CPU. */
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return have ? -EBADMSG : 0;
+		have += n;
+		n = records_parse(buffer, have, each, data);
+		if (n < 0)
+			return n;
+		have -= n;
+		memmove(buffer, buffer + n, have);
+	}
+}
+
+int tracker_holders(struct tracker *tracker, record_fn each, void *data)
+{
+	struct bpf_program *programs[] = {
+		tracker->skel->progs.rt_iter_files,
+		tracker->skel->progs.rt_iter_maps,
+		tracker->skel->progs.rt_iter_tasks,
+	};
+
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		int err;
+
+		if (!bpf_program__autoload(programs[i]))
+			continue;
+		err = run_iterator(programs[i], each, data);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int tracker_orphans_fd(const struct tracker *tracker)
+{
+	return bpf_map__fd(tracker->skel->maps.rt_orphans);
+}
+
+int tracker_targets_fd(const struct tracker *tracker)
+{
+	return bpf_map__fd(tracker->skel->maps.rt_targets);
+}
+
+int tracker_stats_fd(const struct tracker *tracker)
+{
+	return bpf_map__fd(tracker->skel->maps.rt_stats_map);
+}
+
+int tracker_events_fd(const struct tracker *tracker)
+{
+	return bpf_map__fd(tracker->skel->maps.rt_events);
+}
+
+void tracker_clear_change(struct tracker *tracker)
+{
+	__atomic_store_n(&tracker->skel->bss->rt_change_pending, false, __ATOMIC_SEQ_CST);
+}
+
+static int pin_at(int err, char *path)
+{
+	free(path);
+	return err;
+}
+
+static char *join(const char *dir, const char *name)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
+}
+
+int tracker_pin(struct tracker *tracker, const char *dir)
+{
+	struct bpf_map *maps[] = {
+		tracker->skel->maps.rt_orphans,
+		tracker->skel->maps.rt_targets,
+		tracker->skel->maps.rt_stats_map,
+	};
+	struct bpf_program *program;
+	size_t n = 0;
+	int err;
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		char *path = join(dir, bpf_map__name(maps[i]));
+
+		err = pin_at(path ? bpf_map__pin(maps[i], path) : -ENOMEM, path);
+		if (err)
+			return err;
+	}
+	/* The links are in the order of the programs. */
+	bpf_object__for_each_program(program, tracker->skel->obj)
+	{
+		char *path;
+
+		if (!bpf_program__autoload(program) ||
+		    !is_hook_of(bpf_program__name(program), tracker->backend))
+			continue;
+		path = join(dir, bpf_program__name(program));
+		err = pin_at(path ? bpf_link__pin(tracker->links[n++], path) : -ENOMEM,
+			     path);
+		if (err)
+			return err;
+	}
+	return 0;
+}

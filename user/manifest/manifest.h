@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The manifest: what a checkpoint preserved, from where, held by whom, and how to give it
+ * back. docs/manifest.md describes the file. */
+#ifndef RELINKTRACE_MANIFEST_H
+#define RELINKTRACE_MANIFEST_H
+
+#include <jansson.h>
+
+#include "orphan/orphan.h"
+
+#define MANIFEST_SCHEMA "relinktrace.manifest/1"
+
+/* Limits of the parser. An entry with one holder is some 900 bytes of text, so that the
+ * text is the first to be reached. */
+#define MANIFEST_MAX_BYTES   (64U << 20)
+#define MANIFEST_MAX_ENTRIES RT_MAX_ORPHANS
+#define MANIFEST_MAX_HOLDERS (1U << 20) /* of one entry */
+#define MANIFEST_MAX_STEPS   8		/* of one entry; the ladder has four */
+#define MANIFEST_MAX_FOLDERS 65536
+
+enum method { METHOD_AUTO, METHOD_LINK, METHOD_CLONE, METHOD_COPY, METHOD_RECREATE };
+
+/* A method that was not taken, and why. */
+struct manifest_step {
+	enum method method;
+	int error;  /* errno; 0 where it was not tried */
+	char *text; /* owned */
+};
+
+/* The file that the relink name leads to. */
+struct manifest_relinked {
+	uint64_t ino; /* st_ino */
+	bool has_generation;
+	uint32_t generation;
+	uint64_t size; /* bytes, at the time */
+};
+
+struct manifest_entry {
+	unsigned int n;
+	struct orphan orphan; /* owned; with the mode, owner and rdev as they were */
+	enum method method;   /* never METHOD_AUTO */
+	bool same_inode;
+	char *relink_path; /* owned; below the mount's root; NULL for recreate */
+	char *mount_root;  /* owned; mountinfo's root of that mount */
+	char *link_target; /* owned; of a symlink that is recreated, else NULL */
+	struct manifest_relinked relinked; /* where relink_path is set */
+	uint64_t bytes_copied;
+	struct manifest_step *steps; /* owned */
+	size_t n_steps;
+};
+
+struct manifest_failed {
+	unsigned int n;
+	struct orphan orphan; /* owned */
+	int error;	      /* errno */
+	char *text;	      /* owned */
+};
+
+/* A folder that the checkpoint made for its names. */
+struct manifest_folder {
+	uint32_t dev_major, dev_minor; /* the superblock's */
+	uint64_t ino;
+	char *mount_point; /* owned; NULL unknown */
+	char *mount_root;  /* owned */
+	char *path;	   /* owned; below the mount's root */
+	pid_t pid;	   /* a holder on that mount, see locate.h */
+	uint64_t start_time;
+	int mnt_id;
+};
+
+struct manifest {
+	char id[33];	     /* 128 random bits in hex */
+	uint64_t created_ns; /* CLOCK_REALTIME */
+	uint64_t ktime;	     /* CLOCK_MONOTONIC, ns, at begin */
+	char boot_id[37];
+	char *kernel; /* owned; uname -r */
+	char *cgroup; /* owned; path below the v2 root */
+	uint64_t cgroup_id;
+	char *template; /* owned */
+	bool complete;
+	struct manifest_entry *entries; /* owned */
+	size_t n_entries;
+	struct manifest_failed *failed; /* owned */
+	size_t n_failed;
+	struct manifest_folder *folders; /* owned; an outer one before those in it */
+	size_t n_folders;
+};
+
+/* "auto", "link", "clone", "copy" or "recreate". */
+const char *method_name(enum method method);
+
+/* The method that @name names, or -1. */
+int method_from_name(const char *name);
+
+/* A new manifest: id, clocks, boot id, kernel, and copies of @cgroup and @template. 0 or
+ * -errno; for AUTO(manifest_fini) from then on. */
+int manifest_begin(struct manifest *manifest, const char *cgroup, uint64_t cgroup_id,
+		   const char *template);
+
+/* Frees what @manifest owns and zeroes it. */
+void manifest_fini(struct manifest *manifest);
+
+/* Frees what one element owns and zeroes it. */
+void manifest_entry_fini(struct manifest_entry *entry);
+void manifest_failed_fini(struct manifest_failed *failed);
+void manifest_folder_fini(struct manifest_folder *folder);
+
+/* Whether it was made since this machine booted, so that pids and device numbers hold. */
+bool manifest_same_boot(const struct manifest *manifest);
+
+/* Moves the element to the end of its list: it is zeroed. 0; -ENOMEM, then it is as it
+ * was. */
+int manifest_add_entry(struct manifest *manifest, struct manifest_entry *entry);
+int manifest_add_failed(struct manifest *manifest, struct manifest_failed *failed);
+int manifest_add_folder(struct manifest *manifest, struct manifest_folder *folder);
+
+/* Records that @method was not taken because of @error (errno, 0: not tried) and copies
+ * @text. 0 or -ENOMEM. */
+int manifest_add_step(struct manifest_entry *entry, enum method method, int error,
+		      const char *text);
+
+/* The manifest as JSON (new reference); NULL when memory is out. */
+json_t *manifest_to_json(const struct manifest *manifest);
+
+/* Reads the @len bytes at @text, strictly: types, ranges, duplicate keys and numbers,
+ * paths. Unknown fields are ignored. 0 and @out filled (owned by the caller); -EINVAL
+ * with the place and the fault in @why (owned by the caller; may be NULL); -ENOMEM. Pure.
+ */
+int manifest_parse(const char *text, size_t len, struct manifest *out, char **why);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "manifest_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/why.h"
+
+void manifest_file_fini(struct manifest_file *file)
+{
+	if (file->temp[0])
+		unlinkat(file->dir_fd, file->temp, 0);
+	auto_close(&file->fd);
+	auto_close(&file->dir_fd);
+	free(file->name);
+	*file = (struct manifest_file)MANIFEST_FILE_INIT;
+}
+
+/* Opens the directory of @path and finds the name in it. */
+static int open_directory(struct manifest_file *file, const char *path, char **why)
+{
+	AUTO_FREE char *for_dir = strdup(path), *for_name = strdup(path);
+	const char *dir;
+
+	if (!for_dir || !for_name)
+		return -ENOMEM;
+	dir = dirname(for_dir);
+	file->name = strdup(basename(for_name));
+	if (!file->name)
+		return -ENOMEM;
+	file->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (file->dir_fd < 0)
+		return why_set(why, -errno,
+			       "cannot open directory %s: %m: make it, or name "
+			       "another --manifest",
+			       dir);
+	return 0;
+}
+
+int manifest_file_begin(struct manifest_file *file, const char *path, char **why)
+{
+	AUTO(manifest_file_fini) struct manifest_file begun = MANIFEST_FILE_INIT;
+	struct stat st;
+	int ret = open_directory(&begun, path, why);
+
+	if (ret)
+		return ret;
+	if (!fstatat(begun.dir_fd, begun.name, &st, AT_SYMLINK_NOFOLLOW))
+		return why_set(
+			why, -EEXIST,
+			"%s exists: overwriting it would forget the "
+			"names in it; `relinktrace clean %s`, then remove it, or name "
+			"another --manifest",
+			path, path);
+	if (errno != ENOENT)
+		return why_set(why, -errno, "cannot look at %s: %m", path);
+	for (unsigned int i = 0; i < 1000 && begun.fd < 0; i++) {
+		snprintf(begun.temp, sizeof(begun.temp), ".relinktrace-%d-%u.tmp",
+			 getpid(), i);
+		begun.fd =
+			openat(begun.dir_fd, begun.temp,
+			       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (begun.fd < 0) {
+			begun.temp[0] = '\0';
+			if (errno != EEXIST)
+				break;
+		}
+	}
+	if (begun.fd < 0)
+		return why_set(why, -errno, "cannot write into the directory of %s: %m",
+			       path);
+	*file = begun;
+	begun = (struct manifest_file)MANIFEST_FILE_INIT;
+	return 0;
+}
+
+/* For json_dump_callback(). */
+static int write_out(const char *buffer, size_t size, void *data)
+{
+	return fwrite(buffer, 1, size, data) == size ? 0 : -1;
+}
+
+static int write_json(int fd, const struct manifest *manifest)
+{
+	AUTO_FD copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	AUTO_FILE *stream = copy < 0 ? NULL : fdopen(copy, "w");
+	json_t *root;
+	int ret;
+
+	if (!stream)
+		return -errno;
+	(void)TAKE_FD(copy);
+	root = manifest_to_json(manifest);
+	if (!root)
+		return -ENOMEM;
+	errno = 0;
+	ret = json_dump_callback(root, write_out, stream, JSON_INDENT(2)) ||
+	      fputc('\n', stream) == EOF || fflush(stream) || fsync(fd);
+	json_decref(root);
+	return ret ? -(errno ?: EIO) : 0;
+}
+
+/* Without RENAME_NOREPLACE (a filesystem may lack it, rename(2)) two steps do the same.
+ */
+static int rename_exclusively(const struct manifest_file *file)
+{
+	if (!renameat2(file->dir_fd, file->temp, file->dir_fd, file->name,
+		       RENAME_NOREPLACE))
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	if (linkat(file->dir_fd, file->temp, file->dir_fd, file->name, 0))
+		return -errno;
+	unlinkat(file->dir_fd, file->temp, 0);
+	return 0;
+}
+
+int manifest_file_commit(struct manifest_file *file, const struct manifest *manifest)
+{
+	int ret = write_json(file->fd, manifest);
+
+	ret = ret ?: rename_exclusively(file);
+	if (ret)
+		return ret;
+	file->temp[0] = '\0';
+	if (!fsync(file->dir_fd) || errno == EINVAL)
+		return 0;
+	ret = -errno;
+	unlinkat(file->dir_fd, file->name, 0);
+	return ret;
+}
+
+/* All of @fd, terminated; at most MANIFEST_MAX_BYTES. */
+static int read_all(int fd, char **text, size_t *len)
+{
+	AUTO_FREE char *buffer = NULL;
+	struct stat st;
+	size_t done = 0;
+	ssize_t n = 1;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if (st.st_size > MANIFEST_MAX_BYTES)
+		return -EFBIG;
+	buffer = malloc(st.st_size + 1);
+	if (!buffer)
+		return -ENOMEM;
+	while (n > 0 && done < (size_t)st.st_size) {
+		n = read(fd, buffer + done, st.st_size - done);
+		if (n < 0)
+			return -errno;
+		done += n;
+	}
+	buffer[done] = '\0';
+	*text = TAKE_PTR(buffer);
+	*len = done;
+	return 0;
+}
+
+int manifest_file_read(const char *path, struct manifest *out, char **why)
+{
+	AUTO_FD fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	AUTO_FREE char *text = NULL, *reason = NULL;
+	size_t len = 0;
+	int ret = fd < 0 ? -errno : read_all(fd, &text, &len);
+
+	if (ret)
+		return why_set(why, ret, "cannot read manifest %s: %s", path,
+			       ret == -EINVAL ? "not a regular file" : strerror(-ret));
+	ret = manifest_parse(text, len, out, &reason);
+	if (ret)
+		return why_set(why, ret, "manifest %s: %s", path, why_text(reason));
+	return 0;
+}

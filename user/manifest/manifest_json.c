@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The manifest as JSON, in the field order of docs/manifest.schema.json. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/json.h"
+#include "orphan/orphan_json.h"
+#include "manifest.h"
+
+/* @object, or NULL with the reference given back where @ret tells of a failure. */
+static json_t *unless(int ret, json_t *object)
+{
+	if (!ret)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+static json_t *from_dev(uint32_t dev_major, uint32_t dev_minor)
+{
+	return json_sprintf("%u:%u", dev_major, dev_minor);
+}
+
+static json_t *from_relinked(const struct manifest_entry *entry)
+{
+	const struct manifest_relinked *relinked = &entry->relinked;
+	json_t *object;
+	int ret;
+
+	if (!entry->relink_path)
+		return json_null();
+	object = json_object();
+	ret = json_set(object, "ino", json_from_ino(relinked->ino));
+	ret = ret
+		      ?: json_set(object, "generation",
+				  relinked->has_generation
+					  ? json_integer(relinked->generation)
+					  : json_null());
+	ret = ret ?: json_set(object, "size", json_integer(relinked->size));
+	return unless(ret, object);
+}
+
+static json_t *from_steps(const struct manifest_entry *entry)
+{
+	json_t *array = json_array();
+	int ret = 0;
+
+	for (size_t i = 0; i < entry->n_steps && !ret; i++) {
+		json_t *object = json_object();
+
+		ret = json_set(object, "method",
+			       json_string(method_name(entry->steps[i].method)));
+		ret = ret
+			      ?: json_set(object, "errno",
+					  json_integer(entry->steps[i].error));
+		ret = ret ?: json_set_bytes(object, "error", entry->steps[i].text);
+		if (json_array_append_new(array, object))
+			ret = -ENOMEM;
+	}
+	return unless(ret, array);
+}
+
+/* What the inode needs to be made again. */
+static int set_attributes(json_t *object, const struct manifest_entry *entry)
+{
+	const struct orphan *orphan = &entry->orphan;
+	bool device = S_ISCHR(orphan->mode) || S_ISBLK(orphan->mode);
+	int ret = json_set(object, "mode", json_integer(orphan->mode & 07777));
+
+	ret = ret ?: json_set(object, "uid", json_integer(orphan->uid));
+	ret = ret ?: json_set(object, "gid", json_integer(orphan->gid));
+	ret = ret
+		      ?: json_set(
+				 object, "rdev",
+				 device ? from_dev(orphan->rdev_major, orphan->rdev_minor)
+					: json_null());
+	if (entry->link_target)
+		ret = ret ?: json_set_bytes(object, "target", entry->link_target);
+	return ret;
+}
+
+static json_t *from_entry(const struct manifest_entry *entry)
+{
+	json_t *object = json_from_orphan(&entry->orphan);
+	int ret = json_set(object, "n", json_integer(entry->n));
+
+	ret = ret ?: json_set(object, "method", json_string(method_name(entry->method)));
+	ret = ret ?: json_set(object, "same_inode", json_boolean(entry->same_inode));
+	ret = ret ?: json_set_bytes(object, "relink_path", entry->relink_path);
+	ret = ret ?: json_set(object, "bytes_copied", json_integer(entry->bytes_copied));
+	ret = ret ?: json_set(object, "steps", from_steps(entry));
+	ret = ret ?: set_attributes(object, entry);
+	ret = ret ?: json_set(object, "relinked", from_relinked(entry));
+	ret = ret ?: json_set_bytes(object, "mount_root", entry->mount_root);
+	return unless(ret, object);
+}
+
+static json_t *from_entries(const struct manifest *manifest)
+{
+	json_t *array = json_array();
+	int ret = array ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < manifest->n_entries && !ret; i++)
+		ret = json_array_append_new(array, from_entry(&manifest->entries[i]));
+	return unless(ret, array);
+}
+
+static json_t *from_failed(const struct manifest *manifest)
+{
+	json_t *array = json_array();
+	int ret = array ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < manifest->n_failed && !ret; i++) {
+		const struct manifest_failed *failed = &manifest->failed[i];
+		json_t *object = json_from_orphan(&failed->orphan);
+
+		ret = json_set(object, "n", json_integer(failed->n));
+		ret = ret ?: json_set(object, "errno", json_integer(failed->error));
+		ret = ret ?: json_set_bytes(object, "error", failed->text);
+		if (json_array_append_new(array, object))
+			ret = -ENOMEM;
+	}
+	return unless(ret, array);
+}
+
+static json_t *from_folder(const struct manifest_folder *folder)
+{
+	json_t *object = json_object(), *mount = json_object(), *holder = json_object();
+	int ret = json_set_bytes(mount, "point", folder->mount_point);
+
+	ret = ret ?: json_set(mount, "id", json_integer(folder->mnt_id));
+	ret = ret ?: json_set_bytes(mount, "root", folder->mount_root);
+	ret = ret ?: json_set(holder, "pid", json_integer(folder->pid));
+	ret = ret ?: json_set(holder, "start_time", json_integer(folder->start_time));
+	ret = ret
+		      ?: json_set(object, "dev",
+				  from_dev(folder->dev_major, folder->dev_minor));
+	ret = ret ?: json_set(object, "ino", json_from_ino(folder->ino));
+	ret = ret ?: json_set_bytes(object, "path", folder->path);
+	/* These two take the references over whatever happens. */
+	if (json_set(object, "mount", mount))
+		ret = -ENOMEM;
+	if (json_set(object, "holder", holder))
+		ret = -ENOMEM;
+	return unless(ret, object);
+}
+
+static json_t *from_folders(const struct manifest *manifest)
+{
+	json_t *array = json_array();
+	int ret = array ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < manifest->n_folders && !ret; i++)
+		ret = json_array_append_new(array, from_folder(&manifest->folders[i]));
+	return unless(ret, array);
+}
+
+static json_t *from_cgroup(const struct manifest *manifest)
+{
+	json_t *object = json_object();
+	int ret = json_set_bytes(object, "path", manifest->cgroup);
+
+	ret = ret ?: json_set(object, "id", json_integer(manifest->cgroup_id));
+	return unless(ret, object);
+}
+
+json_t *manifest_to_json(const struct manifest *manifest)
+{
+	json_t *object = json_object();
+	char created_at[31];
+	int ret;
+
+	json_format_time(manifest->created_ns, created_at);
+	ret = json_set(object, "schema", json_string(MANIFEST_SCHEMA));
+	ret = ret ?: json_set(object, "id", json_string(manifest->id));
+	ret = ret ?: json_set(object, "created_at", json_string(created_at));
+	ret = ret ?: json_set(object, "ktime", json_integer(manifest->ktime));
+	ret = ret ?: json_set(object, "boot_id", json_string(manifest->boot_id));
+	ret = ret ?: json_set_bytes(object, "kernel", manifest->kernel);
+	ret = ret ?: json_set(object, "cgroup", from_cgroup(manifest));
+	ret = ret ?: json_set_bytes(object, "template", manifest->template);
+	ret = ret ?: json_set(object, "complete", json_boolean(manifest->complete));
+	ret = ret ?: json_set(object, "entries", from_entries(manifest));
+	ret = ret ?: json_set(object, "failed", from_failed(manifest));
+	ret = ret ?: json_set(object, "folders", from_folders(manifest));
+	return unless(ret, object);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The set of orphans: what a scan finds, list prints and checkpoint preserves. One
+ * orphan an inode, however many names it lost and however many tasks hold it.
+ */
+#ifndef RELINKTRACE_ORPHAN_H
+#define RELINKTRACE_ORPHAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <linux/types.h>
+#include "../../bpf/relinktrace.h"
+
+struct holder {
+	pid_t pid;	     /* in our pid namespace */
+	pid_t tid;	     /* 0 where it is the leader's own table */
+	uint64_t start_time; /* clock ticks since boot, as in /proc/PID/stat */
+	char comm[RT_COMM_LEN];
+	enum rt_holder_kind kind;
+	int fd;		/* -1 unless kind is fd */
+	uint32_t flags; /* open(2) flags of the description, without O_CLOEXEC; kind fd */
+	uint64_t pos;	/* bytes; kind fd */
+	bool cloexec;	/* kind fd */
+	uint64_t ofd; /* equal for one open file description; 0 unknown. Any number until
+		       * orphan_set_sort(), which counts from 1 */
+	uint64_t map_start, map_end; /* kind map: names /proc/PID/map_files/START-END */
+	uint64_t cgroup_id;	     /* 0 unknown */
+	uint64_t table; /* identity of the fd table, while it is collected; 0 unknown */
+};
+
+struct unlinker {
+	bool known;
+	uint64_t when_ns; /* CLOCK_REALTIME, ns since the epoch */
+	pid_t pid;
+	char comm[RT_COMM_LEN];
+	uint64_t cgroup_id;
+};
+
+struct orphan {
+	uint32_t dev_major, dev_minor; /* the superblock's, as in mountinfo */
+	uint64_t ino;
+	bool has_generation;
+	uint32_t generation;
+	uint32_t mode; /* type and permissions */
+	uint32_t nlink;
+	uint32_t uid, gid;
+	uint32_t rdev_major, rdev_minor;
+	uint64_t size;	    /* bytes */
+	uint64_t allocated; /* bytes */
+	char fstype[RT_FSTYPE_LEN];
+	char *path; /* owned; raw bytes as it was, without " (deleted)"; NULL unknown */
+	bool tmpfile;
+	int mnt_id;	 /* as in mountinfo; -1 unknown */
+	uint32_t mnt_ns; /* inode number of the mount namespace; 0 unknown */
+	char *mnt_point; /* owned; in the holder's mount namespace; NULL unknown */
+	uint64_t cgroup_id;
+	char *cgroup; /* owned; path below the v2 root, "/…"; NULL unknown */
+	bool unattributed;
+	struct unlinker unlinker;
+	struct holder *holders; /* owned */
+	size_t n_holders;
+	uint64_t *keys; /* owned; what the map of orphans knows it by, one for each lost
+			   name */
+	size_t n_keys;
+	bool elsewhere; /* held by a task that is not of the target */
+};
+
+enum backend { BACKEND_NONE, BACKEND_TP_BTF, BACKEND_KPROBE, BACKEND_FENTRY };
+
+struct orphan_set {
+	struct orphan *orphans; /* owned */
+	size_t n;
+	enum backend backend;
+	bool by_iterator; /* else by a walk of /proc */
+	bool complete;	  /* false: something may be missing; said in the log */
+	uint64_t lost;	  /* records that the kernel half could not keep */
+	uint64_t unread;  /* processes that could not be read */
+	uint32_t *index; /* owned; hash of device and inode to place in orphans, plus 1 */
+	size_t index_size; /* a power of two */
+};
+
+/* "fentry", "kprobe", "tp_btf" or "none". */
+const char *backend_name(enum backend backend);
+
+/* "fd", "map", "exe", "cwd" or "root". */
+const char *holder_kind_name(enum rt_holder_kind kind);
+
+/* "regular", "directory", "fifo", "socket", "chr", "blk" or "symlink"; of a st_mode. */
+const char *orphan_type_name(uint32_t mode);
+
+/* Frees what @orphan owns, not @orphan itself, and zeroes it. */
+void orphan_fini(struct orphan *orphan);
+
+/* Zeroes @set and marks it complete. */
+void orphan_set_init(struct orphan_set *set);
+
+/* Frees what @set owns; for AUTO(). */
+void orphan_set_fini(struct orphan_set *set);
+
+/* The orphan of @dev_major:@dev_minor and @ino, added with zeroed fields (mnt_id -1) when
+ * it is not there yet; NULL when memory is out. Valid until the next call. */
+struct orphan *orphan_set_at(struct orphan_set *set, uint32_t dev_major,
+			     uint32_t dev_minor, uint64_t ino);
+
+/* As orphan_set_at(), but adds nothing: NULL when it is not there. */
+struct orphan *orphan_set_find(const struct orphan_set *set, uint32_t dev_major,
+			       uint32_t dev_minor, uint64_t ino);
+
+/* Removes the orphans that nobody of the target holds, unless they are unattributed. */
+void orphan_set_prune(struct orphan_set *set);
+
+/* Appends @key unless it is there. 0 or -ENOMEM. */
+int orphan_add_key(struct orphan *orphan, uint64_t key);
+
+/* The link in /proc that leads to what @holder holds, in @path of @size bytes; 64 are
+ * enough for any. */
+void holder_proc_link(const struct holder *holder, char *path, size_t size);
+
+/* Appends a copy of @holder. 0 or -ENOMEM. */
+int orphan_add_holder(struct orphan *orphan, const struct holder *holder);
+
+/* Orders orphans by device and inode, holders by pid, tid, kind, fd and address, and
+ * numbers open file descriptions from 1 in that order. */
+void orphan_set_sort(struct orphan_set *set);
+
+#endif

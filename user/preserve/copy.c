@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "copy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "base/auto.h"
+#include "base/interrupt.h"
+
+/* Between two looks at the interrupt flag: some 10 ms on a slow disk. */
+#define STEP_BYTES (8U << 20)
+
+#define BUFFER_BYTES (256U << 10)
+
+int copy_clone(int src, int dst)
+{
+	return ioctl(dst, FICLONE, src) ? -errno : 0;
+}
+
+/* Whether copy_file_range(2) will not do for these two files where read and write may. */
+static bool range_refused(int error)
+{
+	return error == EXDEV || error == EINVAL || error == ENOSYS ||
+	       error == EOPNOTSUPP;
+}
+
+/* Copies up to @len bytes at @pos through a buffer. The number; 0 at the end of @src;
+ * -errno. */
+static ssize_t copy_buffer(int src, int dst, off_t pos, size_t len)
+{
+	AUTO_FREE char *buffer = malloc(BUFFER_BYTES);
+	ssize_t got, put;
+
+	if (!buffer)
+		return -ENOMEM;
+	got = pread(src, buffer, len < BUFFER_BYTES ? len : BUFFER_BYTES, pos);
+	if (got < 0)
+		return -errno;
+	for (ssize_t done = 0; done < got; done += put) {
+		put = pwrite(dst, buffer + done, got - done, pos + done);
+		if (put < 0)
+			return -errno;
+	}
+	return got;
+}
+
+/* As copy_buffer(), by the kernel where it can. */
+static ssize_t copy_piece(int src, int dst, off_t pos, size_t len)
+{
+	off_t in = pos, out = pos;
+	ssize_t copied = copy_file_range(src, &in, dst, &out, len, 0);
+
+	/* 0 may also be a filesystem that does not know the size (procfs-like). */
+	if (copied > 0)
+		return copied;
+	if (copied < 0 && !range_refused(errno))
+		return -errno;
+	return copy_buffer(src, dst, pos, len);
+}
+
+/* Copies from @pos up to @end, or to where @src ends by now. */
+static int copy_data(int src, int dst, off_t pos, off_t end, uint64_t *bytes)
+{
+	while (pos < end) {
+		size_t len = end - pos < STEP_BYTES ? end - pos : STEP_BYTES;
+		ssize_t copied;
+
+		if (interrupt_pending())
+			return -EINTR;
+		copied = copy_piece(src, dst, pos, len);
+		if (copied == -EINTR)
+			continue;
+		if (copied < 0)
+			return copied;
+		if (!copied)
+			return 0;
+		pos += copied;
+		*bytes += copied;
+	}
+	return 0;
+}
+
+int copy_sparse(int src, int dst, uint64_t *bytes)
+{
+	uint64_t copied = 0;
+	off_t pos = 0, end;
+	struct stat st;
+	int ret;
+
+	if (fstat(src, &st))
+		return -errno;
+	while (pos < st.st_size) {
+		pos = lseek(src, pos, SEEK_DATA);
+		if (pos < 0 && errno == ENXIO)
+			break; /* a hole up to the end */
+		if (pos < 0)
+			return -errno;
+		end = lseek(src, pos, SEEK_HOLE);
+		if (end < 0 && errno == ENXIO)
+			break; /* shortened meanwhile */
+		if (end < 0)
+			return -errno;
+		ret = copy_data(src, dst, pos, end < st.st_size ? end : st.st_size,
+				&copied);
+		if (ret)
+			return ret;
+		pos = end;
+	}
+	if (ftruncate(dst, st.st_size))
+		return -errno;
+	*bytes = copied;
+	return 0;
+}
+
+static int copy_xattr(int src, int dst, const char *name)
+{
+	/* XATTR_SIZE_MAX of linux/limits.h */
+	AUTO_FREE char *value = malloc(65536);
+	ssize_t size;
+
+	if (!value)
+		return -ENOMEM;
+	size = fgetxattr(src, name, value, 65536);
+	if (size < 0)
+		return errno == ENODATA || errno == ENOTSUP ? 0 : -errno;
+	if (fsetxattr(dst, name, value, size, 0))
+		return errno == ENOTSUP ? 0 : -errno;
+	return 0;
+}
+
+static int copy_xattrs(int src, int dst)
+{
+	/* XATTR_LIST_MAX of linux/limits.h */
+	AUTO_FREE char *names = malloc(65536);
+	ssize_t size;
+
+	if (!names)
+		return -ENOMEM;
+	size = flistxattr(src, names, 65536);
+	if (size < 0)
+		return errno == ENOTSUP ? 0 : -errno;
+	for (const char *name = names; name < names + size; name += strlen(name) + 1) {
+		int ret = copy_xattr(src, dst, name);
+
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+int copy_attributes(int src, int dst, const struct stat *st)
+{
+	int ret;
+
+	/* In this order: a new owner takes set-id bits and capabilities away, an ACL
+	 * changes permissions, and each of them changes nothing but the ctime. */
+	if (fchown(dst, st->st_uid, st->st_gid))
+		return -errno;
+	ret = copy_xattrs(src, dst);
+	if (ret)
+		return ret;
+	if (fchmod(dst, st->st_mode & 07777))
+		return -errno;
+	return futimens(dst, (struct timespec[]){st->st_atim, st->st_mtim}) ? -errno : 0;
+}

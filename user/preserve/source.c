@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "base/auto.h"
+#include "proc/mount.h"
+#include "proc/proctext.h"
+
+void source_fini(struct source *source)
+{
+	auto_close(&source->fd);
+	source->fd = -1;
+}
+
+int source_reopen(int fd)
+{
+	char link[64];
+	int readable;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	/* O_NONBLOCK: a mandatory lease must not make us wait. */
+	readable = open(link, O_RDONLY | O_NONBLOCK | O_NOATIME | O_CLOEXEC);
+	if (readable < 0 && errno == EPERM)
+		readable = open(link, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return readable < 0 ? -errno : readable;
+}
+
+int source_generation(int fd, uint32_t *generation)
+{
+	struct stat st;
+	AUTO_FD readable = -1;
+	/* Written as an int, whatever the ioctl's number says. */
+	int number;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return -EOPNOTSUPP;
+	readable = source_reopen(fd);
+	if (readable < 0)
+		return readable;
+	if (ioctl(readable, FS_IOC_GETVERSION, &number))
+		return errno == ENOTTY || errno == EINVAL ? -EOPNOTSUPP : -errno;
+	*generation = number;
+	return 0;
+}
+
+/* Whether the dentry behind @fd is unhashed. A name can end so as well: this is needed,
+ * never enough. */
+static bool is_deleted(int fd)
+{
+	AUTO_FREE char *path = NULL;
+	char link[64];
+	int ret;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ret = proctext_readlink(AT_FDCWD, link, &path);
+	return ret == -ENAMETOOLONG || (!ret && proctext_is_deleted(path));
+}
+
+/* The inode number that the kernel itself uses, which on overlay need not be stat's
+ * (fs/proc/fd.c, seq_show; since 5.14). */
+static bool has_inner_ino(int fd, uint64_t ino)
+{
+	AUTO_FREE char *text = NULL;
+	uint64_t inner;
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+	return !proctext_read(AT_FDCWD, name, &text) &&
+	       !proctext_value(text, "ino", 10, &inner) && inner == ino;
+}
+
+/* 0 when @source is @orphan, else -ESTALE or -errno. */
+static int source_check(const struct orphan *orphan, const struct source *source)
+{
+	uint32_t generation;
+	int mnt_id, ret;
+
+	ret = mount_id_of_fd(source->fd, &mnt_id);
+	if (ret)
+		return ret;
+	if (mnt_id != orphan->mnt_id ||
+	    (source->stat.st_mode & S_IFMT) != (orphan->mode & S_IFMT))
+		return -ESTALE;
+	if (source->stat.st_ino != orphan->ino && !has_inner_ino(source->fd, orphan->ino))
+		return -ESTALE;
+	if (!is_deleted(source->fd))
+		return -ESTALE;
+	if (!orphan->has_generation)
+		return 0;
+	ret = source_generation(source->fd, &generation);
+	/* A file that cannot be read is no other one for that. */
+	return !ret && generation != orphan->generation ? -ESTALE : 0;
+}
+
+int source_open(const struct orphan *orphan, const struct holder *holder,
+		struct source *out)
+{
+	AUTO(source_fini) struct source source = SOURCE_INIT;
+	char link[96];
+	int ret;
+
+	holder_proc_link(holder, link, sizeof(link));
+	source.fd = open(link, O_PATH | O_CLOEXEC);
+	if (source.fd < 0)
+		return -errno;
+	if (fstat(source.fd, &source.stat))
+		return -errno;
+	ret = source_check(orphan, &source);
+	if (ret)
+		return ret;
+	source.holder = holder;
+	*out = source;
+	source.fd = -1;
+	return 0;
+}

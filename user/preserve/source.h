@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Getting at an orphan through one of its holders. */
+#ifndef RELINKTRACE_SOURCE_H
+#define RELINKTRACE_SOURCE_H
+
+#include <sys/stat.h>
+
+#include "orphan/orphan.h"
+
+struct source {
+	int fd;			     /* O_PATH of the orphan; owned */
+	struct stat stat;	     /* of it */
+	const struct holder *holder; /* of the orphan, through which it was opened */
+};
+
+#define SOURCE_INIT                                                                      \
+	{                                                                                \
+		.fd = -1                                                                 \
+	}
+
+/* Closes what @source holds; for AUTO(). */
+void source_fini(struct source *source);
+
+/* Opens @orphan through @holder's link in /proc (proc_pid_fd(5): such a link leads to the
+ * very file, whatever its names) and checks that it is the orphan: it is on the mount
+ * that was recorded, has the inode number and type, is unlinked (d_path(9) says
+ * "(deleted)"), and has the generation where the filesystem tells it. 0; -ENOENT, -ESRCH
+ * the holder is gone; -ESTALE it holds something else by now; -EACCES, -EPERM; -errno. */
+int source_open(const struct orphan *orphan, const struct holder *holder,
+		struct source *out);
+
+/* A readable fd of the regular file behind O_PATH fd @fd, that does not touch its atime
+ * where the kernel allows that (O_NOATIME, open(2)). Owned by the caller; -errno. */
+int source_reopen(int fd);
+
+/* The inode's generation (FS_IOC_GETVERSION; ioctl_iflags(2) lists its neighbours) of a
+ * regular file or directory behind O_PATH fd @fd. 0; -EOPNOTSUPP where the filesystem has
+ * none or it is of another type, which opening might disturb; -errno. */
+int source_generation(int fd, uint32_t *generation);
+
+#endif

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "procwalk.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/caps.h"
+#include "kcmp.h"
+#include "base/log.h"
+#include "mount.h"
+#include "process.h"
+#include "proclink.h"
+#include "proctext.h"
+
+/* What O_TMPFILE adds to O_DIRECTORY: __O_TMPFILE, asm-generic/fcntl.h. */
+#define TMPFILE_BIT 020000000
+
+/* How often a fd that changes while it is looked at is looked at again. */
+#define FD_TRIES 8
+
+struct walk {
+	const struct target *target;
+	struct orphan_set *set;
+	bool maps_only;
+	bool denied;	    /* something of the process that is being walked */
+	bool no_kcmp;	    /* refused: see walk_table() */
+	uint64_t undecided; /* links of which nobody can tell */
+	char *cgroup;	    /* owned; the last one asked for, with its id */
+	uint64_t cgroup_id;
+};
+
+static void walk_fini(struct walk *walk)
+{
+	free(walk->cgroup);
+}
+
+/* What to make of the failure to read something of a process: gone is nothing, refused is
+ * told of the process, the rest of the scan. Only what ends the walk is returned. */
+static int walk_forgive(struct walk *walk, int err)
+{
+	switch (err) {
+	case -ENOMEM:
+	case -EMFILE:
+	case -ENFILE:
+		return err;
+	case 0:
+	case -ENOENT:
+	case -ESRCH:
+		break;
+	case -EACCES:
+	case -EPERM:
+		walk->denied = true;
+		break;
+	default:
+		walk->undecided++;
+	}
+	return 0;
+}
+
+/* Id of the cgroup of @process; 0 unknown. Neighbours in /proc often share it. */
+static uint64_t walk_cgroup_id(struct walk *walk, const struct process *process)
+{
+	uint64_t id;
+
+	if (!process->cgroup)
+		return 0;
+	if (walk->cgroup && !strcmp(walk->cgroup, process->cgroup))
+		return walk->cgroup_id;
+	if (cgroup_id_of(process->cgroup, &id))
+		return 0;
+	free(walk->cgroup);
+	walk->cgroup = strdup(process->cgroup);
+	walk->cgroup_id = id;
+	return id;
+}
+
+/* The mount of @link as @process sees it, else as we do. -ENOENT: on no mount that either
+ * lists. */
+static int link_mount(const struct process *process, const struct proclink *link,
+		      struct mount *mount)
+{
+	int id = link->stx.stx_mnt_id;
+	int err = mount_find(process->pid, id, mount);
+
+	return err == -ENOENT ? mount_find(getpid(), id, mount) : err;
+}
+
+/* Fills a new orphan; takes over @mount->point and @link->path. */
+static void orphan_fill(struct orphan *orphan, struct proclink *link, struct mount *mount)
+{
+	const struct statx *stx = &link->stx;
+	AUTO(mount_fini) struct mount other = {0};
+	const char *fstype = mount->fstype;
+
+	/* A mount that is detached by now: the type at least may be known from another.
+	 */
+	if (!fstype &&
+	    !mount_find_by_dev(stx->stx_dev_major, stx->stx_dev_minor, "/", &other))
+		fstype = other.fstype;
+	snprintf(orphan->fstype, sizeof(orphan->fstype), "%s", fstype ? fstype : "");
+	orphan->mode = stx->stx_mode;
+	orphan->nlink = stx->stx_nlink;
+	orphan->uid = stx->stx_uid;
+	orphan->gid = stx->stx_gid;
+	orphan->rdev_major = stx->stx_rdev_major;
+	orphan->rdev_minor = stx->stx_rdev_minor;
+	orphan->size = stx->stx_size;
+	orphan->allocated = stx->stx_blocks * 512;
+	orphan->path = TAKE_PTR(link->path);
+	orphan->mnt_id = stx->stx_mnt_id;
+	orphan->mnt_ns = mount->ns;
+	orphan->mnt_point = TAKE_PTR(mount->point);
+}
+
+static int orphan_set_cgroup(struct orphan *orphan, const char *path, uint64_t id)
+{
+	orphan->cgroup = strdup(path);
+	orphan->cgroup_id = id;
+	return orphan->cgroup ? 0 : -ENOMEM;
+}
+
+/* Whether @orphan has this holder already: one mapping a process is enough, and without
+ * kcmp a table that repeats another one's fd is taken for the same table. */
+static bool holder_known(const struct walk *walk, const struct orphan *orphan,
+			 const struct holder *holder)
+{
+	/* The holders of one process were added one after another. */
+	for (size_t i = orphan->n_holders; i--;) {
+		const struct holder *old = &orphan->holders[i];
+
+		if (old->pid != holder->pid)
+			return false;
+		if (old->kind == holder->kind && old->fd == holder->fd &&
+		    (holder->kind == RT_HOLDER_MAP || (walk->no_kcmp && holder->tid)))
+			return true;
+	}
+	return false;
+}
+
+/* Adds @holder, a holder of what @link leads to. */
+static int walk_add(struct walk *walk, const struct process *process,
+		    struct proclink *link, struct holder *holder)
+{
+	AUTO(mount_fini) struct mount mount = {0};
+	uint32_t dev_major = link->stx.stx_dev_major, dev_minor = link->stx.stx_dev_minor;
+	int err = link_mount(process, link, &mount);
+	struct orphan *orphan;
+
+	if (err == -ENOENT && link->path && proclink_is_internal(link->path))
+		return 0;
+	if (err && err != -ENOENT)
+		return err;
+	/* Names in /proc end with their tasks, without any unlink. */
+	if (!err && !strcmp(mount.fstype, "proc"))
+		return 0;
+	if (!err) { /* btrfs and overlay show other devices in stat */
+		dev_major = mount.dev_major;
+		dev_minor = mount.dev_minor;
+	}
+	orphan = orphan_set_at(walk->set, dev_major, dev_minor, link->stx.stx_ino);
+	if (!orphan)
+		return -ENOMEM;
+	holder->cgroup_id = walk_cgroup_id(walk, process);
+	if (!orphan->mode)
+		orphan_fill(orphan, link, &mount);
+	if (!orphan->cgroup && process->cgroup &&
+	    orphan_set_cgroup(orphan, process->cgroup, holder->cgroup_id))
+		return -ENOMEM;
+	orphan->tmpfile |= holder->kind == RT_HOLDER_FD && holder->flags & TMPFILE_BIT;
+	if (holder_known(walk, orphan, holder))
+		return 0;
+	return orphan_add_holder(orphan, holder);
+}
+
+static struct holder holder_of(const struct process *process, pid_t tid,
+			       enum rt_holder_kind kind)
+{
+	struct holder holder = {
+		.pid = process->pid,
+		.tid = tid == process->pid ? 0 : tid,
+		.start_time = process->stat.start_time,
+		.kind = kind,
+		.fd = -1,
+	};
+
+	memcpy(holder.comm, process->stat.comm, sizeof(holder.comm));
+	return holder;
+}
+
+static bool same_file(const struct statx *a, const struct statx *b)
+{
+	return a->stx_ino == b->stx_ino && a->stx_dev_major == b->stx_dev_major &&
+	       a->stx_dev_minor == b->stx_dev_minor && a->stx_mnt_id == b->stx_mnt_id;
+}
+
+/* Reads link and fdinfo of fd @n once. proclink_read()'s answer; -EAGAIN when the fd
+ * became another file between the two. */
+static int fd_read_once(int task_fd, int n, struct proclink *link,
+			struct proctext_fdinfo *info)
+{
+	AUTO(proclink_fini) struct proclink read = {0};
+	AUTO_FREE char *text = NULL;
+	struct statx after;
+	char name[32];
+	int err;
+
+	snprintf(name, sizeof(name), "fd/%d", n);
+	err = proclink_read(task_fd, name, &read);
+	if (err <= 0)
+		return err;
+	snprintf(name, sizeof(name), "fdinfo/%d", n);
+	err = proctext_read(task_fd, name, &text);
+	if (!err)
+		err = proctext_fdinfo(text, info);
+	if (err)
+		return err;
+	snprintf(name, sizeof(name), "fd/%d", n);
+	if (statx(task_fd, name, AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &after))
+		return -errno;
+	if (!same_file(&read.stx, &after))
+		return -EAGAIN;
+	*link = read;
+	read = (struct proclink){0};
+	return 1;
+}
+
+static int walk_fd(struct walk *walk, const struct process *process, pid_t tid,
+		   int task_fd, int n)
+{
+	AUTO(proclink_fini) struct proclink link = {0};
+	struct holder holder = holder_of(process, tid, RT_HOLDER_FD);
+	struct proctext_fdinfo info;
+	int err = -EAGAIN;
+
+	for (int i = 0; i < FD_TRIES && err == -EAGAIN; i++)
+		err = fd_read_once(task_fd, n, &link, &info);
+	if (err <= 0)
+		return err;
+	holder.fd = n;
+	holder.flags = info.flags;
+	holder.pos = info.pos;
+	holder.cloexec = info.cloexec;
+	return walk_add(walk, process, &link, &holder);
+}
+
+/* The fds of the table of @tid, whose directory is @task_fd. */
+static int walk_fds(struct walk *walk, struct process *process, pid_t tid, int task_fd)
+{
+	AUTO_FD fd = openat(task_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int err = 0;
+
+	if (!dir)
+		return walk_forgive(walk, -errno);
+	TAKE_FD(fd);
+	while (!err && (errno = 0, entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			err = walk_forgive(walk, walk_fd(walk, process, tid, task_fd,
+							 atoi(entry->d_name)));
+	return err ? err : walk_forgive(walk, -errno);
+}
+
+/* A link with one holder: exe, cwd, root, or a mapping. */
+static int walk_link(struct walk *walk, struct process *process, int task_fd,
+		     const char *name, struct holder holder)
+{
+	AUTO(proclink_fini) struct proclink link = {0};
+	int err = proclink_read(task_fd, name, &link);
+
+	if (err > 0)
+		err = walk_add(walk, process, &link, &holder);
+	return walk_forgive(walk, err);
+}
+
+static int walk_cwd_root(struct walk *walk, struct process *process, pid_t tid,
+			 int task_fd)
+{
+	int err = walk_link(walk, process, task_fd, "cwd",
+			    holder_of(process, tid, RT_HOLDER_CWD));
+
+	return err ? err
+		   : walk_link(walk, process, task_fd, "root",
+			       holder_of(process, tid, RT_HOLDER_ROOT));
+}
+
+/* The mappings of @process. maps is read first, as one text: links are then opened for
+ * deleted files only. map_files is there for the main thread's number of a process and,
+ * unlisted, for each thread's (fs/proc/base.c, proc_pid_lookup). */
+static int walk_maps(struct walk *walk, struct process *process)
+{
+	AUTO_FD task = -1, fd = -1;
+	AUTO_FILE *maps = NULL;
+	AUTO_FREE char *line = NULL;
+	struct proctext_map map, last = {0};
+	size_t room = 0;
+	char name[64];
+	ssize_t len;
+	int err = 0;
+
+	snprintf(name, sizeof(name), "/proc/%d", process->live);
+	task = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (task >= 0)
+		fd = openat(task, "maps", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		maps = fdopen(fd, "re");
+	if (!maps)
+		return walk_forgive(walk, -errno);
+	TAKE_FD(fd);
+	while (!err && (errno = 0, len = getline(&line, &room, maps)) > 0) {
+		struct holder holder = holder_of(process, process->live, RT_HOLDER_MAP);
+
+		line[len - 1] = '\0';
+		if (proctext_map(line, &map) || !map.deleted)
+			continue;
+		/* The segments of one file follow each other. */
+		if (map.ino == last.ino && map.dev_major == last.dev_major &&
+		    map.dev_minor == last.dev_minor)
+			continue;
+		last = map;
+		holder.map_start = map.start;
+		holder.map_end = map.end;
+		snprintf(name, sizeof(name), "map_files/%" PRIx64 "-%" PRIx64, map.start,
+			 map.end);
+		err = walk_link(walk, process, task, name, holder);
+	}
+	return err ? err : walk_forgive(walk, -errno);
+}
+
+/* Whether the table of @tid has not been read yet. Where kcmp is refused (not built in,
+ * or by seccomp) every thread's counts as new, and walk_add() drops those fds that repeat
+ * another table's number and file. */
+static int walk_table(struct walk *walk, struct kcmp_tables *tables, pid_t tid)
+{
+	int is_new = kcmp_tables_add(tables, tid);
+
+	if (is_new != -EPERM && is_new != -ENOSYS)
+		return is_new;
+	walk->no_kcmp = true;
+	return 1;
+}
+
+/* What thread @tid has of its own. */
+static int walk_thread(struct walk *walk, struct process *process,
+		       struct kcmp_tables *files, struct kcmp_tables *fs, pid_t tid)
+{
+	int new_files = walk_table(walk, files, tid);
+	int new_fs = new_files < 0 ? new_files : walk_table(walk, fs, tid);
+	AUTO_FD task = -1;
+	char name[64];
+	int err = 0;
+
+	if (new_fs < 0)
+		return new_fs;
+	if (!new_files && !new_fs)
+		return 0;
+	snprintf(name, sizeof(name), "task/%d", tid);
+	task = openat(process->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (task < 0)
+		return walk_forgive(walk, -errno);
+	if (new_files)
+		err = walk_fds(walk, process, tid, task);
+	if (!err && new_fs)
+		err = walk_cwd_root(walk, process, tid, task);
+	return err;
+}
+
+/* All threads of @process, the main one first: its tables have tid 0. */
+static int walk_threads(struct walk *walk, struct process *process)
+{
+	AUTO(kcmp_tables_fini) struct kcmp_tables files = {.type = KCMP_FILES};
+	AUTO(kcmp_tables_fini) struct kcmp_tables fs = {.type = KCMP_FS};
+	AUTO_FD fd = -1;
+	AUTO_DIR *dir = NULL;
+	struct dirent *entry;
+	int err = walk_thread(walk, process, &files, &fs, process->pid);
+
+	if (err || (process->stat.threads == 1 && process->live == process->pid))
+		return err;
+	fd = openat(process->dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir)
+		return walk_forgive(walk, -errno);
+	TAKE_FD(fd);
+	while (!err && (errno = 0, entry = readdir(dir))) {
+		pid_t tid = atoi(entry->d_name);
+
+		if (tid > 0 && tid != process->pid)
+			err = walk_thread(walk, process, &files, &fs, tid);
+	}
+	return err ? err : walk_forgive(walk, -errno);
+}
+
+static int process_walk(struct walk *walk, struct process *process)
+{
+	char name[64];
+	int err = 0;
+
+	/* Kernel threads have no files, no mappings, and the root as cwd; a zombie has
+	 * nothing at all, and is unreadable to its own user. */
+	if (process->stat.kthread || !process_lives(process) ||
+	    !target_has(walk->target, process->pid, process->cgroup))
+		return 0;
+	if (!walk->maps_only) {
+		snprintf(name, sizeof(name), "task/%d/exe", process->live);
+		err = walk_link(walk, process, process->dir, name,
+				holder_of(process, process->live, RT_HOLDER_EXE));
+		if (!err)
+			err = walk_threads(walk, process);
+	}
+	return err ? err : walk_maps(walk, process);
+}
+
+static int walk_pid(struct walk *walk, pid_t pid)
+{
+	AUTO(process_fini) struct process process = PROCESS_INIT;
+	int err = process_open(pid, &process);
+
+	walk->denied = false;
+	if (!err)
+		err = process_walk(walk, &process);
+	err = walk_forgive(walk, err);
+	walk->set->unread += walk->denied;
+	return err;
+}
+
+static int walk_all(struct walk *walk)
+{
+	AUTO_DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	uint64_t pid;
+	int err = 0;
+
+	if (!proc)
+		return -errno;
+	while (!err && (errno = 0, entry = readdir(proc)))
+		if (!proctext_number(entry->d_name, INT_MAX, &pid))
+			err = walk_pid(walk, pid);
+	return err ? err : -errno;
+}
+
+static int walk_one(struct walk *walk, pid_t pid)
+{
+	int err = process_check(pid);
+
+	return err ? err : walk_pid(walk, pid);
+}
+
+/* Says once what the scan could not see. */
+static void walk_conclude(struct walk *walk, uint64_t unread)
+{
+	unread = walk->set->unread - unread;
+	if (unread)
+		log_warning("%" PRIu64 " processes could not be read%s%s", unread,
+			    caps_missing(CAPS_PROC_READ),
+			    caps_have(CAPS_PROC_READ) ? caps_missing(CAPS_MAP_FILES)
+						      : "");
+	if (walk->undecided)
+		log_warning("%" PRIu64
+			    " links in /proc could not be followed, or have paths "
+			    "above %d bytes: nobody can tell whether they are orphans",
+			    walk->undecided, PATH_MAX);
+	if (unread || walk->undecided)
+		walk->set->complete = false;
+}
+
+static int walk_run(struct walk *walk)
+{
+	const struct target *target = walk->target;
+	uint64_t unread = walk->set->unread;
+	int err;
+
+	/* What was read by an earlier scan may be of namespaces that are gone. */
+	mount_cache_drop();
+	err = target->kind == TARGET_PID ? walk_one(walk, target->pid) : walk_all(walk);
+	if (!err && !walk->maps_only)
+		err = kcmp_find_ofds(walk->set);
+	walk_conclude(walk, unread);
+	return err;
+}
+
+int procwalk_scan(const struct target *target, struct orphan_set *set)
+{
+	AUTO(walk_fini) struct walk walk = {.target = target, .set = set};
+
+	return walk_run(&walk);
+}
+
+int procwalk_scan_maps(const struct target *target, struct orphan_set *set)
+{
+	AUTO(walk_fini)
+	struct walk walk = {.target = target, .set = set, .maps_only = true};
+
+	return walk_run(&walk);
+}

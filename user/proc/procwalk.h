@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Who holds which unlinked dentry, read from /proc alone: for kernels or users that the
+ * holder iterators refuse. The same answer as theirs, at some 3 µs an fd. */
+#ifndef RELINKTRACE_PROCWALK_H
+#define RELINKTRACE_PROCWALK_H
+
+#include "orphan/orphan.h"
+#include "target.h"
+
+/* Adds to @set every orphan that a task of @target holds (fds of every distinct table,
+ * mappings, exe, cwd, root). Processes that vanish meanwhile are skipped; those that
+ * cannot be read are counted in set->unread and clear set->complete; so do links that
+ * cannot be decided, see proclink.h. Each is logged once, with its count. ofd is told by
+ * kcmp(2) where that is allowed, else 0. tid is set too for the mappings and the exe of a
+ * process whose main thread has exited: they are in /proc/TID then. 0; -ESRCH when there
+ * is no process target->pid; -errno; @set may then be in part filled. */
+int procwalk_scan(const struct target *target, struct orphan_set *set);
+
+/* Adds to @set the mappings alone, for kernels without iter/task_vma (before 5.12,
+ * 3a7b35b899de "bpf: Introduce task_vma bpf_iter"). */
+int procwalk_scan_maps(const struct target *target, struct orphan_set *set);
+
+#endif

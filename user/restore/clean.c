@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "clean.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "locate.h"
+#include "base/log.h"
+#include "base/why.h"
+
+struct relink_identity clean_identity(const struct manifest_entry *entry)
+{
+	return (struct relink_identity){
+		.type = entry->orphan.mode & S_IFMT,
+		.ino = entry->relinked.ino,
+		.has_generation = entry->relinked.has_generation,
+		.generation = entry->relinked.generation,
+	};
+}
+
+void clean_entry(const struct manifest *manifest, const struct manifest_entry *entry,
+		 struct clean_result *result)
+{
+	AUTO(located_fini) struct located located = LOCATED_INIT;
+	struct relink_identity identity = clean_identity(entry);
+	AUTO_FREE char *why = NULL;
+	int ret;
+
+	if (!entry->relink_path)
+		return;
+	ret = locate_entry(manifest, entry, entry->relink_path, &located, &why);
+	if (ret) {
+		log_error("orphan%u is left: %s", entry->n, why_text(why));
+		result->left++;
+		return;
+	}
+	ret = relink_remove(located.root_fd, located.path, &identity, &why);
+	if (!ret) {
+		result->removed++;
+	} else if (ret == -ENOENT) {
+		result->absent++;
+	} else {
+		log_error("orphan%u is left: %s", entry->n, why_text(why));
+		result->left++;
+	}
+}
+
+void clean_folders(const struct manifest *manifest)
+{
+	/* Inner ones come later in the list. */
+	for (size_t i = manifest->n_folders; i-- > 0;) {
+		const struct manifest_folder *folder = &manifest->folders[i];
+		AUTO(located_fini) struct located located = LOCATED_INIT;
+		int ret;
+
+		if (locate_folder(manifest, folder, &located, NULL))
+			continue;
+		ret = relink_remove_folder(located.root_fd, located.path, folder->ino);
+		/* Somebody else's files in it, or another folder: not ours to remove. */
+		if (ret && ret != -ENOENT && ret != -ENOTEMPTY && ret != -ESTALE)
+			log_warning("folder %s on the filesystem of %s is left: %s",
+				    folder->path,
+				    folder->mount_point ? folder->mount_point
+							: "a lost mount",
+				    strerror(-ret));
+	}
+}
+
+void clean_all(const struct manifest *manifest, struct clean_result *result)
+{
+	for (size_t i = 0; i < manifest->n_entries; i++)
+		clean_entry(manifest, &manifest->entries[i], result);
+	clean_folders(manifest);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "locate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "proc/mount.h"
+#include "proc/proctext.h"
+#include "base/why.h"
+
+/* What a manifest tells of a place. Nothing is owned. */
+struct place {
+	const struct manifest *manifest;
+	uint32_t dev_major, dev_minor;
+	const char *mount_point; /* NULL unknown */
+	const char *mount_root;
+	int mnt_id;
+	const struct holder *holders;
+	size_t n_holders;
+	const char *path; /* below the mount's root */
+};
+
+void located_fini(struct located *located)
+{
+	auto_close(&located->root_fd);
+	located->root_fd = -1;
+}
+
+const char *locate_below(const char *root, const char *path_in_fs)
+{
+	size_t len = strcmp(root, "/") ? strlen(root) : 0;
+
+	if (strncmp(root, path_in_fs, len) || path_in_fs[len] != '/')
+		return NULL;
+	return path_in_fs + len + 1;
+}
+
+static bool same_dev(const struct place *place, const struct mount *mount)
+{
+	return mount->dev_major == place->dev_major &&
+	       mount->dev_minor == place->dev_minor;
+}
+
+/* Mount @mount, seen by @pid, when it has the path of @place. */
+static int take(const struct place *place, pid_t pid, const struct mount *mount,
+		struct located *out)
+{
+	char path_in_fs[2 * PATH_MAX];
+	const char *below;
+	int fd;
+
+	if (!same_dev(place, mount))
+		return -ENOENT;
+	snprintf(path_in_fs, sizeof(path_in_fs), "%s/%s",
+		 strcmp(place->mount_root, "/") ? place->mount_root : "", place->path);
+	below = locate_below(mount->root, path_in_fs);
+	if (!below)
+		return -ENOENT;
+	if (strlen(below) >= sizeof(out->path))
+		return -ENAMETOOLONG;
+	fd = mount_open_root(pid, mount->id);
+	if (fd < 0)
+		return fd;
+	out->root_fd = fd;
+	strcpy(out->path, below);
+	return 0;
+}
+
+static int by_point(const struct place *place, struct located *out)
+{
+	AUTO(mount_fini) struct mount mount = {0};
+	AUTO_FD fd = -1;
+	int id, ret;
+
+	if (!place->mount_point)
+		return -ENOENT;
+	fd = open(place->mount_point, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = mount_id_of_fd(fd, &id);
+	ret = ret ?: mount_find(getpid(), id, &mount);
+	return ret ?: take(place, getpid(), &mount, out);
+}
+
+static int by_dev(const struct place *place, struct located *out)
+{
+	AUTO(mount_fini) struct mount mount = {0};
+	char path_in_fs[2 * PATH_MAX];
+	int ret;
+
+	snprintf(path_in_fs, sizeof(path_in_fs), "%s/%s",
+		 strcmp(place->mount_root, "/") ? place->mount_root : "", place->path);
+	ret = mount_find_by_dev(place->dev_major, place->dev_minor, path_in_fs, &mount);
+	return ret ?: take(place, getpid(), &mount, out);
+}
+
+/* Whether @holder is the very process that was recorded, not a later one of its id. */
+static bool still_lives(const struct holder *holder)
+{
+	AUTO_FREE char *text = NULL;
+	struct proctext_stat stat;
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/stat", holder->pid);
+	return !proctext_read(AT_FDCWD, name, &text) && !proctext_stat(text, &stat) &&
+	       stat.start_time == holder->start_time;
+}
+
+static int by_holder(const struct place *place, struct located *out)
+{
+	/* The pids of another boot are other processes'. */
+	if (!manifest_same_boot(place->manifest))
+		return -ENOENT;
+	for (size_t i = 0; i < place->n_holders; i++) {
+		AUTO(mount_fini) struct mount mount = {0};
+		const struct holder *holder = &place->holders[i];
+
+		/* Holders come sorted, those of one process together. */
+		if (i && holder->pid == place->holders[i - 1].pid)
+			continue;
+		if (still_lives(holder) &&
+		    !mount_find(holder->pid, place->mnt_id, &mount) &&
+		    !take(place, holder->pid, &mount, out))
+			return 0;
+	}
+	return -ENOENT;
+}
+
+static int locate(const struct place *place, struct located *out, char **why)
+{
+	if (!by_point(place, out) || !by_dev(place, out) || !by_holder(place, out))
+		return 0;
+	return why_set(
+		why, -ENOENT,
+		"filesystem %u:%u (it was mounted on %s) is not mounted here with %s "
+		"in sight: mount it, or run this where it is mounted",
+		place->dev_major, place->dev_minor,
+		place->mount_point ? place->mount_point : "an unknown place",
+		place->path);
+}
+
+int locate_entry(const struct manifest *manifest, const struct manifest_entry *entry,
+		 const char *path, struct located *out, char **why)
+{
+	const struct orphan *orphan = &entry->orphan;
+	struct place place = {
+		.manifest = manifest,
+		.dev_major = orphan->dev_major,
+		.dev_minor = orphan->dev_minor,
+		.mount_point = orphan->mnt_point,
+		.mount_root = entry->mount_root ? entry->mount_root : "/",
+		.mnt_id = orphan->mnt_id,
+		.holders = orphan->holders,
+		.n_holders = orphan->n_holders,
+		.path = path,
+	};
+
+	return locate(&place, out, why);
+}
+
+int locate_folder(const struct manifest *manifest, const struct manifest_folder *folder,
+		  struct located *out, char **why)
+{
+	struct holder holder = {.pid = folder->pid, .start_time = folder->start_time};
+	struct place place = {
+		.manifest = manifest,
+		.dev_major = folder->dev_major,
+		.dev_minor = folder->dev_minor,
+		.mount_point = folder->mount_point,
+		.mount_root = folder->mount_root,
+		.mnt_id = folder->mnt_id,
+		.holders = &holder,
+		.n_holders = 1,
+		.path = folder->path,
+	};
+
+	return locate(&place, out, why);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Finding the filesystem of a manifest's name again: the mount may have moved, and may be
+ * seen only by the container that it is in. */
+#ifndef RELINKTRACE_LOCATE_H
+#define RELINKTRACE_LOCATE_H
+
+#include <limits.h>
+
+#include "manifest/manifest.h"
+
+struct located {
+	int root_fd;	     /* O_PATH of a mount's root; owned; -1 unset */
+	char path[PATH_MAX]; /* of the name, below it; "" for the root itself */
+};
+
+#define LOCATED_INIT                                                                     \
+	{                                                                                \
+		.root_fd = -1                                                            \
+	}
+
+/* Closes what @located holds; for AUTO(). */
+void located_fini(struct located *located);
+
+/* The part of @path_in_fs that is below @root, both paths in one filesystem, "/" its
+ * root; NULL when it is not below it. Inside @path_in_fs. Pure. */
+const char *locate_below(const char *root, const char *path_in_fs);
+
+/* Finds @path of @entry (a path below the root of the entry's mount, such as its
+ * relink_path). Tried in this order, each verified by the superblock's device: the
+ * recorded mount point in our own namespace; any mount of ours that has the path; the
+ * mount through one of the holders that were recorded, when it still lives. 0; -ENOENT
+ * when none leads there; -errno; and the reason in @why. */
+int locate_entry(const struct manifest *manifest, const struct manifest_entry *entry,
+		 const char *path, struct located *out, char **why);
+
+/* The same for a folder that was made. */
+int locate_folder(const struct manifest *manifest, const struct manifest_folder *folder,
+		  struct located *out, char **why);
+
+#endif

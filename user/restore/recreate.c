@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "recreate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "base/auto.h"
+#include "preserve/beneath.h"
+#include "locate.h"
+#include "preserve/relink.h"
+#include "manifest/template.h"
+#include "base/why.h"
+
+/* A path of RELINK_PATH_MAX has fewer folders than this. */
+#define MADE_MAX (RELINK_PATH_MAX / 2)
+
+/* Folders that were made, outer ones first; each is a beginning of path. */
+struct made {
+	int root_fd; /* not owned */
+	const char *path;
+	size_t n;
+	size_t len[MADE_MAX];
+	uint64_t ino[MADE_MAX];
+};
+
+static void made_remove(struct made *made)
+{
+	char path[PATH_MAX];
+
+	while (made->n-- > 0) {
+		memcpy(path, made->path, made->len[made->n]);
+		path[made->len[made->n]] = '\0';
+		/* Somebody may use it by now: then it stays. */
+		relink_remove_folder(made->root_fd, path, made->ino[made->n]);
+	}
+}
+
+static int make_folders(struct made *made, char **why)
+{
+	char path[PATH_MAX];
+	size_t len = 0;
+
+	while ((len = relink_next_folder(made->path, len))) {
+		bool by_us;
+		int ret;
+
+		memcpy(path, made->path, len);
+		path[len] = '\0';
+		made->len[made->n] = len;
+		ret = relink_make_folder(made->root_fd, path, &by_us, &made->ino[made->n],
+					 why);
+		if (ret)
+			return ret;
+		made->n += by_us;
+	}
+	return 0;
+}
+
+static int make_node(int dir_fd, const char *name, const struct manifest_entry *entry)
+{
+	const struct orphan *orphan = &entry->orphan;
+	dev_t rdev = makedev(orphan->rdev_major, orphan->rdev_minor);
+	int ret;
+
+	if (S_ISDIR(orphan->mode))
+		ret = mkdirat(dir_fd, name, 0700);
+	else if (S_ISLNK(orphan->mode))
+		ret = symlinkat(entry->link_target, dir_fd, name);
+	else
+		ret = mknodat(dir_fd, name, (orphan->mode & S_IFMT) | 0600,
+			      S_ISCHR(orphan->mode) || S_ISBLK(orphan->mode) ? rdev : 0);
+	return ret ? -errno : 0;
+}
+
+/* Owner first: a new one takes set-id bits away. */
+static int set_attributes(int fd, const struct orphan *orphan)
+{
+	char link[64];
+
+	if (fchownat(fd, "", orphan->uid, orphan->gid, AT_EMPTY_PATH))
+		return -errno;
+	if (S_ISLNK(orphan->mode))
+		return 0;
+	/* fchmod() takes no O_PATH fd. */
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return chmod(link, orphan->mode & 07777) ? -errno : 0;
+}
+
+/* Makes, opens and removes @path, whose folder is there. */
+static int make(int root_fd, const char *path, const struct manifest_entry *entry)
+{
+	AUTO_FD dir_fd = -1, fd = -1;
+	const char *name;
+	struct stat st;
+	int ret;
+
+	dir_fd = beneath_open_parent(root_fd, path, &name);
+	if (dir_fd < 0)
+		return dir_fd;
+	ret = make_node(dir_fd, name, entry);
+	if (ret)
+		return ret;
+	fd = beneath_open(dir_fd, name, O_PATH | O_NOFOLLOW);
+	if (fd < 0)
+		return TAKE_FD(fd);
+	if (fstat(fd, &st))
+		return -errno;
+	if ((st.st_mode & S_IFMT) != (entry->orphan.mode & S_IFMT) ||
+	    st.st_uid != geteuid())
+		return -ESTALE;
+	ret = set_attributes(fd, &entry->orphan);
+	if (unlinkat(dir_fd, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) && !ret)
+		ret = -errno;
+	return ret ?: TAKE_FD(fd);
+}
+
+int recreate(const struct manifest *manifest, const struct manifest_entry *entry,
+	     char **why)
+{
+	AUTO(located_fini) struct located located = LOCATED_INIT;
+	AUTO(made_remove) struct made made = {0};
+	char path[RELINK_PATH_MAX], name[RELINK_PATH_MAX + 16];
+	int ret = template_expand(manifest->template, manifest->ktime, entry->n, path);
+
+	if (ret)
+		return why_set(why, ret, "the name by the template is too long");
+	/* Two restores at a time must not meet. */
+	snprintf(name, sizeof(name), "%s.%d", path, getpid());
+	ret = locate_entry(manifest, entry, name, &located, why);
+	if (ret)
+		return ret;
+	made.root_fd = located.root_fd;
+	made.path = located.path;
+	ret = make_folders(&made, why);
+	if (ret)
+		return ret;
+	ret = make(located.root_fd, located.path, entry);
+	if (ret < 0)
+		return why_set(why, ret, "cannot make %s again: %s", located.path,
+			       strerror(-ret));
+	return ret;
+}

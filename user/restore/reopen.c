@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "reopen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/auto.h"
+
+int reopen_flags(uint32_t mode, uint32_t flags)
+{
+	uint32_t kept = O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_DIRECT |
+			O_LARGEFILE | O_NOATIME;
+
+	if (S_ISDIR(mode))
+		kept |= O_DIRECTORY;
+	/* O_PATH ignores all others (open(2)). */
+	return flags & O_PATH ? O_PATH | (flags & kept & O_DIRECTORY) : flags & kept;
+}
+
+static int open_link(int fd, int flags)
+{
+	char link[64];
+	int opened;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	opened = open(link, flags | O_CLOEXEC | O_NOCTTY);
+	return opened < 0 ? -errno : opened;
+}
+
+/* Opens without waiting, and takes O_NONBLOCK away again where it is not wanted. */
+static int open_unblocked(int fd, int flags)
+{
+	AUTO_FD opened = open_link(fd, flags | O_NONBLOCK);
+	int now;
+
+	if (opened < 0 || flags & O_NONBLOCK)
+		return TAKE_FD(opened);
+	now = fcntl(opened, F_GETFL);
+	if (now < 0 || fcntl(opened, F_SETFL, now & ~O_NONBLOCK))
+		return -errno;
+	return TAKE_FD(opened);
+}
+
+int reopen(int fd, uint32_t mode, uint32_t flags, uint64_t pos)
+{
+	AUTO_FD opened = -1, other_end = -1;
+	int wanted = reopen_flags(mode, flags);
+
+	if (wanted & O_PATH)
+		return open_link(fd, wanted);
+	if (S_ISFIFO(mode)) {
+		/* Writing to a FIFO that nobody reads cannot be opened (ENXIO). */
+		other_end = open_link(fd, O_RDWR | O_NONBLOCK);
+		if (other_end < 0)
+			return other_end;
+	}
+	opened = S_ISREG(mode) || S_ISDIR(mode) ? open_link(fd, wanted)
+						: open_unblocked(fd, wanted);
+	if (opened < 0)
+		return TAKE_FD(opened);
+	if (S_ISREG(mode) && lseek(opened, pos, SEEK_SET) < 0)
+		return -errno;
+	return TAKE_FD(opened);
+}
+
+int reopen_plain(int fd, uint32_t mode)
+{
+	int opened;
+
+	if (S_ISDIR(mode))
+		return open_link(fd, O_RDONLY | O_DIRECTORY);
+	if (!S_ISREG(mode) && !S_ISFIFO(mode))
+		return open_link(fd, O_PATH);
+	opened = reopen(fd, mode, O_RDWR, 0);
+	if (opened == -EACCES || opened == -EPERM || opened == -EROFS ||
+	    opened == -ETXTBSY)
+		opened = reopen(fd, mode, O_RDONLY, 0);
+	return opened;
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "restore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/auto.h"
+#include "clean.h"
+#include "locate.h"
+#include "base/log.h"
+#include "recreate.h"
+#include "preserve/relink.h"
+#include "reopen.h"
+#include "base/why.h"
+
+/* sd_listen_fds(3), SD_LISTEN_FDS_START */
+#define LISTEN_FIRST 3
+
+void restore_fini(struct restore *restore)
+{
+	fdplan_fini(&restore->plan);
+	auto_close(&restore->cwd_fd);
+	*restore = (struct restore)RESTORE_INIT;
+}
+
+/* A copy that is not as long as it was made is not what was preserved; a linked file is
+ * the program's own, and may have grown by another name. */
+static int check_size(const struct manifest_entry *entry, int fd, char **why)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return why_set(why, -errno, "cannot look at it: %s", strerror(errno));
+	if (entry->same_inode || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size == entry->relinked.size)
+		return 0;
+	return why_set(why, -ESTALE,
+		       "%s has %lld bytes, %llu were preserved: it was written to",
+		       entry->relink_path, (long long)st.st_size,
+		       (unsigned long long)entry->relinked.size);
+}
+
+/* O_PATH fd of the file behind the relink name. */
+static int open_relinked(const struct manifest *manifest,
+			 const struct manifest_entry *entry, char **why)
+{
+	AUTO(located_fini) struct located located = LOCATED_INIT;
+	struct relink_identity identity = clean_identity(entry);
+	AUTO_FD fd = -1;
+	int ret = locate_entry(manifest, entry, entry->relink_path, &located, why);
+
+	if (ret)
+		return ret;
+	fd = relink_open(located.root_fd, located.path, &identity, why);
+	if (fd < 0)
+		return TAKE_FD(fd);
+	ret = check_size(entry, fd, why);
+	return ret ?: TAKE_FD(fd);
+}
+
+static int open_entry(const struct manifest *manifest, const struct manifest_entry *entry,
+		      char **why)
+{
+	if (entry->method == METHOD_RECREATE)
+		return recreate(manifest, entry, why);
+	return open_relinked(manifest, entry, why);
+}
+
+static bool is_wanted(const struct restore *restore, const struct holder *holder)
+{
+	return !restore->holder || holder->pid == restore->holder;
+}
+
+/* The number that @holder's fd gets: its own with a holder, else the next in the order of
+ * sd_listen_fds. A thread's own table may have the same numbers as the leader's. */
+static int wanted_number(const struct restore *restore, const struct holder *holder)
+{
+	if (!restore->holder)
+		return LISTEN_FIRST + restore->plan.n;
+	return holder && holder->kind == RT_HOLDER_FD && !holder->tid ? holder->fd : -1;
+}
+
+/* The plan's item that has the description of @orphan's holder @i already, or -1. @items
+ * has the item of each earlier holder, -1 for none: the numbers of a thread's own table
+ * would not tell. */
+static ssize_t find_shared(const struct orphan *orphan, size_t i, const ssize_t *items)
+{
+	if (!orphan->holders[i].ofd)
+		return -1;
+	for (size_t j = 0; j < i; j++)
+		if (items[j] >= 0 && orphan->holders[j].ofd == orphan->holders[i].ofd)
+			return items[j];
+	return -1;
+}
+
+/* One fd of the old process, holder @i of @entry. Without a holder to be followed a
+ * description is handed over once, whoever shared it. */
+static int add_fd(struct restore *restore, const struct manifest_entry *entry,
+		  int path_fd, size_t i, ssize_t *items, char **why)
+{
+	const struct holder *holder = &entry->orphan.holders[i];
+	ssize_t shared = find_shared(&entry->orphan, i, items);
+	int fd;
+
+	if (shared >= 0 && !restore->holder)
+		return 0;
+	if (shared >= 0) {
+		fd = fcntl(restore->plan.items[shared].fd, F_DUPFD_CLOEXEC, 0);
+		fd = fd < 0 ? -errno : fd;
+	} else {
+		fd = reopen(path_fd, entry->orphan.mode, holder->flags, holder->pos);
+	}
+	if (fd < 0)
+		return why_set(why, fd, "cannot open it as fd %d was: %s", holder->fd,
+			       strerror(-fd));
+	items[i] = restore->plan.n;
+	return fdplan_add(&restore->plan, fd, wanted_number(restore, holder), entry->n);
+}
+
+/* What no fd held (a mapping, an executable, a directory) still gets one, so that the
+ * program can map, execute or enter it again. */
+static int add_without_holder(struct restore *restore, const struct manifest_entry *entry,
+			      int path_fd, char **why)
+{
+	int fd = reopen_plain(path_fd, entry->orphan.mode);
+
+	if (fd < 0)
+		return why_set(why, fd, "cannot open it: %s", strerror(-fd));
+	return fdplan_add(&restore->plan, fd, wanted_number(restore, NULL), entry->n);
+}
+
+static int add_cwd(struct restore *restore, int path_fd, char **why)
+{
+	auto_close(&restore->cwd_fd);
+	restore->cwd_fd = fcntl(path_fd, F_DUPFD_CLOEXEC, 0);
+	if (restore->cwd_fd < 0)
+		return why_set(why, -errno, "cannot keep the directory: %s",
+			       strerror(errno));
+	return 0;
+}
+
+static int add_holders(struct restore *restore, const struct manifest_entry *entry,
+		       int path_fd, char **why)
+{
+	AUTO_FREE ssize_t *items = calloc(entry->orphan.n_holders + 1, sizeof(*items));
+	size_t first = restore->plan.n;
+	int ret = items ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < entry->orphan.n_holders && !ret; i++) {
+		const struct holder *holder = &entry->orphan.holders[i];
+
+		items[i] = -1;
+		if (!is_wanted(restore, holder))
+			continue;
+		if (holder->kind == RT_HOLDER_FD)
+			ret = add_fd(restore, entry, path_fd, i, items, why);
+		else if (holder->kind == RT_HOLDER_CWD && restore->holder && !holder->tid)
+			ret = add_cwd(restore, path_fd, why);
+	}
+	if (!ret && restore->plan.n == first)
+		ret = add_without_holder(restore, entry, path_fd, why);
+	return ret;
+}
+
+static bool entry_is_wanted(const struct restore *restore,
+			    const struct manifest_entry *entry)
+{
+	for (size_t i = 0; i < entry->orphan.n_holders; i++)
+		if (is_wanted(restore, &entry->orphan.holders[i]))
+			return true;
+	return !restore->holder;
+}
+
+static int add_entry(struct restore *restore, const struct manifest_entry *entry,
+		     char **why)
+{
+	AUTO_FREE char *reason = NULL;
+	AUTO_FD fd = open_entry(restore->manifest, entry, &reason);
+	int ret = fd < 0 ? fd : add_holders(restore, entry, fd, &reason);
+
+	return ret < 0 ? why_set(why, ret, "orphan%u: %s", entry->n, why_text(reason))
+		       : 0;
+}
+
+int restore_open(struct restore *restore, const struct manifest *manifest, pid_t holder,
+		 char **why)
+{
+	bool found = !holder;
+	int ret;
+
+	restore->manifest = manifest;
+	restore->holder = holder;
+	for (size_t i = 0; i < manifest->n_entries; i++) {
+		if (!entry_is_wanted(restore, &manifest->entries[i]))
+			continue;
+		found = true;
+		ret = add_entry(restore, &manifest->entries[i], why);
+		if (ret)
+			return ret;
+	}
+	if (!found)
+		return why_set(why, -ESRCH, "no process %d is among the holders", holder);
+	ret = fdplan_prepare(&restore->plan);
+	if (ret)
+		return why_set(why, ret, "the fds cannot be put at their numbers: %s",
+			       strerror(-ret));
+	return 0;
+}
+
+void restore_unlink_names(const struct restore *restore)
+{
+	struct clean_result result = {0};
+
+	for (size_t i = 0; i < restore->manifest->n_entries; i++)
+		if (entry_is_wanted(restore, &restore->manifest->entries[i]))
+			clean_entry(restore->manifest, &restore->manifest->entries[i],
+				    &result);
+	/* As long as another holder's files are in them, they stay. */
+	clean_folders(restore->manifest);
+}
+
+/* "orphan1=3 orphan2=4" or, for sd_listen_fds, "orphan1:orphan2". Owned by the caller. */
+static char *list_fds(const struct fdplan *plan, bool names_only)
+{
+	AUTO_FREE char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < plan->n; i++)
+		if (names_only)
+			fprintf(out, "%sorphan%u", i ? ":" : "", plan->items[i].n);
+		else
+			fprintf(out, "%sorphan%u=%d", i ? " " : "", plan->items[i].n,
+				plan->items[i].wanted);
+	return fclose(out) ? NULL : TAKE_PTR(text);
+}
+
+static int set_number(const char *name, unsigned long long value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", value);
+	return setenv(name, text, 1) ? -errno : 0;
+}
+
+static int set_environment(const struct restore *restore)
+{
+	AUTO_FREE char *fds = list_fds(&restore->plan, false);
+	AUTO_FREE char *names = list_fds(&restore->plan, true);
+	int ret;
+
+	if (!fds || !names)
+		return -ENOMEM;
+	/* Those of our own caller are not for the program. */
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDNAMES");
+	if (setenv("RELINKTRACE_ORPHANS", fds, 1))
+		return -errno;
+	if (restore->holder || !restore->plan.n)
+		return 0;
+	ret = set_number("LISTEN_FDS", restore->plan.n);
+	ret = ret ?: set_number("LISTEN_PID", getpid());
+	return ret ?: setenv("LISTEN_FDNAMES", names, 1) ? -errno : 0;
+}
+
+int restore_execute(struct restore *restore, const char *path, char **argv)
+{
+	int ret = set_environment(restore);
+
+	if (ret)
+		return ret;
+	if (restore->cwd_fd >= 0 && fchdir(restore->cwd_fd))
+		return -errno;
+	ret = fdplan_place(&restore->plan);
+	if (ret)
+		return ret;
+	execv(path, argv);
+	return -errno;
+}
+
+/* Opening for reading is what every way of restoring begins with. */
+static int check_readable(int path_fd, const struct manifest_entry *entry, char **why)
+{
+	AUTO_FD fd = -1;
+
+	if (!S_ISREG(entry->orphan.mode))
+		return 0;
+	fd = reopen(path_fd, entry->orphan.mode, O_RDONLY, 0);
+	if (fd < 0)
+		return why_set(why, fd, "%s cannot be read: %s", entry->relink_path,
+			       strerror(-fd));
+	return 0;
+}
+
+int restore_check_entry(const struct manifest *manifest,
+			const struct manifest_entry *entry, char **why)
+{
+	AUTO(located_fini) struct located located = LOCATED_INIT;
+	AUTO_FD fd = -1;
+
+	/* What is made again needs its mount, and nothing else. */
+	if (entry->method == METHOD_RECREATE)
+		return locate_entry(manifest, entry, "", &located, why);
+	fd = open_relinked(manifest, entry, why);
+	return fd < 0 ? fd : check_readable(fd, entry, why);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Restoring: a manifest's files opened as they were, for a program that is executed with
+ * them. Nothing is removed before everything has been opened and verified. */
+#ifndef RELINKTRACE_RESTORE_H
+#define RELINKTRACE_RESTORE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "fdplan.h"
+#include "manifest/manifest.h"
+
+struct restore {
+	const struct manifest *manifest; /* not owned */
+	pid_t holder; /* only what it held, at its numbers; 0: everything */
+	struct fdplan plan;
+	int cwd_fd; /* of the holder, where that was an orphan; owned; -1 none */
+};
+
+#define RESTORE_INIT                                                                     \
+	{                                                                                \
+		.cwd_fd = -1                                                             \
+	}
+
+/* Closes and frees what @restore owns; for AUTO(). */
+void restore_fini(struct restore *restore);
+
+/* Opens every file of @manifest (which outlives @restore), or with @holder those that
+ * this process held: the relink name, verified to be the file that was recorded, then one
+ * description for each that there was. Chooses the numbers in the new program. 0; -ESRCH
+ * when @holder held nothing; -errno; and the reason in @why. */
+int restore_open(struct restore *restore, const struct manifest *manifest, pid_t holder,
+		 char **why);
+
+/* Removes the relink names of what was opened, and folders that are empty then. What
+ * stays is logged. */
+void restore_unlink_names(const struct restore *restore);
+
+/* Executes @path with @argv: the fds at their numbers, told by the environment
+ * (RELINKTRACE_ORPHANS, and without a holder sd_listen_fds(3)'s), in the holder's
+ * directory where that was an orphan. Returns only on failure, with -errno; the fds of
+ * this process are not to be relied on then. */
+int restore_execute(struct restore *restore, const char *path, char **argv);
+
+/* Verifies that @entry could be restored, and changes nothing. 0; -errno and the reason
+ * in
+ * @why. */
+int restore_check_entry(const struct manifest *manifest,
+			const struct manifest_entry *entry, char **why);
+
+#endif

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "details.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/auto.h"
+#include "proc/cgroup.h"
+#include "proc/mount.h"
+#include "proc/proctext.h"
+
+/* Filesystems whose server may never answer: what the VFS knows has to do for them, so
+ * that a listing does not hang with them. */
+static bool may_hang(const char *fstype)
+{
+	static const char *const remote[] = {"nfs",  "nfs4",	"cifs",	 "smb3",
+					     "fuse", "fuseblk", "9p",	 "ceph",
+					     "afs",  "coda",	"ncpfs", "virtiofs"};
+
+	for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
+		if (!strcmp(fstype, remote[i]))
+			return true;
+	return false;
+}
+
+/* xfs keeps its own count of blocks, ext4 and btrfs add delayed allocations to the VFS's,
+ * overlay's inode has neither blocks nor always a size, and its number for users is the
+ * underlying file's: stat is the truth for all of them. */
+static void fill_stat(struct orphan *orphan, const char *link)
+{
+	struct statx stx;
+
+	if (may_hang(orphan->fstype) ||
+	    statx(AT_FDCWD, link, AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &stx) ||
+	    (stx.stx_mode & S_IFMT) != (orphan->mode & S_IFMT))
+		return;
+	if (!strcmp(orphan->fstype, "overlay"))
+		orphan->ino = stx.stx_ino;
+	else if (stx.stx_ino != orphan->ino)
+		return; /* the fd is another file by now */
+	orphan->size = stx.stx_size;
+	orphan->allocated = stx.stx_blocks * 512;
+}
+
+static void fill_path(struct orphan *orphan, const char *link)
+{
+	AUTO_FREE char *path = NULL;
+	size_t length;
+
+	if (orphan->path || proctext_readlink(AT_FDCWD, link, &path))
+		return;
+	length = strlen(path);
+	if (!proctext_is_deleted(path))
+		return; /* another file by now */
+	path[length - strlen(PROCTEXT_DELETED)] = '\0';
+	orphan->path = TAKE_PTR(path);
+}
+
+static void fill_mount(struct orphan *orphan, const struct holder *holder)
+{
+	AUTO(mount_fini) struct mount mount = {};
+
+	if (orphan->mnt_point || orphan->mnt_id < 0 ||
+	    mount_find(holder->pid, orphan->mnt_id, &mount))
+		return;
+	orphan->mnt_point = TAKE_PTR(mount.point);
+}
+
+void details_fill(struct orphan_set *set)
+{
+	AUTO_FREE char *cgroup = NULL;
+	uint64_t cgroup_id = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		struct orphan *orphan = &set->orphans[i];
+		char link[64];
+
+		/* Neighbours mostly share a cgroup. */
+		if (!orphan->cgroup && orphan->cgroup_id) {
+			if (orphan->cgroup_id != cgroup_id) {
+				free(TAKE_PTR(cgroup));
+				cgroup_id = orphan->cgroup_id;
+				cgroup_path_of(cgroup_id, &cgroup);
+			}
+			orphan->cgroup = cgroup ? strdup(cgroup) : NULL;
+		}
+		if (!orphan->n_holders)
+			continue;
+		holder_proc_link(&orphan->holders[0], link, sizeof(link));
+		fill_path(orphan, link);
+		fill_stat(orphan, link);
+		fill_mount(orphan, &orphan->holders[0]);
+	}
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The scan: map first, then one pass over the holders, joined into an orphan set. */
+#ifndef RELINKTRACE_SCAN_H
+#define RELINKTRACE_SCAN_H
+
+#include "orphan/orphan.h"
+#include "proc/target.h"
+#include "bpf/tracker.h"
+
+/* Fills @set (initialised by the caller) with the orphans of @target: from the pinned
+ * attach where there is one, else from the holder iterators, else from /proc. Paths,
+ * mounts, cgroups and allocated bytes are filled in; sorted. Returns 0, also when the
+ * set is not complete (set->complete says so, the reason is logged); -errno when nothing
+ * could be read at all. */
+int scan(const struct target *target, struct orphan_set *set);
+
+/* Where a scan gets its answer from; nothing in it is owned. */
+struct scan_source {
+	struct tracker *iterators; /* NULL: walk /proc */
+	bool maps_by_proc;	   /* the kernel has no iter/task_vma */
+	enum backend backend;	   /* whose map of orphans it is, or BACKEND_NONE */
+	int orphans_fd;
+	int stats_fd;
+};
+
+/* As scan(), from @source. */
+int scan_with(const struct scan_source *source, const struct target *target,
+	      struct orphan_set *set);
+
+/* Fills the zeroed @orphan with what the map of orphans knew, as one that belongs to its
+ * unlinker since no holder is known. False, and @orphan untouched, when the unlinker is
+ * not of @target. */
+bool scan_fill_unlinked(const struct rt_orphan *known, const struct target *target,
+			struct orphan *orphan);
+
+/* Whether the map of orphans of @backend is exact, births and releases alike, so that
+ * nothing has to be read when it is empty. */
+bool backend_is_exact(enum backend backend);
+
+/* Opens the holder iterators alone for @target. 0 and a tracker owned by the caller;
+ * -errno, with the reason in *@why (owned by the caller, may be NULL). *@maps_by_proc as
+ * in struct scan_source. */
+int scan_open_iterators(const struct target *target, struct tracker **out,
+			bool *maps_by_proc, char **why);
+
+/* What the kernel half has lost so far, from the map of counters @stats_fd. */
+uint64_t scan_lost(int stats_fd);
+
+#endif

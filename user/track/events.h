@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What attach prints: a line an event, for people or as NDJSON. */
+#ifndef RELINKTRACE_EVENTS_H
+#define RELINKTRACE_EVENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "orphan/orphan.h"
+#include "proc/target.h"
+
+/* Each prints one line to stdout and flushes it. 0; -EPIPE when the reader is gone;
+ * -errno. */
+
+/* "attached": how, to which cgroups, and how many orphans there are already. */
+int events_print_attached(const struct orphan_set *set, const struct target *target,
+			  bool pinned, bool json);
+
+/* @name is "born" or "released", @when_ns of CLOCK_REALTIME. */
+int events_print(const char *name, uint64_t when_ns, const struct orphan *orphan,
+		 bool json);
+
+/* "lost": so many more records did not fit. */
+int events_print_lost(uint64_t lost, bool json);
+
+#endif
