@@ -14,8 +14,11 @@
  *
  * vfs_unlink, vfs_rmdir: (dir, dentry, …) until 5.11; a user namespace first from 5.12
  *   (6521f8917082 "namei: prepare for idmapped mounts"), an idmap from 6.3
- * (abf08576afe3). vfs_rename: six arguments until 5.11, the fourth being the target; one
- * struct renamedata from 5.12 (9fe61450972d "namei: introduce struct renamedata").
+ * (abf08576afe3).
+ *
+ * vfs_rename: six arguments until 5.11, the fourth being the target; one struct
+ * renamedata from 5.12 (9fe61450972d "namei: introduce struct renamedata").
+ *
  * vfs_tmpfile: returns a dentry until 6.0, its last argument being the open flags; fills
  *   a struct file from 6.1 (863f144f12ad "vfs: open inside ->tmpfile()").
  */
@@ -37,6 +40,40 @@ const volatile bool rt_rmdir_is_split = false;
 /* bpf_d_path() in iterators: 5.12 (3d06f34aa89e "bpf: Allow bpf_d_path in bpf_iter
  * program"). */
 const volatile bool rt_have_d_path = false;
+
+/* The file below an overlay's that is mapped in its place (ovl_mmap) says the path that
+ * was opened: in f_path until 6.7, beside it from 6.8 (def3ae83da02 "fs: store real path
+ * instead of fake path in backing file f_path"). */
+struct backing_file___user_path {
+	struct path user_path;
+} __attribute__((preserve_access_index));
+
+/* include/linux/fs.h: opened by the kernel for itself, as overlay opens the file below an
+ * O_TMPFILE of its own. */
+#define RT_FMODE_NOACCOUNT (1U << 29)
+
+/* FMODE_BACKING is bit 25, and bit 24 from 6.14; each has had another meaning in the
+ * other's time, but not on files that are FMODE_NOACCOUNT, bit 29, as backing files are
+ * (alloc_empty_backing_file) and no other that can be mapped. */
+#define RT_FMODE_BACKING (3U << 24)
+
+/* The path that @file, which is mapped, was opened by. */
+static __always_inline struct path *file_user_path(struct file *file)
+{
+	u32 mode = file->f_mode;
+	u64 offset;
+
+	if ((mode & RT_FMODE_BACKING) && (mode & RT_FMODE_NOACCOUNT) &&
+	    bpf_core_field_exists(struct backing_file___user_path, user_path)) {
+		offset =
+			bpf_core_field_offset(struct backing_file___user_path, user_path);
+		asm volatile("" : "+r"(offset));
+	} else {
+		offset = bpf_core_field_offset(struct file, f_path);
+		asm volatile("" : "+r"(offset));
+	}
+	return (void *)file + offset;
+}
 
 /* Argument @index of a tracing program's context. Written out, because the compiler may
  * turn a switch into an indexed load, and the verifier wants constant offsets. */

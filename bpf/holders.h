@@ -225,6 +225,7 @@ int rt_iter_maps(struct bpf_iter__task_vma *ctx)
 	struct vm_area_struct *vma = ctx->vma;
 	struct rt_record *record;
 	struct dentry *dentry;
+	struct path *path;
 	struct file *file;
 
 	if (!task || !vma)
@@ -232,17 +233,20 @@ int rt_iter_maps(struct bpf_iter__task_vma *ctx)
 	file = vma->vm_file;
 	if (!file)
 		return 0;
-	dentry = file->f_path.dentry;
-	if (!dentry || dentry->d_hash.pprev || dentry->d_parent == dentry)
+	path = file_user_path(file);
+	dentry = BPF_CORE_READ(path, dentry);
+	if (!dentry || !dentry_is_unlinked(dentry))
 		return 0;
-	record = record_begin(task, dentry, file->f_path.mnt, RT_HOLDER_MAP);
+	record = record_begin(task, dentry, BPF_CORE_READ(path, mnt), RT_HOLDER_MAP);
 	if (!record)
 		return 0;
 	record->holder.file = (__u64)file;
 	record->holder.map_start = vma->vm_start;
 	record->holder.map_end = vma->vm_end;
 	record->holder.open_flags = file->f_flags;
-	record_path(record, &file->f_path);
+	/* Of an overlay's mapping this would be the path below: then /proc has it. */
+	if (dentry == file->f_path.dentry)
+		record_path(record, &file->f_path);
 	record_send(ctx->meta->seq, record);
 	return 0;
 }

@@ -25,12 +25,10 @@
 #ifndef RELINKTRACE_TRACK_H
 #define RELINKTRACE_TRACK_H
 
-/* include/uapi/asm-generic/fcntl.h; include/linux/fs.h: opened by the kernel for itself,
- * as overlay opens the file below an O_TMPFILE of its own */
-#define RT_O_TMPFILE	   020000000
-#define RT_FMODE_NOACCOUNT 0x20000000
-#define RT_S_IFMT	   0170000
-#define RT_S_IFDIR	   0040000
+/* include/uapi/asm-generic/fcntl.h, include/uapi/linux/stat.h */
+#define RT_O_TMPFILE 020000000
+#define RT_S_IFMT    0170000
+#define RT_S_IFDIR   0040000
 
 static __always_inline void event_send(__u32 type, __u64 key,
 				       const struct rt_orphan *orphan)
