@@ -13,11 +13,10 @@
  * that would read an argument that is not there.
  *
  * vfs_unlink, vfs_rmdir: (dir, dentry, …) until 5.11; a user namespace first from 5.12
- *   (6521f8917082 "namei: prepare for idmapped mounts"), an idmap from 6.3
- * (abf08576afe3).
+ *   (6521f8917082 "namei: prepare for idmapped mounts"), an idmap from 6.3 (abf08576afe3).
  *
- * vfs_rename: six arguments until 5.11, the fourth being the target; one struct
- * renamedata from 5.12 (9fe61450972d "namei: introduce struct renamedata").
+ * vfs_rename: six arguments until 5.11, the fourth being the target; one struct renamedata
+ *   from 5.12 (9fe61450972d "namei: introduce struct renamedata").
  *
  * vfs_tmpfile: returns a dentry until 6.0, its last argument being the open flags; fills
  *   a struct file from 6.1 (863f144f12ad "vfs: open inside ->tmpfile()").
