@@ -86,7 +86,7 @@ $(OUTPUT)/tests/fuzz/%: tests/fuzz/%.c $(SKELETON)
 
 demo:
 	$(Q)tools/setup build test
-	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tools/demo
 
 check:
