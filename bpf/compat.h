@@ -143,43 +143,4 @@ static __always_inline long regs_syscall(const struct pt_regs *regs)
 #endif
 }
 
-/* Ids of ancestors until 6.0, their addresses from 6.1 (7f203bc89eb6 "cgroup: Replace
- * cgroup->ancestor_ids[] with ->ancestors[]"). */
-struct cgroup___ids {
-	u64 ancestor_ids[1];
-} __attribute__((preserve_access_index));
-
-struct cgroup___ancestors {
-	struct cgroup *ancestors[1];
-} __attribute__((preserve_access_index));
-
-/* Where @cgroup's array of ancestors begins, one entry a level down to itself. The
- * offsets are computed in their own branches, outside of any loop: the one that does not
- * exist must not be moved to where it would be run. */
-static __always_inline void *cgroup_ancestry(struct cgroup *cgroup)
-{
-	u64 offset;
-
-	if (bpf_core_field_exists(struct cgroup___ids, ancestor_ids)) {
-		offset = bpf_core_field_offset(struct cgroup___ids, ancestor_ids);
-		asm volatile("" : "+r"(offset));
-	} else {
-		offset = bpf_core_field_offset(struct cgroup___ancestors, ancestors);
-		asm volatile("" : "+r"(offset));
-	}
-	return (void *)cgroup + offset;
-}
-
-/* Id of the ancestor at @level in what cgroup_ancestry() returned; it must not be deeper
- * than the cgroup itself. */
-static __always_inline u64 cgroup_ancestor_id(void *ancestry, u32 level)
-{
-	u64 entry = 0;
-
-	bpf_probe_read_kernel(&entry, sizeof(entry), ancestry + level * sizeof(entry));
-	if (bpf_core_field_exists(struct cgroup___ids, ancestor_ids) || !entry)
-		return entry;
-	return BPF_CORE_READ((struct cgroup *)entry, kn, id);
-}
-
 #endif

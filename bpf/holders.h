@@ -14,41 +14,21 @@
 #ifndef RELINKTRACE_HOLDERS_H
 #define RELINKTRACE_HOLDERS_H
 
-/* Pid of @task in the loader's pid namespace; 0 when it has none there. */
+/* Pid of @task in the pid namespace of whoever reads; 0 when it has none there. */
 static __always_inline __u32 task_pid_in_ns(struct task_struct *task)
 {
+	struct task_struct *reader = (void *)bpf_get_current_task();
+	__u32 level = BPF_CORE_READ(reader, thread_pid, level);
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
 	struct upid upid = {};
 
-	if (!pid || BPF_CORE_READ(pid, level) < rt_pid_ns_level)
+	if (!pid || BPF_CORE_READ(pid, level) < level)
 		return 0;
 	bpf_probe_read_kernel(&upid.nr, sizeof(upid.nr),
 			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      rt_pid_ns_level * bpf_core_type_size(struct upid) +
+				      level * bpf_core_type_size(struct upid) +
 				      bpf_core_field_offset(struct upid, nr));
 	return upid.nr;
-}
-
-static __always_inline bool task_is_wanted(struct cgroup *cgroup, __u32 tgid)
-{
-	void *ancestry;
-	__u32 level;
-
-	if (rt_wanted_pid)
-		return tgid == rt_wanted_pid;
-	if (!rt_n_wanted)
-		return true;
-	level = BPF_CORE_READ(cgroup, level);
-	ancestry = cgroup_ancestry(cgroup);
-	for (__u32 i = 0; i < RT_MAX_TARGETS; i++) {
-		if (i >= rt_n_wanted)
-			break;
-		if (rt_wanted[i].level <= level &&
-		    cgroup_ancestor_id(ancestry, rt_wanted[i].level) ==
-			    rt_wanted[i].cgroup_id)
-			return true;
-	}
-	return false;
 }
 
 static __always_inline void record_task(struct rt_holder *record,
@@ -62,8 +42,6 @@ static __always_inline void record_task(struct rt_holder *record,
 	record->start_ns = BPF_CORE_READ(leader, start_boottime);
 	record->files = (__u64)BPF_CORE_READ(task, files);
 	record->cgroup_id = BPF_CORE_READ(cgroup, kn, id);
-	if (task_is_wanted(cgroup, record->pid))
-		record->flags |= RT_HOLDER_IN_TARGET;
 	BPF_CORE_READ_STR_INTO(&record->comm, leader, comm);
 }
 
@@ -175,7 +153,7 @@ static __always_inline void record_path(struct rt_record *record, struct path *p
 {
 	long length;
 
-	if (!rt_have_d_path || !(record->holder.flags & RT_HOLDER_IN_TARGET))
+	if (!rt_have_d_path)
 		return;
 	length = bpf_d_path(path, record->path, sizeof(record->path));
 	if (length > 1 && length <= RT_PATH_MAX)

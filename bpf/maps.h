@@ -67,12 +67,6 @@ struct {
 	__type(value, struct rt_record);
 } rt_scratch SEC(".maps");
 
-/* Whom the holder iterators are asked about; set before loading. */
-const volatile struct rt_target rt_wanted[RT_MAX_TARGETS] = {};
-const volatile __u32 rt_n_wanted = 0;	  /* 0: everybody */
-const volatile __u32 rt_wanted_pid = 0;	  /* 0: everybody */
-const volatile __u32 rt_pid_ns_level = 0; /* the loader's pid namespace's depth */
-
 /* Iterators also put what they find into the map of orphans. */
 const volatile bool rt_bootstrap = false;
 

@@ -5,6 +5,7 @@
  *   track.h      births and releases by fentry/fexit or kprobe/kretprobe
  *   fallback.h   what tracepoints can tell where functions cannot be hooked
  *   holders.h    the iterators that say who holds which unlinked dentry
+ *   tables.h     a quicker one for open files, where the kernel has what it needs
  *
  * Each of them lists its hooks and why. The loader loads what it uses of it and nothing
  * else. maps.h has the maps and the switches, compat.h the differences between kernels.
@@ -20,5 +21,6 @@
 #include "track.h"
 #include "fallback.h"
 #include "holders.h"
+#include "tables.h"
 
 char LICENSE[] SEC("license") = "GPL";

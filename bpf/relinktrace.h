@@ -12,13 +12,8 @@
 #define RT_PATH_MAX   4096
 
 /* Targets that one attach can carry. 64 is far above the cgroups that a node agent
- * names one by one; a subtree needs a single entry. The array is walked for each
- * record, so it is kept short. */
+ * names one by one; a subtree needs a single entry. */
 #define RT_MAX_TARGETS 64
-
-/* An ancestor deeper than this cannot be a target (cgroup.max.depth is rarely set, but
- * systemd and kubelet stay under 12). */
-#define RT_MAX_LEVEL 64
 
 /* Orphans that the map can hold before births are counted as lost. */
 #define RT_MAX_ORPHANS (1U << 17)
@@ -26,9 +21,9 @@
 enum rt_orphan_flags {
 	RT_ORPHAN_TMPFILE = 1 << 0,   /* made by O_TMPFILE, never had a name */
 	RT_ORPHAN_BOOTSTRAP = 1 << 1, /* older than the attach: unlinker unknown */
-	RT_ORPHAN_MAYBE_LOWER = 1
-				<< 2, /* perhaps overlay's own, of the layer below: counts
-				       * only when somebody is found to hold it */
+	/* Perhaps overlay's own, of the layer below: counts only when somebody is found to
+	 * hold it. */
+	RT_ORPHAN_MAYBE_LOWER = 1 << 2,
 };
 
 /* Value of the map of orphans. The key is an address, used as an identity only: the
@@ -69,10 +64,12 @@ enum rt_holder_kind {
 	RT_HOLDER_ROOT = 5,
 };
 
+/* In place of a kind: no holding, but a table of open files that rt_iter_files has to be
+ * asked about. pid and tid are set, tid for the leader too. */
+#define RT_HOLDER_CROWDED 255
+
 enum rt_holder_flags {
-	RT_HOLDER_IN_TARGET =
-		1 << 0, /* the task is in a target cgroup (or is the target pid) */
-	RT_HOLDER_CLOEXEC = 1 << 1,
+	RT_HOLDER_CLOEXEC = 1 << 0,
 };
 
 /* One record of a holder iterator: a task holds an unlinked dentry. Followed by path_len
@@ -113,14 +110,6 @@ struct rt_holder {
 	char fstype[RT_FSTYPE_LEN];
 };
 
-/* A target cgroup and its depth below the v2 root, which makes "is a descendant" one
- * comparison. */
-struct rt_target {
-	__u64 cgroup_id;
-	__u32 level;
-	__u32 pad;
-};
-
 /* Value of the map of targets, keyed by cgroup id. */
 struct rt_target_info {
 	__u32 level;
@@ -133,15 +122,13 @@ struct rt_stats {
 	__u64 released;
 	__u64 lost_full;   /* the map of orphans took no more */
 	__u64 lost_events; /* the ring buffer took no more */
-	__u64 lost_nested; /* no room to remember a stacked call: inner ones may be listed
-			    */
+	__u64 lost_nested; /* no room for a stacked call: inner ones may be listed */
 	__u64 changes;	   /* tp_btf: successful calls of the unlink family */
 };
 
 _Static_assert(sizeof(struct rt_orphan) == 56, "map value is part of the contract");
 _Static_assert(sizeof(struct rt_event) == 80, "event is part of the contract");
 _Static_assert(sizeof(struct rt_holder) == 192, "record is part of the contract");
-_Static_assert(sizeof(struct rt_target) == 16, "target is part of the contract");
 _Static_assert(sizeof(struct rt_stats) == 48, "stats are part of the contract");
 
 #endif

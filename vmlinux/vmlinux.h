@@ -139,7 +139,9 @@ struct file {
 
 struct fdtable {
 	unsigned int max_fds;
+	struct file **fd;
 	unsigned long *close_on_exec;
+	unsigned long *open_fds;
 };
 
 struct files_struct {

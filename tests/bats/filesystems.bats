@@ -7,7 +7,7 @@
 load lib
 
 # Those of which the first process has a regular file by an fd, and all others.
-readonly files=(ab unlinked tmpfile rename-over two leader-exited)
+readonly regular=(ab unlinked rename-over two leader-exited)
 readonly others=(mapped cwd dirfd fifo fifo-linked exe thread)
 
 # restored_as SITUATION: the process gets its fd again with all that was known of it.
@@ -19,7 +19,8 @@ restored_as() {
 }
 
 @test "all situations at once: listed, preserved, given back" {
-	local name tid
+	local name tid files=("${regular[@]}") # with what this filesystem can do
+	! can_tmpfile || files+=(tmpfile)
 	for name in "${files[@]}" "${others[@]}"; do
 		mkdir "$DIR/$name"
 		hold "$name" "$name" "$DIR/$name"
@@ -30,11 +31,11 @@ restored_as() {
 		hold_do "$name" pos
 		echo "$REPLY" >"$T/$name.pos"
 	done
-	list_is_true 13
+	list_is_true $((${#files[@]} + ${#others[@]}))
 	checkpoint_ok
-	json_is --arg moved "$(moved_method)" '([.entries[].method] | group_by(.) |
+	json_is --arg moved "$(moved_method)" --argjson n $((${#files[@]} + 2)) '([.entries[].method] | group_by(.) |
 		map({key: .[0], value: length}) | from_entries) ==
-		{link: 2, ($moved): 8, recreate: 3}'
+		{link: 2, ($moved): $n, recreate: 3}'
 	cgroup_empty "$CG"
 	rt_ok restore "$M" --check
 	for name in "${files[@]}"; do

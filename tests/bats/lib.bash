@@ -220,6 +220,11 @@ can_clone() {
 	return $answer
 }
 
+# Overlay has it from 6.3 on.
+can_tmpfile() {
+	"$HELPERS/hold" tmpfile "$DIR" </dev/null >/dev/null 2>&1
+}
+
 # How an inode without any name is preserved here.
 moved_method() {
 	if can_clone; then echo clone; else echo copy; fi

@@ -48,10 +48,16 @@ static struct rt_holder record_of(void)
 		.mnt_id = 30,
 		.mode = S_IFREG | 0600,
 		.kind = RT_HOLDER_FD,
-		.flags = RT_HOLDER_IN_TARGET | RT_HOLDER_CLOEXEC,
+		.flags = RT_HOLDER_CLOEXEC,
 		.comm = "prog",
 		.fstype = "ext4",
 	};
+}
+
+static bool is_seven(const struct rt_holder *record, void *data)
+{
+	(void)data;
+	return record->pid == 7;
 }
 
 static void test_one(void)
@@ -85,7 +91,7 @@ static void test_one(void)
 static void test_joined(void)
 {
 	AUTO(orphan_set_fini) struct orphan_set set;
-	struct records_context context = {.set = &set};
+	struct records_context context = {.set = &set, .is_wanted = is_seven};
 	struct rt_holder record = record_of();
 	char buffer[8192];
 	size_t length = 0;
@@ -105,10 +111,9 @@ static void test_joined(void)
 	record.kind = RT_HOLDER_MAP;
 	record.tid = 0;
 	length += put(buffer + length, &record, "");
-	length +=
-		put(buffer + length, &record, ""); /* the same process's second mapping */
-	record.pid = 9;				   /* outside the target */
-	record.flags = 0;
+	/* the same process's second mapping */
+	length += put(buffer + length, &record, "");
+	record.pid = 9; /* outside the target */
 	record.kind = RT_HOLDER_FD;
 	length += put(buffer + length, &record, "");
 	CHECK(records_parse(buffer, length, records_collect, &context) ==
@@ -127,13 +132,13 @@ static void test_joined(void)
 static void test_outside(void)
 {
 	AUTO(orphan_set_fini) struct orphan_set set;
-	struct records_context context = {.set = &set};
+	struct records_context context = {.set = &set, .is_wanted = is_seven};
 	struct rt_holder record = record_of();
 	char buffer[512];
 	size_t length;
 
 	orphan_set_init(&set);
-	record.flags = 0;
+	record.pid = 9;
 	length = put(buffer, &record, "");
 	CHECK(records_parse(buffer, length, records_collect, &context) ==
 	      (ssize_t)length);

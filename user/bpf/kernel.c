@@ -63,6 +63,18 @@ static void read_tmpfile(const struct btf *btf, struct kernel *kernel)
 	kernel->ret_tmpfile = btf_vlen(proto);
 }
 
+static bool has_member(const struct btf *btf, const char *structure, const char *name)
+{
+	int id = btf__find_by_name_kind(btf, structure, BTF_KIND_STRUCT);
+	const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(btf, id);
+
+	for (int i = 0; type && i < btf_vlen(type); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_members(type)[i].name_off),
+			    name))
+			return true;
+	return false;
+}
+
 /* Tracepoints are known to BTF by a typedef of their probe's prototype. */
 static bool has_tracepoint(struct btf *vmlinux, const char *module, const char *name)
 {
@@ -98,6 +110,9 @@ int kernel_read(struct kernel *out)
 		btf__find_by_name_kind(btf, "bpf_iter__task_vma", BTF_KIND_STRUCT) > 0;
 	/* The same series brought both: 3a7b35b899de and 3d06f34aa89e, in 5.12. */
 	kernel.iter_d_path = kernel.iter_task_vma;
+	kernel.iter_one_task = has_member(btf, "bpf_iter_aux_info", "task") &&
+			       function_proto(btf, "bpf_loop");
+	kernel.rdonly_cast = function_proto(btf, "bpf_rdonly_cast");
 	kernel.tp_ext4 = has_tracepoint(btf, "ext4", "ext4_unlink_exit") &&
 			 has_tracepoint(btf, "ext4", "ext4_evict_inode");
 	kernel.tp_xfs = has_tracepoint(btf, "xfs", "xfs_iunlink") &&

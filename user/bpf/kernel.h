@@ -24,6 +24,10 @@ struct kernel {
 	bool iter_task_file;
 	bool iter_task_vma;
 	bool iter_d_path;
+	/* Iterators of a single task and bpf_loop() (both there from 6.1); bpf_rdonly_cast()
+	 * (6.2). */
+	bool iter_one_task;
+	bool rdonly_cast;
 	/* Tracepoints, of the kernel or of a loaded module. */
 	bool tp_ext4;
 	bool tp_xfs;

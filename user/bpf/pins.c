@@ -35,6 +35,8 @@ void pins_close(struct pins *pins)
 	auto_close(&pins->orphans_fd);
 	auto_close(&pins->targets_fd);
 	auto_close(&pins->stats_fd);
+	iterators_close(&pins->iterators);
+	auto_close(&pins->lock_fd);
 	*pins = (struct pins)PINS_INIT;
 }
 
@@ -58,6 +60,38 @@ int pins_open(struct pins *out)
 		return pins.stats_fd;
 	*out = pins;
 	pins = (struct pins)PINS_INIT;
+	return 0;
+}
+
+/* -1 where it is not there. */
+static int open_iterator(const char *name)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), PINS_DIR "/%s", name);
+	fd = bpf_obj_get(path);
+	return fd < 0 ? -1 : fd;
+}
+
+int pins_open_iterators(struct pins *pins)
+{
+	AUTO(iterators_close) struct iterators iterators = ITERATORS_INIT;
+	AUTO_FD lock = open(PINS_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB))
+		return -errno;
+	iterators.files_fd = open_iterator("rt_iter_files");
+	iterators.tables_fd = open_iterator("rt_iter_tables_cast");
+	if (iterators.tables_fd < 0)
+		iterators.tables_fd = open_iterator("rt_iter_tables");
+	iterators.maps_fd = open_iterator("rt_iter_maps");
+	iterators.tasks_fd = open_iterator("rt_iter_tasks");
+	if (iterators.files_fd < 0 || iterators.tasks_fd < 0)
+		return -ENOENT;
+	pins->iterators = iterators;
+	pins->lock_fd = TAKE_FD(lock);
+	iterators = (struct iterators)ITERATORS_INIT;
 	return 0;
 }
 

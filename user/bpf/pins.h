@@ -20,18 +20,25 @@ struct pins {
 	int targets_fd;
 	int stats_fd;
 	enum backend backend;
+	struct iterators iterators; /* after pins_open_iterators() */
+	int lock_fd;		    /* holds them for us */
 };
 
 #define PINS_INIT                                                                        \
 	{                                                                                \
-		.orphans_fd = -1, .targets_fd = -1, .stats_fd = -1                       \
+		.orphans_fd = -1, .targets_fd = -1, .stats_fd = -1,                      \
+		.iterators = ITERATORS_INIT, .lock_fd = -1                               \
 	}
 
 /* Opens the maps of the pinned attach. 0; -ENOENT when there is none; -errno (-EPERM:
  * CAP_BPF, or CAP_SYS_ADMIN, is missing). */
 int pins_open(struct pins *out);
 
-/* Closes the maps; for AUTO(). The attach stays. */
+/* Opens the iterators of the pinned attach for this process alone, until pins_close().
+ * 0; -EWOULDBLOCK another process uses them; -errno. */
+int pins_open_iterators(struct pins *pins);
+
+/* Closes all of it; for AUTO(). The attach stays. */
 void pins_close(struct pins *pins);
 
 /* Mounts a bpffs on /sys/fs/bpf when none is there, and takes the lock: the returned fd

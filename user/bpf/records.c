@@ -129,7 +129,7 @@ int records_collect(const struct rt_holder *record, const char *path, void *data
 			     context->key_is_inode ? record->inode : record->dentry);
 	if (err)
 		return err;
-	if (!(record->flags & RT_HOLDER_IN_TARGET)) {
+	if (context->is_wanted && !context->is_wanted(record, context->data)) {
 		orphan->elsewhere = true;
 		return 0;
 	}

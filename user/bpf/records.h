@@ -20,6 +20,9 @@ ssize_t records_parse(const char *buffer, size_t length, record_fn each, void *d
 struct records_context {
 	struct orphan_set *set;
 	bool key_is_inode; /* tp_btf: the map of orphans is keyed by inodes */
+	/* Whether the holder is of the target; NULL for everybody. */
+	bool (*is_wanted)(const struct rt_holder *record, void *data);
+	void *data; /* handed to it */
 };
 
 /* A record_fn; @data is a struct records_context. Adds the orphan and its holder, when it

@@ -74,6 +74,10 @@ static bool is_available(const char *program, const struct kernel *kernel)
 		return kernel->tp_xfs;
 	if (!strcmp(program, "rt_iter_maps"))
 		return kernel->iter_task_vma;
+	if (!strcmp(program, "rt_iter_tables_cast"))
+		return kernel->iter_one_task && kernel->rdonly_cast;
+	if (!strcmp(program, "rt_iter_tables"))
+		return kernel->iter_one_task && !kernel->rdonly_cast;
 	return true;
 }
 
@@ -102,31 +106,10 @@ static void choose_programs(struct relinktrace_bpf *skel,
 	}
 }
 
-/* The depth of our pid namespace: NSpid lists one number for each level. */
-static uint32_t pid_ns_level(void)
-{
-	AUTO_FILE *file = fopen("/proc/self/status", "re");
-	AUTO_FREE char *line = NULL;
-	size_t size = 0;
-
-	while (file && getline(&line, &size, file) > 0) {
-		uint32_t level = 0;
-
-		if (strncmp(line, "NSpid:", 6))
-			continue;
-		for (const char *p = line + 6; (p = strchr(p, '\t')); p++)
-			level++;
-		return level ? level - 1 : 0;
-	}
-	return 0;
-}
-
 static void set_constants(struct relinktrace_bpf *skel,
 			  const struct tracker_options *options,
 			  const struct kernel *kernel)
 {
-	const struct target *target = options->target;
-
 	skel->rodata->rt_arg_unlink = kernel->arg_unlink;
 	skel->rodata->rt_arg_rmdir = kernel->arg_rmdir;
 	skel->rodata->rt_arg_rename = kernel->arg_rename;
@@ -139,17 +122,7 @@ static void set_constants(struct relinktrace_bpf *skel,
 	/* tp_btf's map is keyed by inodes, and not exact anyway. */
 	skel->rodata->rt_bootstrap =
 		options->bootstrap && options->backend != BACKEND_TP_BTF;
-	skel->rodata->rt_pid_ns_level = pid_ns_level();
 	skel->bss->rt_streaming = options->streaming;
-	if (target && target->kind == TARGET_PID)
-		skel->rodata->rt_wanted_pid = target->pid;
-	if (!target || target->kind != TARGET_CGROUPS)
-		return;
-	for (size_t i = 0; i < target->n; i++) {
-		skel->rodata->rt_wanted[i].cgroup_id = target->cgroups[i].id;
-		skel->rodata->rt_wanted[i].level = target->cgroups[i].level;
-	}
-	skel->rodata->rt_n_wanted = target->n;
 }
 
 /* Before 6.1 a kprobe's program may not allocate elements (is_tracing_prog_type() in
@@ -298,57 +271,23 @@ enum backend tracker_backend(const struct tracker *tracker)
 	return tracker->backend;
 }
 
-static int run_iterator(struct bpf_program *program, record_fn each, void *data)
+static int program_fd(const struct bpf_program *program)
 {
-	char buffer[8 * (sizeof(struct rt_holder) + RT_PATH_MAX)];
-	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
-	size_t have = 0;
-	AUTO_FD fd = -1;
-
-	if (!link)
-		return -errno;
-	fd = bpf_iter_create(bpf_link__fd(link));
-	bpf_link__destroy(link);
-	if (fd < 0)
-		return fd;
-	for (;;) {
-		ssize_t n = read(fd, buffer + have, sizeof(buffer) - have);
-
-		/* EAGAIN: a million objects without output; the iterator gives up the
-		 * CPU. */
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return have ? -EBADMSG : 0;
-		have += n;
-		n = records_parse(buffer, have, each, data);
-		if (n < 0)
-			return n;
-		have -= n;
-		memmove(buffer, buffer + n, have);
-	}
+	return bpf_program__autoload(program) ? bpf_program__fd(program) : -1;
 }
 
-int tracker_holders(struct tracker *tracker, record_fn each, void *data)
+struct iterators tracker_iterators(const struct tracker *tracker)
 {
-	struct bpf_program *programs[] = {
-		tracker->skel->progs.rt_iter_files,
-		tracker->skel->progs.rt_iter_maps,
-		tracker->skel->progs.rt_iter_tasks,
+	int cast_fd = program_fd(tracker->skel->progs.rt_iter_tables_cast);
+
+	return (struct iterators){
+		.files_fd = program_fd(tracker->skel->progs.rt_iter_files),
+		.tables_fd = cast_fd >= 0
+				     ? cast_fd
+				     : program_fd(tracker->skel->progs.rt_iter_tables),
+		.maps_fd = program_fd(tracker->skel->progs.rt_iter_maps),
+		.tasks_fd = program_fd(tracker->skel->progs.rt_iter_tasks),
 	};
-
-	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
-		int err;
-
-		if (!bpf_program__autoload(programs[i]))
-			continue;
-		err = run_iterator(programs[i], each, data);
-		if (err)
-			return err;
-	}
-	return 0;
 }
 
 int tracker_orphans_fd(const struct tracker *tracker)
@@ -376,17 +315,55 @@ void tracker_clear_change(struct tracker *tracker)
 	__atomic_store_n(&tracker->skel->bss->rt_change_pending, false, __ATOMIC_SEQ_CST);
 }
 
-static int pin_at(int err, char *path)
+/* Calls @pin with the path of @name in @dir. */
+static int pin_at(const char *dir, const char *name, int (*pin)(void *, const char *),
+		  void *object)
 {
-	free(path);
-	return err;
+	AUTO_FREE char *path = NULL;
+
+	if (asprintf(&path, "%s/%s", dir, name) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	return pin(object, path);
 }
 
-static char *join(const char *dir, const char *name)
+static int pin_map(void *map, const char *path)
 {
-	char *path;
+	return bpf_map__pin(map, path);
+}
 
-	return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
+static int pin_link(void *link, const char *path)
+{
+	return bpf_link__pin(link, path);
+}
+
+static int pin_program(void *program, const char *path)
+{
+	return bpf_program__pin(program, path);
+}
+
+/* Hooks by their links, which are in the order of the programs; iterators, which have no
+ * link until they are used, by themselves. */
+static int pin_programs(struct tracker *tracker, const char *dir)
+{
+	struct bpf_program *program;
+	size_t n = 0;
+	int err = 0;
+
+	bpf_object__for_each_program(program, tracker->skel->obj)
+	{
+		const char *name = bpf_program__name(program);
+
+		if (!bpf_program__autoload(program))
+			continue;
+		err = is_hook_of(name, tracker->backend)
+			      ? pin_at(dir, name, pin_link, tracker->links[n++])
+			      : pin_at(dir, name, pin_program, program);
+		if (err)
+			break;
+	}
+	return err;
 }
 
 int tracker_pin(struct tracker *tracker, const char *dir)
@@ -396,30 +373,9 @@ int tracker_pin(struct tracker *tracker, const char *dir)
 		tracker->skel->maps.rt_targets,
 		tracker->skel->maps.rt_stats_map,
 	};
-	struct bpf_program *program;
-	size_t n = 0;
-	int err;
+	int err = 0;
 
-	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
-		char *path = join(dir, bpf_map__name(maps[i]));
-
-		err = pin_at(path ? bpf_map__pin(maps[i], path) : -ENOMEM, path);
-		if (err)
-			return err;
-	}
-	/* The links are in the order of the programs. */
-	bpf_object__for_each_program(program, tracker->skel->obj)
-	{
-		char *path;
-
-		if (!bpf_program__autoload(program) ||
-		    !is_hook_of(bpf_program__name(program), tracker->backend))
-			continue;
-		path = join(dir, bpf_program__name(program));
-		err = pin_at(path ? bpf_link__pin(tracker->links[n++], path) : -ENOMEM,
-			     path);
-		if (err)
-			return err;
-	}
-	return 0;
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++)
+		err = pin_at(dir, bpf_map__name(maps[i]), pin_map, maps[i]);
+	return err ? err : pin_programs(tracker, dir);
 }

@@ -8,18 +8,16 @@
 
 #include "kernel.h"
 #include "orphan/orphan.h"
-#include "records.h"
-#include "proc/target.h"
+#include "iterators.h"
 
 /* Opaque; owns its programs, maps and links: all of it goes with tracker_close(), or with
  * the process, unless it was pinned. */
 struct tracker;
 
 struct tracker_options {
-	const struct target *target; /* whom the iterators are asked about */
-	enum backend backend;	     /* hooks; BACKEND_NONE: iterators alone */
-	bool bootstrap;		     /* iterators also fill the map of orphans */
-	bool streaming;		     /* births and releases go to the ring buffer */
+	enum backend backend; /* hooks; BACKEND_NONE: iterators alone */
+	bool bootstrap;	      /* iterators also fill the map of orphans */
+	bool streaming;	      /* births and releases go to the ring buffer */
 	bool iterators;
 };
 
@@ -39,9 +37,8 @@ void tracker_closep(struct tracker **tracker); /* for AUTO() */
 
 enum backend tracker_backend(const struct tracker *tracker);
 
-/* One pass of the holder iterators: @each is called for every record, see
- * records_parse(). 0; -errno, @each's included. */
-int tracker_holders(struct tracker *tracker, record_fn each, void *data);
+/* The iterators that were loaded; they live as long as the tracker does. */
+struct iterators tracker_iterators(const struct tracker *tracker);
 
 /* Maps of the tracker; they live as long as it does. */
 int tracker_orphans_fd(const struct tracker *tracker);
@@ -53,7 +50,7 @@ int tracker_events_fd(const struct tracker *tracker);
  * announced again. */
 void tracker_clear_change(struct tracker *tracker);
 
-/* Pins links and maps under the directory @dir of a bpffs. 0 or -errno; what was pinned
+/* Pins links, iterators and maps under the directory @dir of a bpffs. 0 or -errno; what was pinned
  * before the failure stays for the caller to remove. */
 int tracker_pin(struct tracker *tracker, const char *dir);
 

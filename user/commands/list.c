@@ -122,22 +122,37 @@ static void target_from_pins(struct target *target)
 	}
 }
 
+/* One orphan a line, and one in memory at a time: there can be a hundred thousand. */
+static int print_orphan(const struct orphan *orphan, bool first)
+{
+	json_t *object = json_from_orphan(orphan);
+	int err = !object || fputs(first ? "\n" : ",\n", stdout) == EOF ||
+		  json_dumpf(object, stdout, JSON_COMPACT);
+
+	json_decref(object);
+	return err ? -EIO : 0;
+}
+
 static int print_json(const struct orphan_set *set)
 {
-	json_t *orphans = json_array();
-	json_t *root;
-	int err;
+	json_t *head = json_pack(
+		"{s:s,s:s,s:s,s:b,s:I,s:I}", "schema", "relinktrace.list/1", "backend",
+		backend_name(set->backend), "holders_by",
+		set->by_iterator ? "iterator" : "proc", "complete", set->complete, "lost",
+		(json_int_t)set->lost, "unread", (json_int_t)set->unread);
+	AUTO_FREE char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
+	int err = 0;
 
-	for (size_t i = 0; i < set->n; i++)
-		json_array_append_new(orphans, json_from_orphan(&set->orphans[i]));
-	root = json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:o}", "schema", "relinktrace.list/1",
-			 "backend", backend_name(set->backend), "holders_by",
-			 set->by_iterator ? "iterator" : "proc", "complete",
-			 set->complete, "lost", (json_int_t)set->lost, "unread",
-			 (json_int_t)set->unread, "orphans", orphans);
-	err = !root || json_dumpf(root, stdout, JSON_INDENT(2)) || putchar('\n') == EOF;
-	json_decref(root);
-	return err ? -EIO : 0;
+	json_decref(head);
+	if (!text)
+		return -ENOMEM;
+	/* Without its closing brace. */
+	printf("%.*s,\"orphans\":[", (int)strlen(text) - 1, text);
+	for (size_t i = 0; i < set->n && !err; i++)
+		err = print_orphan(&set->orphans[i], !i);
+	if (!err && puts(set->n ? "\n]}" : "]}") == EOF)
+		err = -EIO;
+	return err;
 }
 
 int command_list(int argc, char **argv)

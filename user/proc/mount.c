@@ -24,6 +24,11 @@ struct view {
 static struct view *views; /* owned */
 static size_t n_views;
 
+/* The process that was asked about last, as its orphans come one after the other, and the
+ * place of its view; 0 for nobody. */
+static pid_t last_pid;
+static size_t last_view;
+
 static void auto_table(struct libmnt_table **table)
 {
 	mnt_unref_table(*table);
@@ -49,6 +54,7 @@ void mount_cache_drop(void)
 	free(views);
 	views = NULL;
 	n_views = 0;
+	last_pid = 0;
 }
 
 /* The directory of a task in @process that still has namespaces, open for *at() calls:
@@ -132,8 +138,8 @@ static int view_read(int task, struct view *view)
 	return 0;
 }
 
-/* The view of @pid, read when it is not known yet; valid until the next call. */
-static int view_of(pid_t pid, const struct view **out)
+/* The place of @pid's view among the views, read when it is not known yet. */
+static int view_place(pid_t pid, size_t *place)
 {
 	AUTO_FD task = task_open(pid);
 	struct view view, *grown;
@@ -144,12 +150,9 @@ static int view_of(pid_t pid, const struct view **out)
 	err = view_identify(task, &view);
 	if (err)
 		return err;
-	for (size_t i = 0; i < n_views; i++) {
-		if (view_same(&views[i], &view)) {
-			*out = &views[i];
+	for (*place = 0; *place < n_views; ++*place)
+		if (view_same(&views[*place], &view))
 			return 0;
-		}
-	}
 	grown = reallocarray(views, n_views + 1, sizeof(*views));
 	if (!grown)
 		return -ENOMEM;
@@ -157,9 +160,19 @@ static int view_of(pid_t pid, const struct view **out)
 	err = view_read(task, &view);
 	if (err)
 		return err;
-	views[n_views] = view;
-	*out = &views[n_views++];
+	views[n_views++] = view;
 	return 0;
+}
+
+/* The view of @pid, valid until the next call. */
+static int view_of(pid_t pid, const struct view **out)
+{
+	int err = pid == last_pid ? 0 : view_place(pid, &last_view);
+
+	last_pid = err ? 0 : pid;
+	if (!err)
+		*out = &views[last_view];
+	return err;
 }
 
 static int mount_from_fs(const struct view *view, struct libmnt_fs *fs, struct mount *out)

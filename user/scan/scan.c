@@ -13,13 +13,21 @@
 #include "details.h"
 #include "base/log.h"
 #include "proc/mount.h"
+#include "bpf/known.h"
 #include "bpf/pins.h"
 #include "proc/procwalk.h"
 #include "bpf/records.h"
+#include "bpf/tracker.h"
+#include "proc/cgroup.h"
 
 bool backend_is_exact(enum backend backend)
 {
 	return backend == BACKEND_FENTRY || backend == BACKEND_KPROBE;
+}
+
+static bool has_iterators(const struct scan_source *source)
+{
+	return source->iterators.files_fd >= 0;
 }
 
 uint64_t scan_lost(int stats_fd)
@@ -55,24 +63,40 @@ static struct unlinker unlinker_of(const struct rt_orphan *known)
 	return unlinker;
 }
 
+/* What the map knows of @key: as it was read before the pass, or, where it would know of
+ * all, by now. */
+static const struct rt_orphan *known_by(const struct scan_source *source,
+					const struct known *known, uint64_t key,
+					struct rt_orphan *now)
+{
+	const struct rt_orphan *found = known_find(known, key);
+
+	if (found || !backend_is_exact(source->backend))
+		return found;
+	return bpf_map_lookup_elem(source->orphans_fd, &key, now) ? NULL : now;
+}
+
 /* What the map knows of @orphan: its unlinker, the latest where it lost several names. An
  * address can be another file's by now: identity decides. */
-static void join_known(struct orphan *orphan, int orphans_fd)
+static void join_known(const struct scan_source *source, const struct known *known,
+		       struct orphan *orphan)
 {
 	uint64_t latest = 0;
 
 	for (size_t i = 0; i < orphan->n_keys; i++) {
-		struct rt_orphan known;
+		struct rt_orphan now;
+		const struct rt_orphan *entry =
+			known_by(source, known, orphan->keys[i], &now);
 
-		if (bpf_map_lookup_elem(orphans_fd, &orphan->keys[i], &known) ||
-		    known.ino != orphan->ino || known.generation != orphan->generation)
+		if (!entry || entry->ino != orphan->ino ||
+		    entry->generation != orphan->generation)
 			continue;
-		if (known.flags & RT_ORPHAN_TMPFILE)
+		if (entry->flags & RT_ORPHAN_TMPFILE)
 			orphan->tmpfile = true;
-		if (known.unlinked_ns <= latest)
+		if (entry->unlinked_ns <= latest)
 			continue;
-		latest = known.unlinked_ns;
-		orphan->unlinker = unlinker_of(&known);
+		latest = entry->unlinked_ns;
+		orphan->unlinker = unlinker_of(entry);
 	}
 }
 
@@ -106,59 +130,14 @@ bool scan_fill_unlinked(const struct rt_orphan *known, const struct target *targ
 	return true;
 }
 
-/* An entry of the map of orphans. */
-struct entry {
-	uint64_t key;
-	struct rt_orphan known;
-};
-
-static bool map_is_empty(int orphans_fd)
-{
-	uint64_t key;
-
-	return bpf_map_get_next_key(orphans_fd, NULL, &key) == -ENOENT;
-}
-
-/* All entries, *@out owned by the caller. Entries that come or go meanwhile may be missed
- * or repeated: the caller looks again at those that matter. */
-static int read_entries(int orphans_fd, struct entry **out, size_t *n)
-{
-	AUTO_FREE struct entry *entries = NULL;
-	size_t count = 0, room = 0;
-	uint64_t key, *previous = NULL, last;
-
-	while (!bpf_map_get_next_key(orphans_fd, previous, &key)) {
-		if (count == room) {
-			struct entry *more;
-
-			room = room ? room * 2 : 64;
-			more = reallocarray(entries, room, sizeof(*entries));
-			if (!more)
-				return -ENOMEM;
-			entries = more;
-		}
-		entries[count].key = key;
-		if (!bpf_map_lookup_elem(orphans_fd, &key, &entries[count].known))
-			count++;
-		last = key;
-		previous = &last;
-		/* A walk that is restarted by deletions for ever is no walk. */
-		if (count > 2 * RT_MAX_ORPHANS)
-			return -EAGAIN;
-	}
-	*out = TAKE_PTR(entries);
-	*n = count;
-	return 0;
-}
-
 /* What the map holds and the pass has found nowhere: held in a way that no enumeration
  * shows (in flight, io_uring, loop, …), and so its unlinker's. */
 static int join_unattributed(const struct scan_source *source,
-			     const struct target *target, const struct entry *entries,
-			     size_t n, struct orphan_set *set)
+			     const struct target *target, const struct known *map,
+			     struct orphan_set *set)
 {
-	for (size_t i = 0; i < n; i++) {
-		const struct rt_orphan *known = &entries[i].known;
+	for (size_t i = 0; i < map->n; i++) {
+		const struct rt_orphan *known = &map->entries[i].orphan;
 		struct orphan found = {.mnt_id = -1}, *orphan;
 		struct rt_orphan now;
 
@@ -166,7 +145,7 @@ static int join_unattributed(const struct scan_source *source,
 				    kernel_minor(known->dev), known->ino))
 			continue;
 		/* Released, and perhaps another one's address, since the pass began. */
-		if (bpf_map_lookup_elem(source->orphans_fd, &entries[i].key, &now) ||
+		if (bpf_map_lookup_elem(source->orphans_fd, &map->entries[i].key, &now) ||
 		    memcmp(&now, known, sizeof(now)) ||
 		    !scan_fill_unlinked(known, target, &found))
 			continue;
@@ -174,26 +153,54 @@ static int join_unattributed(const struct scan_source *source,
 		if (!orphan)
 			return -ENOMEM;
 		*orphan = found;
-		if (orphan_add_key(orphan, entries[i].key))
+		if (orphan_add_key(orphan, map->entries[i].key))
 			return -ENOMEM;
 	}
 	return 0;
 }
 
+/* Whether records are of the target, one cgroup after the other: neighbours mostly share
+ * one. */
+struct wanted {
+	const struct target *target;
+	uint64_t cgroup_id;
+	bool known, answer; /* of that cgroup */
+};
+
+static bool is_wanted(const struct rt_holder *record, void *data)
+{
+	struct wanted *wanted = data;
+	AUTO_FREE char *path = NULL;
+
+	if (wanted->target->kind != TARGET_CGROUPS)
+		return target_has(wanted->target, record->pid, NULL);
+	if (!wanted->known || wanted->cgroup_id != record->cgroup_id) {
+		wanted->known = true;
+		wanted->cgroup_id = record->cgroup_id;
+		/* One that is gone has no tasks any more, and is nobody's target. */
+		wanted->answer = !cgroup_path_of(record->cgroup_id, &path) &&
+				 target_has(wanted->target, record->pid, path);
+	}
+	return wanted->answer;
+}
+
 static int collect(const struct scan_source *source, const struct target *target,
 		   struct orphan_set *set)
 {
+	struct wanted wanted = {.target = target};
 	struct records_context context = {
 		.set = set,
 		.key_is_inode = source->backend == BACKEND_TP_BTF,
+		.is_wanted = is_wanted,
+		.data = &wanted,
 	};
 	int err;
 
-	set->by_iterator = source->iterators;
-	if (!source->iterators)
+	set->by_iterator = has_iterators(source);
+	if (!set->by_iterator)
 		return procwalk_scan(target, set);
-	err = tracker_holders(source->iterators, records_collect, &context);
-	if (!err && source->maps_by_proc)
+	err = iterators_run(&source->iterators, records_collect, &context);
+	if (!err && source->iterators.maps_fd < 0)
 		err = procwalk_scan_maps(target, set);
 	return err;
 }
@@ -202,69 +209,69 @@ int scan_with(const struct scan_source *source, const struct target *target,
 	      struct orphan_set *set)
 {
 	bool exact = backend_is_exact(source->backend);
-	AUTO_FREE struct entry *entries = NULL;
-	size_t n = 0;
-	int err;
+	AUTO(known_fini) struct known known = {0};
+	int err = 0;
 
 	set->backend = source->backend;
 	set->lost = scan_lost(source->stats_fd);
 	if (set->lost)
 		set->complete = false;
 	/* Before the pass: what is orphaned during it is found with its holder. */
-	err = exact ? read_entries(source->orphans_fd, &entries, &n) : 0;
+	if (source->backend != BACKEND_NONE)
+		err = known_read(source->orphans_fd, &known);
 	if (err)
 		return err;
 	mount_cache_drop();
 	err = collect(source, target, set);
 	/* Without the iterators nobody knows what tasks outside the target hold. */
-	if (!err && exact && source->iterators)
-		err = join_unattributed(source, target, entries, n, set);
+	if (!err && exact && has_iterators(source))
+		err = join_unattributed(source, target, &known, set);
 	if (err)
 		return err;
 	orphan_set_prune(set);
 	for (size_t i = 0; i < set->n && source->backend != BACKEND_NONE; i++)
-		join_known(&set->orphans[i], source->orphans_fd);
+		join_known(source, &known, &set->orphans[i]);
 	details_fill(set);
 	orphan_set_sort(set);
 	return 0;
 }
 
-int scan_open_iterators(const struct target *target, struct tracker **out,
-			bool *maps_by_proc, char **why)
+/* Our own iterators. Whatever the reason why there are none, /proc gives the same answer;
+ * doctor tells the reason. */
+static struct tracker *load_iterators(struct iterators *iterators)
 {
-	struct tracker_options options = {.target = target, .iterators = true};
+	struct tracker_options options = {.iterators = true};
+	struct tracker *tracker = NULL;
+	AUTO_FREE char *why = NULL;
 	struct kernel kernel;
-	int err = kernel_read(&kernel);
 
-	*why = NULL;
-	if (err) {
-		*why = strdup("the kernel's types are not at /sys/kernel/btf/vmlinux");
-		return err;
-	}
-	*maps_by_proc = !kernel.iter_task_vma;
-	return tracker_open(&options, &kernel, out, why);
+	if (kernel_read(&kernel) || tracker_open(&options, &kernel, &tracker, &why))
+		return NULL;
+	*iterators = tracker_iterators(tracker);
+	return tracker;
 }
 
 int scan(const struct target *target, struct orphan_set *set)
 {
-	struct scan_source source = {.orphans_fd = -1, .stats_fd = -1};
-	AUTO(tracker_closep) struct tracker *iterators = NULL;
+	struct scan_source source = SCAN_SOURCE_INIT;
+	AUTO(tracker_closep) struct tracker *tracker = NULL;
 	AUTO(pins_close) struct pins pins = PINS_INIT;
-	AUTO_FREE char *why = NULL;
 
 	if (!pins_open(&pins)) {
 		source.backend = pins.backend;
 		source.orphans_fd = pins.orphans_fd;
 		source.stats_fd = pins.stats_fd;
 	}
-	if (backend_is_exact(source.backend) && map_is_empty(source.orphans_fd) &&
+	if (backend_is_exact(source.backend) && known_is_empty(source.orphans_fd) &&
 	    !scan_lost(source.stats_fd)) {
 		set->backend = source.backend;
 		set->by_iterator = true;
 		return 0;
 	}
-	/* Whatever the reason, /proc gives the same answer; doctor tells the reason. */
-	if (!scan_open_iterators(target, &iterators, &source.maps_by_proc, &why))
-		source.iterators = iterators;
+	/* Already verified, and nothing of the kernel's types has to be read. */
+	if (!pins_open_iterators(&pins))
+		source.iterators = pins.iterators;
+	else
+		tracker = load_iterators(&source.iterators);
 	return scan_with(&source, target, set);
 }

@@ -5,7 +5,7 @@
 
 #include "orphan/orphan.h"
 #include "proc/target.h"
-#include "bpf/tracker.h"
+#include "bpf/iterators.h"
 
 /* Fills @set (initialised by the caller) with the orphans of @target: from the pinned
  * attach where there is one, else from the holder iterators, else from /proc. Paths,
@@ -16,12 +16,16 @@ int scan(const struct target *target, struct orphan_set *set);
 
 /* Where a scan gets its answer from; nothing in it is owned. */
 struct scan_source {
-	struct tracker *iterators; /* NULL: walk /proc */
-	bool maps_by_proc;	   /* the kernel has no iter/task_vma */
-	enum backend backend;	   /* whose map of orphans it is, or BACKEND_NONE */
+	struct iterators iterators; /* files_fd is -1: walk /proc */
+	enum backend backend;	    /* whose map of orphans it is, or BACKEND_NONE */
 	int orphans_fd;
 	int stats_fd;
 };
+
+#define SCAN_SOURCE_INIT                                                                 \
+	{                                                                                \
+		.iterators = ITERATORS_INIT, .orphans_fd = -1, .stats_fd = -1            \
+	}
 
 /* As scan(), from @source. */
 int scan_with(const struct scan_source *source, const struct target *target,
@@ -36,12 +40,6 @@ bool scan_fill_unlinked(const struct rt_orphan *known, const struct target *targ
 /* Whether the map of orphans of @backend is exact, births and releases alike, so that
  * nothing has to be read when it is empty. */
 bool backend_is_exact(enum backend backend);
-
-/* Opens the holder iterators alone for @target. 0 and a tracker owned by the caller;
- * -errno, with the reason in *@why (owned by the caller, may be NULL). *@maps_by_proc as
- * in struct scan_source. */
-int scan_open_iterators(const struct target *target, struct tracker **out,
-			bool *maps_by_proc, char **why);
 
 /* What the kernel half has lost so far, from the map of counters @stats_fd. */
 uint64_t scan_lost(int stats_fd);

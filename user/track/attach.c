@@ -16,11 +16,10 @@ void attach_end(struct attach *attach)
 	*attach = (struct attach)ATTACH_INIT;
 }
 
-static int open_tracker(enum backend backend, bool streaming, const struct target *target,
-			struct attach *attach, char **why)
+static int open_tracker(enum backend backend, bool streaming, struct attach *attach,
+			char **why)
 {
 	struct tracker_options options = {
-		.target = target,
 		.backend = backend,
 		.streaming = streaming,
 		.bootstrap = true,
@@ -35,13 +34,12 @@ static int open_tracker(enum backend backend, bool streaming, const struct targe
 		return err;
 	}
 	kernel_read_symbols(&kernel);
-	attach->source.maps_by_proc = !kernel.iter_task_vma;
 	err = backend == BACKEND_NONE
 		      ? tracker_open_best(&options, &kernel, &attach->tracker, why)
 		      : tracker_open(&options, &kernel, &attach->tracker, why);
 	if (err)
 		return err;
-	attach->source.iterators = attach->tracker;
+	attach->source.iterators = tracker_iterators(attach->tracker);
 	attach->source.backend = tracker_backend(attach->tracker);
 	attach->source.orphans_fd = tracker_orphans_fd(attach->tracker);
 	attach->source.stats_fd = tracker_stats_fd(attach->tracker);
@@ -79,7 +77,7 @@ static int bootstrap_maps(struct attach *attach)
 		holder_proc_link(&set.orphans[i].holders[0], link, sizeof(link));
 		fds[i] = open(link, O_PATH | O_CLOEXEC);
 	}
-	err = tracker_holders(attach->tracker, skip_record, NULL);
+	err = iterators_run(&attach->source.iterators, skip_record, NULL);
 	for (size_t i = 0; i < set.n; i++)
 		auto_close(&fds[i]);
 	return err;
@@ -92,8 +90,9 @@ int attach_begin(enum backend backend, bool streaming, const struct target *targ
 	int err;
 
 	*why = NULL;
-	err = open_tracker(backend, streaming, target, &attach, why);
-	if (!err && attach.source.maps_by_proc && backend_is_exact(attach.source.backend))
+	err = open_tracker(backend, streaming, &attach, why);
+	if (!err && attach.source.iterators.maps_fd < 0 &&
+	    backend_is_exact(attach.source.backend))
 		err = bootstrap_maps(&attach);
 	/* The pass that lists is the one that fills the map. */
 	if (!err)

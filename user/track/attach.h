@@ -3,6 +3,7 @@
 #ifndef RELINKTRACE_ATTACH_H
 #define RELINKTRACE_ATTACH_H
 
+#include "bpf/tracker.h"
 #include "scan/scan.h"
 
 struct attach {
@@ -12,7 +13,7 @@ struct attach {
 
 #define ATTACH_INIT                                                                      \
 	{                                                                                \
-		.source = {.orphans_fd = -1, .stats_fd = -1 }                            \
+		.source = SCAN_SOURCE_INIT                                               \
 	}
 
 /* Loads and attaches the hooks of @backend (BACKEND_NONE: the best that works) and then

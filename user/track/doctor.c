@@ -90,12 +90,15 @@ static void try_iterators(struct doctor *doctor, const struct kernel *kernel)
 {
 	struct tracker_options options = {.iterators = true};
 	AUTO(tracker_closep) struct tracker *tracker = NULL;
+	struct iterators iterators;
 	AUTO_FREE char *why = NULL;
 	size_t records = 0;
 	int err = tracker_open(&options, kernel, &tracker, &why);
 
 	if (!err)
-		err = tracker_holders(tracker, count_record, &records);
+		iterators = tracker_iterators(tracker);
+	if (!err)
+		err = iterators_run(&iterators, count_record, &records);
 	doctor->by_iterator = !err;
 	if (err && !why)
 		why = strdup(strerror(-err));

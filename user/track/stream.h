@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "orphan/orphan.h"
+#include "bpf/tracker.h"
 #include "scan/scan.h"
 
 /* What happened to an orphan of the target. */
