@@ -8,6 +8,7 @@
 # make lint       formatting and static analysis
 # make sanitize   the unit tests and parsers under ASan and UBSan
 # make fuzz       the parsers, FUZZ_SECONDS each
+# make bench      what it costs, in pairs measured in one run
 # make install    DESTDIR= PREFIX=/usr/local
 #
 # V=1 shows the commands. OUTPUT= is where everything that is built goes.
@@ -43,7 +44,7 @@ HELPERS	:= $(patsubst tests/helpers/%.c,$(OUTPUT)/tests/helpers/%,$(wildcard tes
 FUZZERS	:= $(patsubst tests/fuzz/%.c,$(OUTPUT)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SKELETON := $(OUTPUT)/relinktrace.skel.h
 
-.PHONY: all demo check test tests vm-check lint format sanitize fuzz install clean
+.PHONY: all demo check test tests lint format sanitize fuzz bench install clean
 .DELETE_ON_ERROR:
 
 all: $(OUTPUT)/relinktrace
@@ -123,6 +124,11 @@ fuzz: $(FUZZERS)
 			$(OUTPUT)/corpus/$$name tests/fuzz/corpus/$$name || exit 1; \
 		echo "fuzz: $$name: no crash in $(FUZZ_SECONDS) s"; \
 	done
+
+bench:
+	$(Q)tools/setup build test vm bench
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)tools/bench
 
 install: all
 	install -Dm755 $(OUTPUT)/relinktrace $(DESTDIR)$(PREFIX)/bin/relinktrace
