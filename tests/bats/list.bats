@@ -126,3 +126,26 @@ load lib
 	json_is '.holders_by == "proc"'
 	diff -u <(as_truth <<<"$by_iterator") <(as_truth <<<"$output") >&2
 }
+
+@test "a process with more orphans than one call can tell" {
+	hold h many "$DIR" 300
+	hold g unlinked
+	list_is_true 301
+}
+
+@test "lists at the same moment give the same answer" {
+	hold h many "$DIR" 40
+	hold g two
+	[ "$(backend)" = none ] || rt_ok attach --cgroup "$CG" --pin
+	list_is_true 41
+	local i pids=()
+	for i in {1..8}; do
+		"$RT" list --cgroup "$CG" -j >"$T/list$i" 3>&- &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	for i in {1..8}; do
+		diff -u "$T/listed" <(as_truth <"$T/list$i") >&2
+	done
+	rt_ok detach --all
+}

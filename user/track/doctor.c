@@ -103,7 +103,9 @@ static void try_iterators(struct doctor *doctor, const struct kernel *kernel)
 	if (err && !why)
 		why = strdup(strerror(-err));
 	check_set(&doctor->iterators[0], "iter/task_file", !err, "%s",
-		  err ? why : "open files; /proc is not walked");
+		  err			  ? why
+		  : kernel->iter_one_task ? "open files, a table in one call"
+					  : "open files, each in a call of its own");
 	check_set(&doctor->iterators[1], "iter/task_vma", !err && kernel->iter_task_vma,
 		  "%s",
 		  err ? why
