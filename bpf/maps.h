@@ -45,10 +45,11 @@ struct {
 	__type(value, struct rt_target_info);
 } rt_targets SEC(".maps");
 
-/* One for the machine: the counters are touched on rare paths only. */
+/* One for the machine, since the counters are touched on rare paths only; and as it was
+ * when user space last found all that had been lost (RT_STATS_SETTLED). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, struct rt_stats);
 } rt_stats_map SEC(".maps");

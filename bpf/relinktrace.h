@@ -15,7 +15,8 @@
  * names one by one; a subtree needs a single entry. */
 #define RT_MAX_TARGETS 64
 
-/* Orphans that the map can hold before births are counted as lost. */
+/* Orphans that the map can hold before births are counted as lost, if attach is not told
+ * otherwise; an element takes some 120 bytes, when it is needed. */
 #define RT_MAX_ORPHANS (1U << 17)
 
 enum rt_orphan_flags {
@@ -115,6 +116,10 @@ struct rt_target_info {
 	__u32 level;
 	__u32 pad;
 };
+
+/* Places in the map of counters: the kernel's own, and a copy of it that user space makes
+ * after a bootstrap. What the first has more was lost since. */
+enum { RT_STATS_NOW = 0, RT_STATS_SETTLED = 1 };
 
 /* Counters that only grow; a difference is what was lost since. */
 struct rt_stats {

@@ -226,3 +226,24 @@ pin() {
 	rt_ok detach --all
 	no_bpf_objects
 }
+
+@test "a full map is counted, shown, and healed by attaching again" {
+	has_function_hooks || skip "no function hooks on this kernel"
+	rt_ok attach --cgroup "$CG" --pin --max-orphans 16
+	mkdir "$CG/many" "$DIR/many"
+	HOLD_CGROUP=$CG/many hold h many "$DIR/many" 60
+	hold g many "$DIR" 10
+	rt list --cgroup "$CG" -j
+	[ "$status" -eq 3 ]
+	json_is '(.complete | not) and .lost >= 54 and (.orphans | length) == 70'
+	cgroup_empty "$CG/many"
+	rt list --cgroup "$CG"
+	[ "$status" -eq 3 ]
+	[[ $stderr == *"attach again"* ]]
+	rt_ok attach --cgroup "$CG" --pin
+	list_is_true 10
+	[ "$(bpftool -j map dump pinned /sys/fs/bpf/relinktrace/rt_orphans | jq length)" -eq 10 ]
+	cgroup_empty "$CG"
+	list_is_true 0
+	rt_ok detach --all
+}

@@ -74,12 +74,12 @@ static int open_iterator(const char *name)
 	return fd < 0 ? -1 : fd;
 }
 
-int pins_open_iterators(struct pins *pins)
+int pins_open_iterators(struct pins *pins, bool wait)
 {
 	AUTO(iterators_close) struct iterators iterators = ITERATORS_INIT;
 	AUTO_FD lock = open(PINS_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB))
+	if (lock < 0 || flock(lock, wait ? LOCK_EX : LOCK_EX | LOCK_NB))
 		return -errno;
 	iterators.files_fd = open_iterator("rt_iter_files");
 	iterators.tables_fd = open_iterator("rt_iter_tables_cast");

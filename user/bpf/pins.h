@@ -34,9 +34,9 @@ struct pins {
  * CAP_BPF, or CAP_SYS_ADMIN, is missing). */
 int pins_open(struct pins *out);
 
-/* Opens the iterators of the pinned attach for this process alone, until pins_close().
- * 0; -EWOULDBLOCK another process uses them; -errno. */
-int pins_open_iterators(struct pins *pins);
+/* Opens the iterators of the pinned attach for this process alone, until pins_close(). 0;
+ * -EWOULDBLOCK another process uses them, and we do not @wait; -errno. */
+int pins_open_iterators(struct pins *pins, bool wait);
 
 /* Closes all of it; for AUTO(). The attach stays. */
 void pins_close(struct pins *pins);

@@ -129,6 +129,8 @@ static void set_constants(struct relinktrace_bpf *skel,
  * kernel/bpf/verifier.c warns, 94dacdbd5d2d): the map is allocated whole for it. */
 static void set_maps(struct relinktrace_bpf *skel, const struct tracker_options *options)
 {
+	if (options->max_orphans)
+		bpf_map__set_max_entries(skel->maps.rt_orphans, options->max_orphans);
 	if (options->backend == BACKEND_KPROBE)
 		bpf_map__set_map_flags(skel->maps.rt_orphans, 0);
 	if (options->backend != BACKEND_NONE)

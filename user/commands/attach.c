@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#include "proc/proctext.h"
 #include "track/attach.h"
 #include "base/auto.h"
 #include "base/caps.h"
@@ -18,11 +19,15 @@
 struct attach_options {
 	struct target_specs cgroups;
 	enum backend backend;
+	uint32_t max_orphans;
 	bool pin;
 	bool json;
 };
 
-enum { OPT_CGROUP = 256, OPT_PIN, OPT_BACKEND };
+/* Of a BPF hash map, with room for what the kernel rounds up to. */
+#define MAX_ORPHANS (1U << 26)
+
+enum { OPT_CGROUP = 256, OPT_PIN, OPT_BACKEND, OPT_MAX_ORPHANS };
 
 static const struct argp_option options[] = {
 	{"cgroup", OPT_CGROUP, "CG", 0,
@@ -32,6 +37,8 @@ static const struct argp_option options[] = {
 	{"pin", OPT_PIN, 0, 0, "Return at once; tracking goes on without a process", 0},
 	{"backend", OPT_BACKEND, "NAME", 0,
 	 "fentry, kprobe or tp_btf, instead of the first of them that works", 0},
+	{"max-orphans", OPT_MAX_ORPHANS, "N", 0,
+	 "Orphans of the whole machine that can be tracked at once: 131072", 0},
 	{"json", 'j', 0, 0, "One JSON object a line", 0},
 	{0},
 };
@@ -48,6 +55,16 @@ static enum backend parse_backend(const char *name, struct argp_state *state)
 	return BACKEND_NONE;
 }
 
+static uint32_t parse_number(const char *text, struct argp_state *state)
+{
+	uint64_t number = 0;
+
+	if (proctext_number(text, MAX_ORPHANS, &number))
+		argp_error(state, "\"%s\" is not a number from 1 to %u", text,
+			   MAX_ORPHANS);
+	return number;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct attach_options *chosen = state->input;
@@ -62,6 +79,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_BACKEND:
 		chosen->backend = parse_backend(arg, state);
+		break;
+	case OPT_MAX_ORPHANS:
+		chosen->max_orphans = parse_number(arg, state);
 		break;
 	case 'j':
 		chosen->json = true;
@@ -107,7 +127,12 @@ static int begin(const struct attach_options *chosen, const struct target *targe
 		 struct attach *attach, struct orphan_set *set)
 {
 	AUTO_FREE char *why = NULL;
-	int err = attach_begin(chosen->backend, !chosen->pin, target, attach, set, &why);
+	struct attach_wish wish = {
+		.backend = chosen->backend,
+		.max_orphans = chosen->max_orphans,
+		.streaming = !chosen->pin,
+	};
+	int err = attach_begin(&wish, target, attach, set, &why);
 
 	return err ? fail(err, why) : 0;
 }
@@ -129,8 +154,7 @@ static int attach_pinned(const struct attach_options *chosen, const struct targe
 	}
 	err = pins_open(&pins);
 	if (!err) {
-		err = pins_add_targets(pins.targets_fd, target);
-		err = err ? err : scan(target, &set);
+		err = attach_again(&pins, target, &set);
 	} else {
 		/* What is not whole is of an attach that was interrupted. */
 		pins_remove();

@@ -187,8 +187,8 @@ int command_list(int argc, char **argv)
 	}
 	if (set.lost)
 		log_warning("%llu records were lost in the kernel: orphans that no "
-			    "process shows may "
-			    "be missing; detach and attach again to begin anew",
+			    "process shows may be missing; attach again to find the "
+			    "others, detach first for a larger --max-orphans",
 			    (unsigned long long)set.lost);
 	return set.complete ? EXIT_DONE : EXIT_PARTLY;
 }

@@ -30,14 +30,30 @@ static bool has_iterators(const struct scan_source *source)
 	return source->iterators.files_fd >= 0;
 }
 
-uint64_t scan_lost(int stats_fd)
+static struct rt_stats read_stats(int stats_fd, uint32_t place)
 {
 	struct rt_stats stats = {};
-	uint32_t zero = 0;
 
-	if (stats_fd < 0 || bpf_map_lookup_elem(stats_fd, &zero, &stats))
-		return 0;
-	return stats.lost_full + stats.lost_nested;
+	if (stats_fd < 0 || bpf_map_lookup_elem(stats_fd, &place, &stats))
+		return (struct rt_stats){};
+	return stats;
+}
+
+uint64_t scan_lost(int stats_fd)
+{
+	struct rt_stats now = read_stats(stats_fd, RT_STATS_NOW);
+	struct rt_stats settled = read_stats(stats_fd, RT_STATS_SETTLED);
+
+	return now.lost_full + now.lost_nested - settled.lost_full - settled.lost_nested;
+}
+
+/* What was lost until @before is in the map by now: a bootstrap has gone over all holders
+ * since. */
+static int settle(int stats_fd, const struct rt_stats *before)
+{
+	uint32_t place = RT_STATS_SETTLED;
+
+	return bpf_map_update_elem(stats_fd, &place, before, BPF_ANY);
 }
 
 static uint64_t clock_ns(clockid_t clock)
@@ -210,12 +226,11 @@ int scan_with(const struct scan_source *source, const struct target *target,
 {
 	bool exact = backend_is_exact(source->backend);
 	AUTO(known_fini) struct known known = {0};
+	struct rt_stats before;
 	int err = 0;
 
 	set->backend = source->backend;
-	set->lost = scan_lost(source->stats_fd);
-	if (set->lost)
-		set->complete = false;
+	before = read_stats(source->stats_fd, RT_STATS_NOW);
 	/* Before the pass: what is orphaned during it is found with its holder. */
 	if (source->backend != BACKEND_NONE)
 		err = known_read(source->orphans_fd, &known);
@@ -223,6 +238,12 @@ int scan_with(const struct scan_source *source, const struct target *target,
 		return err;
 	mount_cache_drop();
 	err = collect(source, target, set);
+	if (!err && source->settles)
+		err = settle(source->stats_fd, &before);
+	set->lost = scan_lost(source->stats_fd);
+	/* Otherwise the map tells who unlinked, and no more. */
+	if (set->lost && exact)
+		set->complete = false;
 	/* Without the iterators nobody knows what tasks outside the target hold. */
 	if (!err && exact && has_iterators(source))
 		err = join_unattributed(source, target, &known, set);
@@ -269,7 +290,7 @@ int scan(const struct target *target, struct orphan_set *set)
 		return 0;
 	}
 	/* Already verified, and nothing of the kernel's types has to be read. */
-	if (!pins_open_iterators(&pins))
+	if (!pins_open_iterators(&pins, false))
 		source.iterators = pins.iterators;
 	else
 		tracker = load_iterators(&source.iterators);

@@ -18,6 +18,8 @@ int scan(const struct target *target, struct orphan_set *set);
 struct scan_source {
 	struct iterators iterators; /* files_fd is -1: walk /proc */
 	enum backend backend;	    /* whose map of orphans it is, or BACKEND_NONE */
+	bool settles; /* the iterators fill the map of orphans, and nothing before counts
+			 as lost when they are through */
 	int orphans_fd;
 	int stats_fd;
 };
@@ -41,7 +43,8 @@ bool scan_fill_unlinked(const struct rt_orphan *known, const struct target *targ
  * nothing has to be read when it is empty. */
 bool backend_is_exact(enum backend backend);
 
-/* What the kernel half has lost so far, from the map of counters @stats_fd. */
+/* What the kernel half has lost since the last bootstrap, from the map of counters
+ * @stats_fd. */
 uint64_t scan_lost(int stats_fd);
 
 #endif

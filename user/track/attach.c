@@ -16,12 +16,12 @@ void attach_end(struct attach *attach)
 	*attach = (struct attach)ATTACH_INIT;
 }
 
-static int open_tracker(enum backend backend, bool streaming, struct attach *attach,
-			char **why)
+static int open_tracker(const struct attach_wish *wish, struct attach *attach, char **why)
 {
 	struct tracker_options options = {
-		.backend = backend,
-		.streaming = streaming,
+		.backend = wish->backend,
+		.max_orphans = wish->max_orphans,
+		.streaming = wish->streaming,
 		.bootstrap = true,
 		.iterators = true,
 	};
@@ -34,13 +34,14 @@ static int open_tracker(enum backend backend, bool streaming, struct attach *att
 		return err;
 	}
 	kernel_read_symbols(&kernel);
-	err = backend == BACKEND_NONE
+	err = wish->backend == BACKEND_NONE
 		      ? tracker_open_best(&options, &kernel, &attach->tracker, why)
 		      : tracker_open(&options, &kernel, &attach->tracker, why);
 	if (err)
 		return err;
 	attach->source.iterators = tracker_iterators(attach->tracker);
 	attach->source.backend = tracker_backend(attach->tracker);
+	attach->source.settles = true;
 	attach->source.orphans_fd = tracker_orphans_fd(attach->tracker);
 	attach->source.stats_fd = tracker_stats_fd(attach->tracker);
 	return 0;
@@ -83,14 +84,30 @@ static int bootstrap_maps(struct attach *attach)
 	return err;
 }
 
-int attach_begin(enum backend backend, bool streaming, const struct target *target,
+int attach_again(struct pins *pins, const struct target *target, struct orphan_set *set)
+{
+	struct scan_source source = SCAN_SOURCE_INIT;
+	int err = pins_add_targets(pins->targets_fd, target);
+
+	err = err ? err : pins_open_iterators(pins, true);
+	if (err)
+		return err;
+	source.backend = pins->backend;
+	source.orphans_fd = pins->orphans_fd;
+	source.stats_fd = pins->stats_fd;
+	source.iterators = pins->iterators;
+	source.settles = true;
+	return scan_with(&source, target, set);
+}
+
+int attach_begin(const struct attach_wish *wish, const struct target *target,
 		 struct attach *out, struct orphan_set *set, char **why)
 {
 	AUTO(attach_end) struct attach attach = ATTACH_INIT;
 	int err;
 
 	*why = NULL;
-	err = open_tracker(backend, streaming, &attach, why);
+	err = open_tracker(wish, &attach, why);
 	if (!err && attach.source.iterators.maps_fd < 0 &&
 	    backend_is_exact(attach.source.backend))
 		err = bootstrap_maps(&attach);

@@ -3,6 +3,7 @@
 #ifndef RELINKTRACE_ATTACH_H
 #define RELINKTRACE_ATTACH_H
 
+#include "bpf/pins.h"
 #include "bpf/tracker.h"
 #include "scan/scan.h"
 
@@ -16,12 +17,22 @@ struct attach {
 		.source = SCAN_SOURCE_INIT                                               \
 	}
 
-/* Loads and attaches the hooks of @backend (BACKEND_NONE: the best that works) and then
- * finds the orphans that are older, for the map and, those of @target, into @set
- * (initialised by the caller). @streaming as in struct tracker_options. 0; -errno, and
- * the reason in *@why (owned by the caller, may be NULL). */
-int attach_begin(enum backend backend, bool streaming, const struct target *target,
+struct attach_wish {
+	enum backend backend; /* BACKEND_NONE: the best that works */
+	uint32_t max_orphans; /* that can be tracked at once; 0: RT_MAX_ORPHANS */
+	bool streaming;	      /* as in struct tracker_options */
+};
+
+/* Loads and attaches the hooks and then finds the orphans that are older, for the map and,
+ * those of @target, into @set (initialised by the caller). 0; -errno, and the reason in
+ * *@why (owned by the caller, may be NULL). */
+int attach_begin(const struct attach_wish *wish, const struct target *target,
 		 struct attach *out, struct orphan_set *set, char **why);
+
+/* Adds @target to the attach that is pinned, and finds its orphans as attach_begin() does:
+ * what was lost since, for want of room in the map, is in it again. Waits for a list that
+ * is under way. 0 or -errno. */
+int attach_again(struct pins *pins, const struct target *target, struct orphan_set *set);
 
 /* Detaches and frees; for AUTO(). */
 void attach_end(struct attach *attach);
