@@ -248,6 +248,51 @@ static void test_by_dev(void)
 	MUST(!umount2("/tmp/.relinktrace-unit", 0) && !rmdir("/tmp/.relinktrace-unit"));
 }
 
+/* Counts the mounts that are tried, and takes that of @point. Forgets all tables, as a
+ * caller may. */
+struct tried {
+	const char *point;
+	int n;
+};
+
+static int try_one(const struct mount *mount, void *data)
+{
+	struct tried *tried = data;
+
+	mount_cache_drop();
+	tried->n++;
+	return strcmp(mount->point, tried->point) ? -EXDEV : 0;
+}
+
+/* One after the other, until one is taken; those that have not the path are left out. */
+static void test_try_by_dev(void)
+{
+	struct tried first = {dir, 0}, none = {"", 0}, whole = {"", 0};
+	char point[128];
+	struct tried second = {point, 0};
+	struct stat st;
+	int dev_major, dev_minor;
+
+	MUST(!mount("none", dir, "tmpfs", 0, NULL) && !stat(dir, &st));
+	snprintf(point, sizeof(point), "%s", below("/second"));
+	MUST(!mkdir(below("/src"), 0755) && !mkdir(point, 0755));
+	MUST(!mount(below("/src"), point, NULL, MS_BIND, NULL));
+	mount_cache_drop();
+	dev_major = major(st.st_dev);
+	dev_minor = minor(st.st_dev);
+	CHECK_INT(mount_try_by_dev(dev_major, dev_minor, "/src/x", try_one, &first), 0);
+	CHECK_INT(first.n, 1);
+	CHECK_INT(mount_try_by_dev(dev_major, dev_minor, "/src/x", try_one, &second), 0);
+	CHECK_INT(second.n, 2);
+	CHECK_INT(mount_try_by_dev(dev_major, dev_minor, "/src/x", try_one, &none),
+		  -ENOENT);
+	CHECK_INT(none.n, 2);
+	CHECK_INT(mount_try_by_dev(dev_major, dev_minor, "/x", try_one, &whole), -ENOENT);
+	CHECK_INT(whole.n, 1);
+	MUST(!umount2(point, 0) && !umount2(dir, 0));
+	mount_cache_drop();
+}
+
 int main(void)
 {
 	struct told told;
@@ -264,6 +309,7 @@ int main(void)
 	test_jailed();
 	test_jailed_here();
 	test_by_dev();
+	test_try_by_dev();
 	CHECK(!rmdir(dir));
 	return check_done();
 }

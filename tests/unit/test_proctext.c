@@ -105,6 +105,7 @@ static void test_map(void)
 	CHECK_INT(proctext_map("", &map), -EINVAL);
 	CHECK_INT(proctext_map("2000-1000 r--p 00000000 00:00 0 ", &map), -EINVAL);
 	CHECK_INT(proctext_map("1000-2000", &map), -EINVAL);
+	CHECK_INT(proctext_map("1000-2000 r--p", &map), -EINVAL);
 	CHECK_INT(proctext_map("1000-2000 r--p 0 0:0", &map), -EINVAL);
 	CHECK_INT(proctext_map("+1000-2000 r--p 00000000 00:00 0 ", &map), -EINVAL);
 }

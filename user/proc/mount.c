@@ -258,6 +258,37 @@ int mount_find_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_i
 	return err ? err : view_find(view, match_place, &place, out);
 }
 
+int mount_try_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_in_fs,
+		     int (*take)(const struct mount *mount, void *data), void *data)
+{
+	AUTO(auto_iter) struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	AUTO(auto_table) struct libmnt_table *table = NULL;
+	struct fs_place place = {makedev(dev_major, dev_minor), path_in_fs};
+	const struct view *found;
+	struct libmnt_fs *fs;
+	struct view view;
+	int err = view_of(getpid(), &found);
+
+	if (err || !iter)
+		return err ?: -ENOMEM;
+	/* @take may ask for mounts itself, which moves or drops the views. */
+	view = *found;
+	table = view.table;
+	mnt_ref_table(table);
+	while (!mnt_table_next_fs(table, iter, &fs)) {
+		AUTO(mount_fini) struct mount mount = {0};
+
+		if (!match_place(fs, &place))
+			continue;
+		err = mount_from_fs(&view, fs, &mount);
+		if (err)
+			return err;
+		if (!take(&mount, data))
+			return 0;
+	}
+	return -ENOENT;
+}
+
 static bool match_type(struct libmnt_fs *fs, const void *wanted)
 {
 	const char *fstype = mnt_fs_get_fstype(fs);

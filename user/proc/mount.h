@@ -34,6 +34,13 @@ int mount_find(pid_t pid, int id, struct mount *out);
 int mount_find_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_in_fs,
 		      struct mount *out);
 
+/* Calls @take with each mount that mount_find_by_dev() would find, the first one first,
+ * until it returns 0: one may be covered by another mount, and a later one open. @mount is
+ * not the callee's; @data is handed to it. 0; -ENOENT when @take never returned 0;
+ * -errno. */
+int mount_try_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_in_fs,
+		     int (*take)(const struct mount *mount, void *data), void *data);
+
 /* The first mount of type @fstype in our own namespace, one of the whole filesystem where
  * there is one. 0; -ENOENT; -errno. */
 int mount_find_by_type(const char *fstype, struct mount *out);

@@ -123,8 +123,9 @@ int proctext_map(const char *line, struct proctext_map *out)
 	    number_take_to(&line, 16, ' ', &map.end) || map.start >= map.end)
 		return -EINVAL;
 	line = strchr(line, ' '); /* past the permissions */
-	if (!line++)
+	if (!line)
 		return -EINVAL;
+	line++;
 	if (number_take_to(&line, 16, ' ', &offset) ||
 	    number_take_to(&line, 16, ':', &major) ||
 	    number_take_to(&line, 16, ' ', &minor) || number_take(&line, 10, &map.ino) ||
@@ -143,8 +144,9 @@ int proctext_cgroup(const char *text, char **path)
 
 	while (strncmp(text, "0::/", 4)) {
 		text = strchr(text, '\n');
-		if (!text++)
+		if (!text)
 			return -ENOENT;
+		text++;
 	}
 	text += 3;
 	copy = strndup(text, strcspn(text, "\n"));

@@ -85,16 +85,28 @@ static int by_point(const struct place *place, struct located *out)
 	return ret ?: take(place, getpid(), &mount, out);
 }
 
+/* What take_ours() is handed. */
+struct search {
+	const struct place *place;
+	struct located *out;
+};
+
+static int take_ours(const struct mount *mount, void *data)
+{
+	const struct search *search = data;
+
+	return take(search->place, getpid(), mount, search->out);
+}
+
 static int by_dev(const struct place *place, struct located *out)
 {
-	AUTO(mount_fini) struct mount mount = {0};
+	struct search search = {place, out};
 	char path_in_fs[2 * PATH_MAX];
-	int ret;
 
 	snprintf(path_in_fs, sizeof(path_in_fs), "%s/%s",
 		 strcmp(place->mount_root, "/") ? place->mount_root : "", place->path);
-	ret = mount_find_by_dev(place->dev_major, place->dev_minor, path_in_fs, &mount);
-	return ret ?: take(place, getpid(), &mount, out);
+	return mount_try_by_dev(place->dev_major, place->dev_minor, path_in_fs, take_ours,
+				&search);
 }
 
 /* Whether @holder is the very process that was recorded, not a later one of its id. */
