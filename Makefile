@@ -91,7 +91,7 @@ demo:
 	$(Q)tools/demo
 
 check:
-	$(Q)tools/setup build test vm lint
+	$(Q)tools/setup build test vm lint programs
 	$(Q)$(MAKE) --no-print-directory lint sanitize
 	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(CI_FUZZ_SECONDS)
 	$(Q)$(MAKE) --no-print-directory all tests
