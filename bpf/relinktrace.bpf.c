@@ -5,6 +5,7 @@
  *   track.h      births and releases by fentry/fexit or kprobe/kretprobe
  *   fallback.h   what tracepoints can tell where functions cannot be hooked
  *   holders.h    the iterators that say who holds which unlinked dentry
+ *   flight.h     what waits in a Unix socket, for tables.h
  *   tables.h     a quicker one for open files, where the kernel has what it needs
  *
  * Each of them lists its hooks and why. The loader loads what it uses of it and nothing
@@ -21,6 +22,7 @@
 #include "track.h"
 #include "fallback.h"
 #include "holders.h"
+#include "flight.h"
 #include "tables.h"
 
 char LICENSE[] SEC("license") = "GPL";

@@ -63,6 +63,7 @@ enum rt_holder_kind {
 	RT_HOLDER_EXE = 3,
 	RT_HOLDER_CWD = 4,
 	RT_HOLDER_ROOT = 5,
+	RT_HOLDER_FLIGHT = 6, /* sent over a Unix socket; fd is that of the socket */
 };
 
 /* In place of a kind: no holding, but a table of open files that rt_iter_files has to be

@@ -50,17 +50,41 @@ struct rt_table {
 
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 
-static __always_inline bool file_is_orphan(struct file *file, bool cast)
-{
-	struct dentry *dentry;
+enum rt_slot { RT_SLOT_DULL, RT_SLOT_ORPHAN, RT_SLOT_PSEUDO };
 
-	if (!cast) {
+/* Whether @file is an orphan, or one of the files without any name, among which sockets
+ * are, or neither. */
+static __always_inline enum rt_slot slot_look(struct file *file, bool cast)
+{
+	struct dentry *dentry, *parent;
+
+	if (cast) {
+		file = bpf_rdonly_cast(file, bpf_core_type_id_kernel(struct file));
+		dentry = file->f_path.dentry;
+		if (!dentry || dentry->d_hash.pprev)
+			return RT_SLOT_DULL;
+		parent = dentry->d_parent;
+	} else {
 		dentry = BPF_CORE_READ(file, f_path.dentry);
-		return dentry && dentry_is_unlinked(dentry);
+		if (!dentry || BPF_CORE_READ(dentry, d_hash.pprev))
+			return RT_SLOT_DULL;
+		parent = BPF_CORE_READ(dentry, d_parent);
 	}
-	file = bpf_rdonly_cast(file, bpf_core_type_id_kernel(struct file));
-	dentry = file->f_path.dentry;
-	return dentry && !dentry->d_hash.pprev && dentry->d_parent != dentry;
+	return parent == dentry ? RT_SLOT_PSEUDO : RT_SLOT_ORPHAN;
+}
+
+/* Whether there is something to be told about @file. */
+static __always_inline bool slot_is_hit(struct file *file, bool cast)
+{
+	switch (slot_look(file, cast)) {
+	case RT_SLOT_DULL:
+		return false;
+	case RT_SLOT_ORPHAN:
+		return true;
+	case RT_SLOT_PSEUDO:
+		break;
+	}
+	return walk_queue(file, NULL, NULL, 0);
 }
 
 /* Notes the orphans among the slots of word @index. 1 ends the walk. */
@@ -79,7 +103,7 @@ static __always_inline long walk_word(__u32 index, const struct rt_table *table,
 				  table->slots + index * RT_WORD))
 		return 0;
 	for (__u32 i = 0; i < RT_WORD; i++) {
-		if (!walk->slots[i] || !file_is_orphan(walk->slots[i], cast))
+		if (!walk->slots[i] || !slot_is_hit(walk->slots[i], cast))
 			continue;
 		if (walk->n_hits >= RT_MAX_HITS) {
 			walk->n_hits = RT_MAX_HITS + 1;
@@ -122,8 +146,12 @@ static long tell_hit(__u32 index, void *data)
 		return 1;
 	fd = walk->hits[index & (RT_MAX_HITS - 1)];
 	bpf_probe_read_kernel(&file, sizeof(file), teller->slots + fd);
-	if (!file || !file_is_orphan(file, false))
+	if (!file)
 		return 0;
+	if (slot_look(file, false) != RT_SLOT_ORPHAN) {
+		walk_queue(file, teller->task, teller->seq, fd);
+		return 0;
+	}
 	record = record_begin(teller->task, BPF_CORE_READ(file, f_path.dentry),
 			      BPF_CORE_READ(file, f_path.mnt), RT_HOLDER_FD);
 	if (!record)

@@ -5,6 +5,8 @@
 
 load lib
 
+LOOP=''
+
 needs_hooks() {
 	[ "$(backend)" != none ] || skip "no way to attach on this kernel"
 }
@@ -115,7 +117,9 @@ pin() {
 @test "a file that nobody can be found to hold is unattributed, and not silently lost" {
 	has_function_hooks || skip "no function hooks on this kernel"
 	pin "$CG"
-	hold h in-flight
+	truncate -s 1M "$DIR/image"
+	LOOP=$(losetup -f --show "$DIR/image")
+	(in_cgroup "$CG" rm "$DIR/image")
 	rt_ok list --cgroup "$CG" -j
 	json_is --arg cgroup "$(cgroup_name "$CG")" '(.orphans | length) == 1 and
 		(.orphans[0] | .unattributed and .holders == [] and .cgroup == $cgroup)'
@@ -123,7 +127,8 @@ pin() {
 	[ "$status" -eq 3 ]
 	output=$(<"$M")
 	json_is '(.complete | not) and .entries == [] and (.failed | length) == 1'
-	cgroup_empty "$CG"
+	losetup -d "$LOOP"
+	LOOP=''
 	list_is_true 0
 	rt_ok detach --all
 	no_new_names

@@ -37,6 +37,7 @@ setup() {
 
 teardown() {
 	[[ -z $ATTACH_PID ]] || attach_kill
+	[[ -z ${LOOP:-} ]] || losetup -d "$LOOP"
 	[[ ! -e $M ]] || "$RT" clean "$M" >&2 || true
 	[[ ! -e /sys/fs/bpf/relinktrace ]] || "$RT" detach --all >&2 || true
 	cgroup_remove "$CG"

@@ -202,18 +202,13 @@ static int explain_load(int err, char **why)
 	return err;
 }
 
-int tracker_open(const struct tracker_options *options, const struct kernel *kernel,
-		 struct tracker **out, char **why)
+static int load(const struct tracker_options *options, const struct kernel *kernel,
+		struct tracker **out, char **why)
 {
 	AUTO(tracker_closep) struct tracker *tracker = NULL;
 	const char *failed = "";
 	int err;
 
-	*why = NULL;
-	libbpf_set_print(print_libbpf);
-	err = check_available(options, kernel, why);
-	if (err)
-		return err;
 	tracker = calloc(1, sizeof(*tracker));
 	if (!tracker)
 		return -ENOMEM;
@@ -233,6 +228,27 @@ int tracker_open(const struct tracker_options *options, const struct kernel *ker
 		return explain(err, failed, why);
 	*out = TAKE_PTR(tracker);
 	return 0;
+}
+
+int tracker_open(const struct tracker_options *options, const struct kernel *kernel,
+		 struct tracker **out, char **why)
+{
+	struct kernel plain = *kernel;
+	int err;
+
+	*why = NULL;
+	libbpf_set_print(print_libbpf);
+	err = check_available(options, kernel, why);
+	if (err)
+		return err;
+	err = load(options, kernel, out, why);
+	if (!err || !options->iterators || !kernel->iter_one_task)
+		return err;
+	/* The walk of whole tables asks the most of a verifier, and is only quicker. */
+	plain.iter_one_task = false;
+	free(*why);
+	*why = NULL;
+	return load(options, &plain, out, why);
 }
 
 int tracker_open_best(struct tracker_options *options, const struct kernel *kernel,

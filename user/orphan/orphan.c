@@ -35,6 +35,8 @@ const char *holder_kind_name(enum rt_holder_kind kind)
 		return "cwd";
 	case RT_HOLDER_ROOT:
 		return "root";
+	case RT_HOLDER_FLIGHT:
+		return "flight";
 	}
 	return "unknown";
 }
@@ -203,6 +205,14 @@ int orphan_add_key(struct orphan *orphan, uint64_t key)
 	orphan->keys = keys;
 	keys[orphan->n_keys++] = key;
 	return 0;
+}
+
+const struct holder *orphan_first_linked(const struct orphan *orphan)
+{
+	for (size_t i = 0; i < orphan->n_holders; i++)
+		if (orphan->holders[i].kind != RT_HOLDER_FLIGHT)
+			return &orphan->holders[i];
+	return NULL;
 }
 
 void holder_proc_link(const struct holder *holder, char *path, size_t size)

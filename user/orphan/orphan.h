@@ -85,7 +85,7 @@ struct orphan_set {
 /* "fentry", "kprobe", "tp_btf" or "none". */
 const char *backend_name(enum backend backend);
 
-/* "fd", "map", "exe", "cwd" or "root". */
+/* "fd", "map", "exe", "cwd", "root" or "flight". */
 const char *holder_kind_name(enum rt_holder_kind kind);
 
 /* "regular", "directory", "fifo", "socket", "chr", "blk" or "symlink"; of a st_mode. */
@@ -115,8 +115,12 @@ void orphan_set_prune(struct orphan_set *set);
 /* Appends @key unless it is there. 0 or -ENOMEM. */
 int orphan_add_key(struct orphan *orphan, uint64_t key);
 
+/* The first holder of @orphan that a link in /proc leads through, which what is in flight
+ * has not; NULL. */
+const struct holder *orphan_first_linked(const struct orphan *orphan);
+
 /* The link in /proc that leads to what @holder holds, in @path of @size bytes; 64 are
- * enough for any. */
+ * enough for any. Not for what is in flight. */
 void holder_proc_link(const struct holder *holder, char *path, size_t size);
 
 /* Appends a copy of @holder. 0 or -ENOMEM. */

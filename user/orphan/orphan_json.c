@@ -13,7 +13,7 @@ static json_t *integer(uint64_t value)
 	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
 }
 
-/* What only an fd has. */
+/* What only an fd has, and what was sent by one. */
 static int set_fd(json_t *object, const struct holder *holder)
 {
 	int ret = json_set(object, "fd", json_integer(holder->fd));
@@ -53,7 +53,7 @@ static json_t *from_holder(const struct holder *holder)
 	ret = ret
 		      ?: json_set(object, "kind",
 				  json_string(holder_kind_name(holder->kind)));
-	if (holder->kind == RT_HOLDER_FD)
+	if (holder->kind == RT_HOLDER_FD || holder->kind == RT_HOLDER_FLIGHT)
 		ret = ret ?: set_fd(object, holder);
 	if (holder->kind == RT_HOLDER_MAP)
 		ret = ret ?: set_map(object, holder);

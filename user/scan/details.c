@@ -77,6 +77,7 @@ void details_fill(struct orphan_set *set)
 
 	for (size_t i = 0; i < set->n; i++) {
 		struct orphan *orphan = &set->orphans[i];
+		const struct holder *linked;
 		char link[64];
 
 		/* Neighbours mostly share a cgroup. */
@@ -90,9 +91,12 @@ void details_fill(struct orphan_set *set)
 		}
 		if (!orphan->n_holders)
 			continue;
-		holder_proc_link(&orphan->holders[0], link, sizeof(link));
+		fill_mount(orphan, &orphan->holders[0]);
+		linked = orphan_first_linked(orphan);
+		if (!linked)
+			continue;
+		holder_proc_link(linked, link, sizeof(link));
 		fill_path(orphan, link);
 		fill_stat(orphan, link);
-		fill_mount(orphan, &orphan->holders[0]);
 	}
 }
