@@ -6,6 +6,7 @@
  *   fallback.h   what tracepoints can tell where functions cannot be hooked
  *   holders.h    the iterators that say who holds which unlinked dentry
  *   flight.h     what waits in a Unix socket, for tables.h
+ *   uring.h      what is registered with an io_uring, for tables.h
  *   tables.h     a quicker one for open files, where the kernel has what it needs
  *
  * Each of them lists its hooks and why. The loader loads what it uses of it and nothing
@@ -23,6 +24,7 @@
 #include "fallback.h"
 #include "holders.h"
 #include "flight.h"
+#include "uring.h"
 #include "tables.h"
 
 char LICENSE[] SEC("license") = "GPL";

@@ -64,6 +64,7 @@ enum rt_holder_kind {
 	RT_HOLDER_CWD = 4,
 	RT_HOLDER_ROOT = 5,
 	RT_HOLDER_FLIGHT = 6, /* sent over a Unix socket; fd is that of the socket */
+	RT_HOLDER_URING = 7,  /* registered with an io_uring; fd is that of the ring */
 };
 
 /* In place of a kind: no holding, but a table of open files that rt_iter_files has to be

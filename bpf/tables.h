@@ -73,6 +73,22 @@ static __always_inline enum rt_slot slot_look(struct file *file, bool cast)
 	return parent == dentry ? RT_SLOT_PSEUDO : RT_SLOT_ORPHAN;
 }
 
+/* What is to be told about a file without a name: sent over it, or registered with it. */
+static __always_inline __u32 walk_pseudo(struct file *file, struct task_struct *task,
+					 struct seq_file *seq, __u32 fd)
+{
+	__u32 found = walk_queue(file, task, seq, fd);
+
+	return found ? found : walk_ring(file, task, seq, fd);
+}
+
+/* Whether the file without a name at @address has something to be told. A global function:
+ * verified once, and not again for each slot of a word. */
+__noinline __u32 pseudo_is_hit(__u64 address)
+{
+	return walk_pseudo((struct file *)address, NULL, NULL, 0);
+}
+
 /* Whether there is something to be told about @file. */
 static __always_inline bool slot_is_hit(struct file *file, bool cast)
 {
@@ -84,7 +100,7 @@ static __always_inline bool slot_is_hit(struct file *file, bool cast)
 	case RT_SLOT_PSEUDO:
 		break;
 	}
-	return walk_queue(file, NULL, NULL, 0);
+	return pseudo_is_hit((__u64)file);
 }
 
 /* Notes the orphans among the slots of word @index. 1 ends the walk. */
@@ -149,7 +165,7 @@ static long tell_hit(__u32 index, void *data)
 	if (!file)
 		return 0;
 	if (slot_look(file, false) != RT_SLOT_ORPHAN) {
-		walk_queue(file, teller->task, teller->seq, fd);
+		walk_pseudo(file, teller->task, teller->seq, fd);
 		return 0;
 	}
 	record = record_begin(teller->task, BPF_CORE_READ(file, f_path.dentry),

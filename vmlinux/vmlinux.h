@@ -67,9 +67,14 @@ struct lockref {
 struct inode;
 struct super_block;
 
+struct qstr {
+	const unsigned char *name;
+};
+
 struct dentry {
 	struct hlist_bl_node d_hash;
 	struct dentry *d_parent;
+	struct qstr d_name;
 	struct inode *d_inode;
 	struct super_block *d_sb;
 	struct lockref d_lockref;
@@ -164,6 +169,23 @@ struct socket {
 struct scm_fp_list {
 	short count;
 	struct file *fp[1];
+};
+
+struct io_rsrc_node {
+	unsigned long file_ptr;
+};
+
+struct io_rsrc_data {
+	unsigned int nr;
+	struct io_rsrc_node **nodes;
+};
+
+struct io_file_table {
+	struct io_rsrc_data data;
+};
+
+struct io_ring_ctx {
+	struct io_file_table file_table;
 };
 
 struct unix_skb_parms {

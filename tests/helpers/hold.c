@@ -8,6 +8,7 @@
  * Commands on stdin, each answered with one line (`ok`, a number, or `failed` and why):
  * close, unlink, link NAME, poke, write TEXT, pos.
  */
+#include <linux/io_uring.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/ipc.h>
@@ -16,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "hold.h"
@@ -300,6 +302,21 @@ static void make_in_flight(struct hold *hold)
 	unlink_or_die(hold, "in-flight");
 }
 
+/* Registered with an io_uring, and its fd closed. */
+static void make_uring(struct hold *hold)
+{
+	struct io_uring_params params = {0};
+	int fd = file_make(hold, "uring", SMALL, O_RDWR);
+	int ring = syscall(SYS_io_uring_setup, 4, &params);
+
+	if (ring < 0 ||
+	    syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES, &fd, 1) < 0)
+		die("io_uring");
+	tell(hold, " ring=%d", ring);
+	close(fd);
+	unlink_or_die(hold, "uring");
+}
+
 static void make_nobody(struct hold *hold)
 {
 	close(file_make(hold, "nobody", SMALL, O_RDWR));
@@ -393,6 +410,7 @@ static const struct situation {
 	{"leader-exited", make_leader_exited},
 	{"by-other", make_by_other},
 	{"in-flight", make_in_flight},
+	{"uring", make_uring},
 	{"nobody", make_nobody},
 	{"memfd", make_memfd},
 	{"sysvshm", make_sysvshm},

@@ -79,7 +79,7 @@ static struct holder holder_of(const struct rt_holder *record)
 
 	memcpy(holder.comm, record->comm, sizeof(holder.comm));
 	holder.comm[sizeof(holder.comm) - 1] = '\0';
-	if (record->kind != RT_HOLDER_FD && record->kind != RT_HOLDER_FLIGHT)
+	if (record->kind != RT_HOLDER_FD && !holder_is_behind(record->kind))
 		return holder;
 	holder.fd = record->fd;
 	/* f_flags has bits of the kernel's own above those of open(2) (FMODE_NONOTIFY).
@@ -104,7 +104,7 @@ static bool is_repeated(const struct orphan *orphan, const struct holder *holder
 			return false;
 		if (other->kind != holder->kind)
 			continue;
-		if (holder->kind == RT_HOLDER_FLIGHT &&
+		if (holder_is_behind(holder->kind) &&
 		    (other->fd != holder->fd || other->ofd != holder->ofd))
 			continue;
 		if (holder->kind != RT_HOLDER_FD)

@@ -242,7 +242,7 @@ int tracker_open(const struct tracker_options *options, const struct kernel *ker
 	if (err)
 		return err;
 	err = load(options, kernel, out, why);
-	if (!err || !options->iterators || !kernel->iter_one_task)
+	if (!err || err == -EPERM || !options->iterators || !kernel->iter_one_task)
 		return err;
 	/* The walk of whole tables asks the most of a verifier, and is only quicker. */
 	plain.iter_one_task = false;

@@ -37,6 +37,8 @@ const char *holder_kind_name(enum rt_holder_kind kind)
 		return "root";
 	case RT_HOLDER_FLIGHT:
 		return "flight";
+	case RT_HOLDER_URING:
+		return "uring";
 	}
 	return "unknown";
 }
@@ -210,7 +212,7 @@ int orphan_add_key(struct orphan *orphan, uint64_t key)
 const struct holder *orphan_first_linked(const struct orphan *orphan)
 {
 	for (size_t i = 0; i < orphan->n_holders; i++)
-		if (orphan->holders[i].kind != RT_HOLDER_FLIGHT)
+		if (!holder_is_behind(orphan->holders[i].kind))
 			return &orphan->holders[i];
 	return NULL;
 }

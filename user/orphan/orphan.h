@@ -85,7 +85,14 @@ struct orphan_set {
 /* "fentry", "kprobe", "tp_btf" or "none". */
 const char *backend_name(enum backend backend);
 
-/* "fd", "map", "exe", "cwd", "root" or "flight". */
+/* Whether what is held is behind the holder's fd and not the fd itself: in flight, or
+ * registered with an io_uring. No link in /proc leads to it. */
+static inline bool holder_is_behind(enum rt_holder_kind kind)
+{
+	return kind == RT_HOLDER_FLIGHT || kind == RT_HOLDER_URING;
+}
+
+/* "fd", "map", "exe", "cwd", "root", "flight" or "uring". */
 const char *holder_kind_name(enum rt_holder_kind kind);
 
 /* "regular", "directory", "fifo", "socket", "chr", "blk" or "symlink"; of a st_mode. */
@@ -115,12 +122,12 @@ void orphan_set_prune(struct orphan_set *set);
 /* Appends @key unless it is there. 0 or -ENOMEM. */
 int orphan_add_key(struct orphan *orphan, uint64_t key);
 
-/* The first holder of @orphan that a link in /proc leads through, which what is in flight
- * has not; NULL. */
+/* The first holder of @orphan that a link in /proc leads through, see
+ * holder_is_behind(); NULL. */
 const struct holder *orphan_first_linked(const struct orphan *orphan);
 
 /* The link in /proc that leads to what @holder holds, in @path of @size bytes; 64 are
- * enough for any. Not for what is in flight. */
+ * enough for any. Not for what is behind an fd. */
 void holder_proc_link(const struct holder *holder, char *path, size_t size);
 
 /* Appends a copy of @holder. 0 or -ENOMEM. */

@@ -53,7 +53,7 @@ static json_t *from_holder(const struct holder *holder)
 	ret = ret
 		      ?: json_set(object, "kind",
 				  json_string(holder_kind_name(holder->kind)));
-	if (holder->kind == RT_HOLDER_FD || holder->kind == RT_HOLDER_FLIGHT)
+	if (holder->kind == RT_HOLDER_FD || holder_is_behind(holder->kind))
 		ret = ret ?: set_fd(object, holder);
 	if (holder->kind == RT_HOLDER_MAP)
 		ret = ret ?: set_map(object, holder);

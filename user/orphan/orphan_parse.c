@@ -31,7 +31,7 @@ static enum rt_holder_kind read_kind(struct jsonread *reader, const json_t *obje
 {
 	const char *name = jsonread_string(reader, object, "kind", 16);
 
-	for (int kind = RT_HOLDER_FD; name && kind <= RT_HOLDER_FLIGHT; kind++)
+	for (int kind = RT_HOLDER_FD; name && kind <= RT_HOLDER_URING; kind++)
 		if (!strcmp(name, holder_kind_name(kind)))
 			return kind;
 	jsonread_fault(reader, "kind", "is not a way to hold a file");
@@ -57,7 +57,7 @@ static void read_holder(struct jsonread *reader, const json_t *object, struct ho
 	read_fixed(reader, object, "comm", out->comm, sizeof(out->comm));
 	out->kind = read_kind(reader, object);
 	out->fd = -1;
-	if (out->kind == RT_HOLDER_FD || out->kind == RT_HOLDER_FLIGHT) {
+	if (out->kind == RT_HOLDER_FD || holder_is_behind(out->kind)) {
 		out->fd = jsonread_integer(reader, object, "fd", 0, FD_LIMIT);
 		out->flags = jsonread_integer(reader, object, "flags", 0, UINT32_MAX);
 		out->pos = jsonread_integer(reader, object, "pos", 0, INT64_MAX);

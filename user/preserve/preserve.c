@@ -60,9 +60,12 @@ static int reach(struct preserve *preserve, const struct orphan *orphan,
 	static const enum rt_holder_kind kinds[] = {RT_HOLDER_FD, RT_HOLDER_MAP,
 						    RT_HOLDER_CWD, RT_HOLDER_ROOT,
 						    RT_HOLDER_EXE};
-	int ret = why_set(why, -ESTALE, "%s, so nothing leads to it",
-			  orphan->n_holders ? "it waits in a socket to be received"
-					    : "nobody is found to hold it");
+	int ret = why_set(
+		why, -ESTALE, "%s, so nothing leads to it",
+		orphan->n_holders
+			? "it is only in flight over a socket, or registered with an "
+			  "io_uring"
+			: "nobody is found to hold it");
 
 	for (size_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
 		for (size_t i = 0; i < orphan->n_holders; i++) {
