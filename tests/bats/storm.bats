@@ -84,15 +84,26 @@ device_number() {
 	storm_end
 }
 
-@test "random workload, frozen: the map is what /proc shows, and empty at the end" {
-	has_function_hooks || skip "no function hooks on this kernel"
+# exact_by BACKEND: pinned, at every stop and at the end.
+exact_by() {
 	DEV=$(device_number)
-	rt_ok attach --cgroup "$CG" --pin
+	rt_ok attach --cgroup "$CG" --pin --backend "$1"
 	storm_begin
 	storm_stops map_is_exact
 	storm_end
 	[ -z "$(map_inodes)" ]
 	rt_ok detach --all
+}
+
+@test "random workload, frozen: the map is what /proc shows, and empty at the end" {
+	has_function_hooks || skip "no function hooks on this kernel"
+	exact_by fentry
+}
+
+@test "random workload, frozen: the same by kprobes" {
+	has_function_hooks || skip "no function hooks on this kernel"
+	[[ $(uname -r) != 5.10.* ]] || skip "kprobes cannot be pinned"
+	exact_by kprobe
 }
 
 @test "random workload, never frozen: nothing is left of it in the map" {
