@@ -79,7 +79,7 @@ $(OUTPUT)/tests/helpers/%: tests/helpers/%.c $(OUTPUT)/.tools
 	$(Q)mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(RT_CFLAGS) -pthread -MMD -MP $< -o $@
 
-$(OUTPUT)/tests/fuzz/%: tests/fuzz/%.c $(SKELETON)
+$(OUTPUT)/tests/fuzz/%: tests/fuzz/%.c $(SKELETON) $(USER_SRC)
 	$(Q)mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CLANG) $(RT_CPPFLAGS) -std=gnu11 -g -O1 \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \

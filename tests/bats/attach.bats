@@ -235,8 +235,8 @@ pin() {
 @test "a full map is counted, shown, and healed by attaching again" {
 	has_function_hooks || skip "no function hooks on this kernel"
 	rt_ok attach --cgroup "$CG" --pin --max-orphans 16
-	mkdir "$CG/many" "$DIR/many"
-	HOLD_CGROUP=$CG/many hold h many "$DIR/many" 60
+	mkdir "$CG/many" "$DIR/more"
+	HOLD_CGROUP=$CG/many hold h many "$DIR/more" 60
 	hold g many "$DIR" 10
 	rt list --cgroup "$CG" -j
 	[ "$status" -eq 3 ]

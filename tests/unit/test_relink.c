@@ -95,6 +95,13 @@ static void test_folder_planted(void)
 	check_folder_refused("theirs", -EPERM);
 	MUST(!chown(in_place("theirs"), 0, SOMEBODY));
 	check_folder("theirs", false);
+	/* Whoever may write could too, unless only owners may remove. */
+	MUST(!chmod(in_place("theirs"), 0720));
+	check_folder_refused("theirs", -EPERM);
+	MUST(!chmod(in_place("theirs"), 0702));
+	check_folder_refused("theirs", -EPERM);
+	MUST(!chmod(in_place("theirs"), 01777));
+	check_folder("theirs", false);
 	MUST(!mount("over", in_place("theirs"), "tmpfs", 0, NULL));
 	check_folder_refused("theirs", -EXDEV);
 	check_folder_refused("theirs/inner", -EXDEV);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Paths that strangers may have a hand in, opened below a directory so that they cannot
- * lead anywhere else: no "..", symbolic link, magic link or other mount on the way
+ * lead anywhere else: no ".." out of it, symbolic link, magic link or other mount on the way
  * (openat2(2), since 5.6). */
 #ifndef RELINKTRACE_BENEATH_H
 #define RELINKTRACE_BENEATH_H

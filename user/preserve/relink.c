@@ -43,6 +43,11 @@ static int folder_open(int root_fd, const char *path, struct stat *st, char **wh
 			       "folder %s belongs to user %u, who could take "
 			       "the names away: choose another --template",
 			       path, st->st_uid);
+	if ((st->st_mode & 022) && !(st->st_mode & S_ISVTX))
+		return why_set(why, -EPERM,
+			       "others may write to folder %s, and take the names away: "
+			       "chmod go-w it, or choose another --template",
+			       path);
 	return 0;
 }
 
