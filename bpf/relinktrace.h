@@ -119,6 +119,10 @@ struct rt_target_info {
 	__u32 pad;
 };
 
+/* Raised with every change of what is in this file: programs that are pinned outlive the
+ * command that pinned them, and may meet a newer one. */
+#define RT_ABI 1
+
 /* Places in the map of counters: the kernel's own, and a copy of it that user space makes
  * after a bootstrap. What the first has more was lost since. */
 enum { RT_STATS_NOW = 0, RT_STATS_SETTLED = 1 };
@@ -131,11 +135,12 @@ struct rt_stats {
 	__u64 lost_events; /* the ring buffer took no more */
 	__u64 lost_nested; /* no room for a stacked call: inner ones may be listed */
 	__u64 changes;	   /* tp_btf: successful calls of the unlink family */
+	__u64 abi;	   /* RT_ABI, where it is settled */
 };
 
 _Static_assert(sizeof(struct rt_orphan) == 56, "map value is part of the contract");
 _Static_assert(sizeof(struct rt_event) == 80, "event is part of the contract");
 _Static_assert(sizeof(struct rt_holder) == 192, "record is part of the contract");
-_Static_assert(sizeof(struct rt_stats) == 48, "stats are part of the contract");
+_Static_assert(sizeof(struct rt_stats) == 56, "stats are part of the contract");
 
 #endif

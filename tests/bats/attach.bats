@@ -252,3 +252,22 @@ pin() {
 	list_is_true 0
 	rt_ok detach --all
 }
+
+@test "what another version pinned is not used, and can be removed" {
+	needs_hooks
+	hold h unlinked
+	pin "$CG"
+	local id zeroes
+	id=$(bpftool -j map show pinned /sys/fs/bpf/relinktrace/rt_stats_map | jq .id)
+	mapfile -t zeroes < <(yes 0 | head -n "$(bpftool -j map show id "$id" | jq .bytes_value)")
+	bpftool map update id "$id" key 1 0 0 0 value "${zeroes[@]}"
+	rt list --cgroup "$CG" -j
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"another version"* ]]
+	json_is '.backend == "none" and (.orphans | length) == 1'
+	rt attach --cgroup "$CG" --pin
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"detach --all"* ]]
+	rt_ok detach --all
+	no_bpf_objects
+}

@@ -40,9 +40,39 @@ void pins_close(struct pins *pins)
 	*pins = (struct pins)PINS_INIT;
 }
 
+static bool value_is(int map_fd, uint32_t size)
+{
+	struct bpf_map_info info = {};
+	uint32_t length = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(map_fd, &info, &length) && info.value_size == size;
+}
+
+/* Whether what is pinned speaks as we do. */
+static int check_abi(const struct pins *pins)
+{
+	uint32_t place = RT_STATS_SETTLED;
+	struct rt_stats settled = {};
+
+	if (!value_is(pins->orphans_fd, sizeof(struct rt_orphan)) ||
+	    !value_is(pins->stats_fd, sizeof(settled)) ||
+	    bpf_map_lookup_elem(pins->stats_fd, &place, &settled) ||
+	    settled.abi != RT_ABI)
+		return -EPROTO;
+	return 0;
+}
+
+const char *pins_strerror(int err)
+{
+	return err == -EPROTO ? PINS_DIR " is of another version of relinktrace: "
+					 "`relinktrace detach --all`, and attach again"
+			      : strerror(-err);
+}
+
 int pins_open(struct pins *out)
 {
 	AUTO(pins_close) struct pins pins = PINS_INIT;
+	int err;
 
 	if (access(PINS_DIR, F_OK))
 		return -errno;
@@ -58,6 +88,9 @@ int pins_open(struct pins *out)
 	pins.stats_fd = bpf_obj_get(PINS_DIR "/rt_stats_map");
 	if (pins.stats_fd < 0)
 		return pins.stats_fd;
+	err = check_abi(&pins);
+	if (err)
+		return err;
 	*out = pins;
 	pins = (struct pins)PINS_INIT;
 	return 0;

@@ -30,9 +30,13 @@ struct pins {
 		.iterators = ITERATORS_INIT, .lock_fd = -1                               \
 	}
 
-/* Opens the maps of the pinned attach. 0; -ENOENT when there is none; -errno (-EPERM:
- * CAP_BPF, or CAP_SYS_ADMIN, is missing). */
+/* Opens the maps of the pinned attach. 0; -ENOENT when there is none; -EPROTO when it is
+ * of another version of this program; -errno (-EPERM: CAP_BPF, or CAP_SYS_ADMIN, is
+ * missing). */
 int pins_open(struct pins *out);
+
+/* What @err, which came from here, means. */
+const char *pins_strerror(int err);
 
 /* Opens the iterators of the pinned attach for this process alone, until pins_close(). 0;
  * -EWOULDBLOCK another process uses them, and we do not @wait; -errno. */

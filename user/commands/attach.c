@@ -153,6 +153,10 @@ static int attach_pinned(const struct attach_options *chosen, const struct targe
 		return EXIT_FAILED;
 	}
 	err = pins_open(&pins);
+	if (err == -EPROTO) {
+		log_error("%s", pins_strerror(err));
+		return EXIT_FAILED;
+	}
 	if (!err) {
 		err = attach_again(&pins, target, &set);
 	} else {

@@ -130,7 +130,7 @@ int command_detach(int argc, char **argv)
 		left = pins_remove();
 	if (lock < 0 || left < 0) {
 		log_error("cannot detach: %s: %s%s", PINS_DIR,
-			  strerror(lock < 0 ? -lock : -left),
+			  lock < 0 ? strerror(-lock) : pins_strerror(left),
 			  caps_missing(CAPS_BPF_LOAD));
 		return EXIT_FAILED;
 	}

@@ -51,9 +51,11 @@ uint64_t scan_lost(int stats_fd)
  * since. */
 static int settle(int stats_fd, const struct rt_stats *before)
 {
+	struct rt_stats settled = *before;
 	uint32_t place = RT_STATS_SETTLED;
 
-	return bpf_map_update_elem(stats_fd, &place, before, BPF_ANY);
+	settled.abi = RT_ABI;
+	return bpf_map_update_elem(stats_fd, &place, &settled, BPF_ANY);
 }
 
 static uint64_t clock_ns(clockid_t clock)
@@ -277,8 +279,11 @@ int scan(const struct target *target, struct orphan_set *set)
 	struct scan_source source = SCAN_SOURCE_INIT;
 	AUTO(tracker_closep) struct tracker *tracker = NULL;
 	AUTO(pins_close) struct pins pins = PINS_INIT;
+	int err = pins_open(&pins);
 
-	if (!pins_open(&pins)) {
+	if (err == -EPROTO)
+		log_warning("%s", pins_strerror(err));
+	if (!err) {
 		source.backend = pins.backend;
 		source.orphans_fd = pins.orphans_fd;
 		source.stats_fd = pins.stats_fd;

@@ -165,8 +165,7 @@ static void check_attached(struct doctor *doctor)
 	if (!err)
 		err = pins_targets(pins.targets_fd, ids, &n);
 	if (err)
-		check_set(&doctor->attached, "attached", false, PINS_DIR ": %s",
-			  strerror(-err));
+		check_set(&doctor->attached, "attached", false, "%s", pins_strerror(err));
 	else
 		check_set(&doctor->attached, "attached", true,
 			  "pinned, by %s, for %zu cgroup%s", backend_name(pins.backend),
