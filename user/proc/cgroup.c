@@ -345,17 +345,22 @@ static int find_id(const char *text, struct cgroup *out, char **why)
 {
 	AUTO_FD fd = -1;
 	uint64_t id;
+	int ret;
 
 	if (proctext_number(text, UINT64_MAX, &id))
 		return why_set(why, -EINVAL, "id: takes a decimal number");
 	fd = id_open(id);
-	if (fd == -ESTALE || fd == -ENOENT)
-		return why_set(why, -ENOENT, "no cgroup of the v2 tree at %s has this id",
-			       tree.point);
-	if (fd < 0)
+	ret = fd;
+	if (fd < 0 && fd != -ESTALE && fd != -ENOENT)
 		return why_set(why, fd, "cannot open a cgroup by id: %s%s", strerror(-fd),
 			       caps_missing(CAPS_HANDLE));
-	return find_fd(&fd, out, why);
+	/* Older kernels, 5.10 among them, also open one that was removed. */
+	if (fd >= 0)
+		ret = find_fd(&fd, out, why);
+	if (ret == -ESTALE || ret == -ENOENT)
+		return why_set(why, -ENOENT, "no cgroup of the v2 tree at %s has this id",
+			       tree.point);
+	return ret;
 }
 
 static int find_pid(const char *text, struct cgroup *out, char **why)
