@@ -284,6 +284,20 @@ bpf_objects() {
 	all_bpf_objects | grep -vxFf "$T/bpf_before" || true
 }
 
+# The kernel's own number of the device below $DIR.
+device_number() {
+	local major minor
+	IFS=: read -r major minor < <(findmnt -n -o MAJ:MIN -T "$DIR")
+	echo $((major << 20 | minor))
+}
+
+# Inodes of the map of orphans that are on the filesystem of $DIR, from the map itself.
+map_inodes() {
+	bpftool -j map dump pinned /sys/fs/bpf/relinktrace/rt_orphans |
+		jq -r --argjson dev "$(device_number)" '.[].formatted.value |
+			select(.dev == $dev) | .ino' | sort -u
+}
+
 # The kernel frees what a process left behind a grace period later: look again until it
 # has, for as long as patience lasts.
 no_bpf_objects() {

@@ -33,13 +33,6 @@ same_as_proc() {
 	jq -e '.complete and .lost == 0 and all(.orphans[]; .unattributed | not)' "$T/list" >/dev/null
 }
 
-# Keys of the map that are on the filesystem of $DIR, as "DEV INO", from the map itself.
-map_inodes() {
-	bpftool -j map dump pinned /sys/fs/bpf/relinktrace/rt_orphans |
-		jq -r --argjson dev "$DEV" '.[].formatted.value |
-			select(.dev == $dev) | .ino' | sort -u
-}
-
 # The map alone, before anything that could mend it, has what /proc shows and no more.
 map_is_exact() {
 	map_inodes >"$T/in_map"
@@ -71,13 +64,6 @@ storm_end() {
 	list_is_true 0
 }
 
-# The kernel's own number of the device below $DIR.
-device_number() {
-	local major minor
-	IFS=: read -r major minor < <(findmnt -n -o MAJ:MIN -T "$DIR")
-	echo $((major << 20 | minor))
-}
-
 @test "random workload, frozen: the holders are those of /proc" {
 	storm_begin
 	storm_stops true
@@ -86,7 +72,6 @@ device_number() {
 
 # exact_by BACKEND: pinned, at every stop and at the end.
 exact_by() {
-	DEV=$(device_number)
 	rt_ok attach --cgroup "$CG" --pin --backend "$1"
 	storm_begin
 	storm_stops map_is_exact
@@ -108,7 +93,6 @@ exact_by() {
 
 @test "random workload, never frozen: nothing is left of it in the map" {
 	has_function_hooks || skip "no function hooks on this kernel"
-	DEV=$(device_number)
 	rt_ok attach --cgroup "$CG" --pin
 	storm_begin
 	for ((stop = 1; stop <= STOPS; stop++)); do

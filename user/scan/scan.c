@@ -148,6 +148,30 @@ bool scan_fill_unlinked(const struct rt_orphan *known, const struct target *targ
 	return true;
 }
 
+/* Notes what only mappings outside of the target hold: where there is no iterator of
+ * mappings, those of the target alone were read. */
+static int join_mapped_elsewhere(struct orphan_set *set)
+{
+	AUTO(orphan_set_fini) struct orphan_set all;
+	struct target everybody;
+	int err;
+
+	orphan_set_init(&all);
+	target_init(&everybody);
+	err = procwalk_scan_maps(&everybody, &all);
+	for (size_t i = 0; i < all.n && !err; i++) {
+		const struct orphan *found = &all.orphans[i];
+		struct orphan *orphan = orphan_set_at(set, found->dev_major,
+						      found->dev_minor, found->ino);
+
+		if (orphan)
+			orphan->elsewhere = true;
+		else
+			err = -ENOMEM;
+	}
+	return err;
+}
+
 /* What the map holds and the pass has found nowhere: held in a way that no enumeration
  * shows (in flight, io_uring, loop, …), and so its unlinker's. */
 static int join_unattributed(const struct scan_source *source,
@@ -247,6 +271,9 @@ int scan_with(const struct scan_source *source, const struct target *target,
 	if (set->lost && exact)
 		set->complete = false;
 	/* Without the iterators nobody knows what tasks outside the target hold. */
+	if (!err && exact && has_iterators(source) && source->iterators.maps_fd < 0 &&
+	    known.n > set->n)
+		err = join_mapped_elsewhere(set);
 	if (!err && exact && has_iterators(source))
 		err = join_unattributed(source, target, &known, set);
 	if (err)
