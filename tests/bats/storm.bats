@@ -47,7 +47,10 @@ storm_stops() {
 	local stop cgroup
 	for ((stop = 1; stop <= STOPS; stop++)); do
 		echo 1 >"$CG/cgroup.freeze"
-		"$HELPERS/await" "$CG" frozen 1
+		# the outer one may say so when the last inner one is still about to
+		for cgroup in "$CG/one" "$CG/two/inner" "$CG/two" "$CG"; do
+			"$HELPERS/await" "$cgroup" frozen 1
+		done
 		"$@"
 		for cgroup in "$CG" "$CG/one" "$CG/two"; do
 			same_as_proc "$cgroup"
