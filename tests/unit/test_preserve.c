@@ -247,21 +247,23 @@ static void test_fifo_linked(void)
 static void test_taken_names(void)
 {
 	struct checkpointed run = {.child = child_scan(arrange_two)};
-	AUTO_FD taken = open(in_place("x-1"), O_CREAT | O_EXCL | O_WRONLY, 0600);
+	AUTO_FD taken = -1;
 	struct stat st;
 
+	MUST(!mkdir(in_place("folder"), 0700));
+	taken = open(in_place("folder/x-1"), O_CREAT | O_EXCL | O_WRONLY, 0600);
 	MUST(taken >= 0);
-	checkpoint_preserve(&run, METHOD_AUTO, false, "x-%n");
+	checkpoint_preserve(&run, METHOD_AUTO, false, "folder/x-%n");
 	if (CHECK_INT(run.manifest.n_entries, 2)) {
-		CHECK_STR(run.manifest.entries[0].relink_path, "x-2");
-		CHECK_STR(run.manifest.entries[1].relink_path, "x-3");
+		CHECK_STR(run.manifest.entries[0].relink_path, "folder/x-2");
+		CHECK_STR(run.manifest.entries[1].relink_path, "folder/x-3");
 		CHECK_INT(run.manifest.entries[1].n, 3);
 	}
 	CHECK_INT(run.manifest.n_folders, 0);
 	checkpoint_end(&run);
-	CHECK(!stat(in_place("x-1"), &st) && !st.st_size);
+	CHECK(!stat(in_place("folder/x-1"), &st) && !st.st_size);
 	CHECK_INT(place_count(), 1);
-	MUST(!unlink(in_place("x-1")));
+	MUST(!unlink(in_place("folder/x-1")) && !rmdir(in_place("folder")));
 }
 
 /* Preserving fails with @error and a reason that names @told, and leaves nothing. */

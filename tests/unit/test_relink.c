@@ -124,6 +124,62 @@ static void test_folder_ours(void)
 	MUST(!rmdir(in_place("roots")));
 }
 
+/* Where names are put is refused with a reason that names @told. */
+static void check_place_refused(const char *relink_path, int error, const char *told)
+{
+	AUTO_FREE char *why = NULL;
+	const char *name = NULL;
+	AUTO_FD fd = relink_open_folder(root, relink_path, &name, &why);
+
+	if (!CHECK_INT(fd, error))
+		printf("# %s: %s\n", relink_path, why);
+	CHECK(why && strstr(why, told));
+	CHECK_STR(name, NULL);
+}
+
+/* Nobody else can reach, guess or plant names where they are put. */
+static void test_open_folder(void)
+{
+	const char *name = NULL;
+	AUTO_FREE char *why = NULL;
+	struct stat st, opened;
+	AUTO_FD fd = -1;
+
+	MUST(!mkdir(in_place("a"), 0755) && !mkdir(in_place("a/b"), 0700));
+	MUST(!stat(in_place("a/b"), &st) && !symlink("b", in_place("a/link")));
+	fd = relink_open_folder(root, "a/b/name", &name, &why);
+	CHECK(fd >= 0 && !fstat(fd, &opened) && opened.st_ino == st.st_ino);
+	CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC);
+	CHECK_STR(name, "name");
+	CHECK_STR(why, NULL);
+	check_place_refused("a/link/name", -ENOTDIR, "a/link");
+	check_place_refused("a/none/name", -ENOENT, "a/none");
+	check_place_refused("a/name", -EPERM, "folder a");
+	check_place_refused("name", -EPERM, "folder .");
+	/* One that is closed is enough, where it stands. */
+	MUST(!chmod(in_place("a/b"), 0755));
+	check_place_refused("a/b/name", -EPERM, "folder a/b");
+	MUST(!chmod(in_place("a"), 0700));
+	close(fd);
+	fd = relink_open_folder(root, "a/b/name", &name, &why);
+	CHECK(fd >= 0);
+	/* The sticky bit keeps folders from being replaced, but names can be planted. */
+	MUST(!chmod(in_place("a"), 01777) && !chmod(in_place("a/b"), 0700));
+	close(fd);
+	fd = relink_open_folder(root, "a/b/name", &name, &why);
+	CHECK(fd >= 0);
+	MUST(!chmod(in_place("a"), 0777));
+	check_place_refused("a/b/name", -EPERM, "folder a");
+	MUST(!chmod(in_place("a"), 0700) && !chmod(in_place("a/b"), 01777));
+	check_place_refused("a/b/name", -EPERM, "folder a/b");
+	MUST(!chmod(in_place("a/b"), 0700) && !chown(in_place("a"), SOMEBODY, 0));
+	check_place_refused("a/b/name", -EPERM, "folder a belongs");
+	MUST(!mount("over", in_place("a"), "tmpfs", 0, NULL));
+	check_place_refused("a/b/name", -EXDEV, "a is on another mount");
+	MUST(!umount(in_place("a")) && !unlink(in_place("a/link")));
+	MUST(!rmdir(in_place("a/b")) && !rmdir(in_place("a")));
+}
+
 static void test_link(void)
 {
 	struct stat st, now;
@@ -333,6 +389,7 @@ static void test_on(const char *fstype)
 	test_folder();
 	test_folder_planted();
 	test_folder_ours();
+	test_open_folder();
 	test_link();
 	test_link_of_symlink();
 	test_link_replaced();

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/auto.h"
-#include "beneath.h"
 #include "relink.h"
 #include "manifest/template.h"
 #include "base/why.h"
@@ -130,6 +129,9 @@ static int find_root(const struct holder *holder, int mnt_id, struct folder **ou
 	folder->root_fd = open_root(holder, mnt_id, why);
 	if (folder->root_fd < 0)
 		return folder->root_fd;
+	/* Until root_fd held the mount its id could become another one's: what was read
+	 * before may be of that. */
+	mount_cache_drop();
 	ret = mount_find(holder->pid, mnt_id, &folder->mount);
 	if (ret == -ENOENT)
 		ret = mount_find(getpid(), mnt_id, &folder->mount);
@@ -162,11 +164,9 @@ int folder_set_get(struct folder_set *set, struct manifest *manifest, int mnt_id
 		ret = make_all(manifest, folder, holder, relink_path, why);
 		if (ret)
 			return ret;
-		folder->fd = beneath_open_parent(folder->root_fd, relink_path, &name);
+		folder->fd = relink_open_folder(folder->root_fd, relink_path, &name, why);
 		if (folder->fd < 0)
-			return why_set(why, folder->fd,
-				       "cannot open the folder of %s: %s", relink_path,
-				       strerror(-folder->fd));
+			return folder->fd;
 	}
 	*out = folder;
 	return 0;

@@ -174,6 +174,30 @@ static int climb(struct ladder *ladder, enum method method, char **why)
 	return -EINVAL;
 }
 
+/* Whether the name that was made leads to the file, from the root of the mount: its folder
+ * may have been moved away meanwhile. Where it does not, the name is taken back. */
+static int look_again(struct ladder *ladder, char **why)
+{
+	struct manifest_entry *entry = ladder->entry;
+	struct relink_identity identity = {
+		.type = entry->orphan.mode & S_IFMT,
+		.ino = entry->relinked.ino,
+		.has_generation = entry->relinked.has_generation,
+		.generation = entry->relinked.generation,
+	};
+	AUTO_FD fd = -1;
+
+	if (!entry->relink_path)
+		return 0;
+	fd = relink_open(ladder->folder->root_fd, entry->relink_path, &identity, why);
+	if (fd >= 0)
+		return 0;
+	relink_remove(ladder->folder->fd, name_of(entry->relink_path), &identity, NULL);
+	free(TAKE_PTR(entry->relink_path));
+	entry->same_inode = false;
+	return fd == -ENOENT ? -ESTALE : fd;
+}
+
 int ladder_climb(struct ladder *ladder, const enum method *methods, size_t n, char **why)
 {
 	AUTO_FREE char *all = NULL;
@@ -183,6 +207,7 @@ int ladder_climb(struct ladder *ladder, const enum method *methods, size_t n, ch
 		AUTO_FREE char *reason = NULL, *before = TAKE_PTR(all);
 
 		ret = climb(ladder, methods[i], &reason);
+		ret = ret ?: look_again(ladder, &reason);
 		if (!ret) {
 			ladder->entry->method = methods[i];
 			return 0;

@@ -10,6 +10,7 @@
 #include "base/auto.h"
 #include "beneath.h"
 #include "source.h"
+#include "manifest/template.h"
 #include "base/why.h"
 
 size_t relink_next_folder(const char *path, size_t from)
@@ -19,13 +20,11 @@ size_t relink_next_folder(const char *path, size_t from)
 	return slash ? slash - path : 0;
 }
 
-/* Opens folder @path and looks whether it can be used. */
-static int folder_open(int root_fd, const char *path, struct stat *st, char **why)
+/* Why folder @path could not be opened below its own (@fd is the error). */
+static int folder_refused(int fd, const char *path, char **why)
 {
-	AUTO_FD fd = beneath_open(root_fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
-
 	if (fd == -ENOENT)
-		return fd;
+		return why_set(why, fd, "folder %s was taken away", path);
 	if (fd == -ELOOP || fd == -ENOTDIR)
 		return why_set(why, fd,
 			       "%s is not a folder: move it away, or choose "
@@ -34,8 +33,12 @@ static int folder_open(int root_fd, const char *path, struct stat *st, char **wh
 	if (fd == -EXDEV)
 		return why_set(why, fd,
 			       "%s is on another mount: choose another --template", path);
-	if (fd < 0)
-		return why_set(why, fd, "cannot open folder %s: %s", path, strerror(-fd));
+	return why_set(why, fd, "cannot open folder %s: %s", path, strerror(-fd));
+}
+
+/* Whether folder @path, which is open as @fd, can be used. */
+static int folder_judge(int fd, const char *path, struct stat *st, char **why)
+{
 	if (fstat(fd, st))
 		return why_set(why, -errno, "cannot look at folder %s: %m", path);
 	if (st->st_uid != 0 && st->st_uid != geteuid())
@@ -49,6 +52,16 @@ static int folder_open(int root_fd, const char *path, struct stat *st, char **wh
 			       "chmod go-w it, or choose another --template",
 			       path);
 	return 0;
+}
+
+/* Opens folder @path and looks whether it can be used. */
+static int folder_open(int root_fd, const char *path, struct stat *st, char **why)
+{
+	AUTO_FD fd = beneath_open(root_fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+
+	if (fd == -ENOENT)
+		return fd;
+	return fd < 0 ? folder_refused(fd, path, why) : folder_judge(fd, path, st, why);
 }
 
 int relink_make_folder(int root_fd, const char *path, bool *made, uint64_t *ino,
@@ -78,6 +91,68 @@ int relink_make_folder(int root_fd, const char *path, bool *made, uint64_t *ino,
 	*made = by_us;
 	*ino = st.st_ino;
 	return 0;
+}
+
+/* Whether what @path leads to by now is the folder that was opened, of @st. */
+static int folder_is_there(int root_fd, const char *path, const struct stat *st,
+			   char **why)
+{
+	AUTO_FD fd = beneath_open(root_fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+	struct stat now;
+
+	if (fd >= 0 && !fstat(fd, &now) && now.st_ino == st->st_ino &&
+	    now.st_dev == st->st_dev)
+		return 0;
+	return why_set(why, -ESTALE, "folder %s was moved while it was opened", path);
+}
+
+int relink_open_folder(int root_fd, const char *relink_path, const char **name,
+		       char **why)
+{
+	AUTO_FD dir = beneath_open(root_fd, ".", O_PATH | O_DIRECTORY);
+	char path[RELINK_PATH_MAX] = ".";
+	size_t from = 0, len;
+	bool closed = false;
+	struct stat st;
+	int ret;
+
+	if (dir < 0 || fstat(dir, &st))
+		return why_set(why, dir < 0 ? dir : -errno,
+			       "cannot open the root of the mount: %s",
+			       strerror(dir < 0 ? -dir : errno));
+	for (; (len = relink_next_folder(relink_path, from)); from = len) {
+		AUTO_FD next = -1;
+
+		if (len >= sizeof(path))
+			return why_set(why, -ENAMETOOLONG, "the path is too long");
+		memcpy(path, relink_path, len);
+		path[len] = '\0';
+		next = beneath_open(dir, path + from + (from > 0),
+				    O_PATH | O_DIRECTORY | O_NOFOLLOW);
+		ret = next < 0 ? folder_refused(next, path, why)
+			       : folder_judge(next, path, &st, why);
+		if (ret)
+			return ret;
+		closed |= !(st.st_mode & 011);
+		close(dir);
+		dir = TAKE_FD(next);
+	}
+	if (st.st_mode & 022)
+		return why_set(why, -EPERM,
+			       "others may write to folder %s: give the names a folder "
+			       "of their own in it by --template",
+			       path);
+	if (!closed)
+		return why_set(
+			why, -EPERM,
+			"others can reach the names in folder %s: chmod go= it, or "
+			"give the names a folder of their own by --template",
+			path);
+	ret = folder_is_there(root_fd, path, &st, why);
+	if (ret)
+		return ret;
+	*name = relink_path + from + (from > 0);
+	return TAKE_FD(dir);
 }
 
 int relink_link(int fd, const struct stat *st, int dir_fd, const char *name)
@@ -145,6 +220,12 @@ int relink_remove(int root_fd, const char *path, const struct relink_identity *i
 	if (parent < 0)
 		return why_set(why, parent, "cannot open the folder of %s: %s", path,
 			       strerror(-parent));
+	/* The folder may be another one by now. No call removes a name only if it is of
+	 * a certain file; but whoever can put another name here could also remove it. */
+	close(fd);
+	fd = relink_open(parent, name, identity, why);
+	if (fd < 0)
+		return fd;
 	if (unlinkat(parent, name, 0))
 		return why_set(why, -errno, "cannot remove %s: %m", path);
 	return 0;

@@ -28,6 +28,17 @@ size_t relink_next_folder(const char *path, size_t from);
 int relink_make_folder(int root_fd, const char *path, bool *made, uint64_t *ino,
 		       char **why);
 
+/* Opens (O_PATH) the folder that @relink_path is to be made in and sets *@name to the last
+ * component, inside @relink_path. Whoever is root in the container may swap folders at any
+ * time, so each is opened in the one before, and what was opened is what is judged: it
+ * belongs to root or to us; others may write to none, but to those with the sticky bit
+ * that are not the last; and at least one is closed to them, so that the names cannot be
+ * reached, guessed or planted by anybody else. At the end the path still leads there. The
+ * fd, owned by the caller; -ESTALE it does not; -errno as relink_make_folder(); and the
+ * reason with what to do in @why. */
+int relink_open_folder(int root_fd, const char *relink_path, const char **name,
+		       char **why);
+
 /* Gives the file behind O_PATH fd @fd, whose stat is @st, the name @name in @dir_fd and
  * verifies that it has it (through /proc/self/fd: AT_EMPTY_PATH needs
  * CAP_DAC_READ_SEARCH before 6.10, linkat(2)). 0; -EEXIST; -ENOENT for nlink 0 (since

@@ -10,6 +10,7 @@
 
 #include "base/auto.h"
 #include "proc/mount.h"
+#include "proc/process.h"
 #include "proc/proctext.h"
 
 void source_fini(struct source *source)
@@ -104,11 +105,15 @@ int source_open(const struct orphan *orphan, const struct holder *holder,
 		struct source *out)
 {
 	AUTO(source_fini) struct source source = SOURCE_INIT;
-	char link[96];
+	AUTO_FD process = process_pin(holder->pid, holder->start_time);
+	char link[96], prefix[32];
 	int ret;
 
+	if (process < 0)
+		return TAKE_FD(process);
 	holder_proc_link(holder, link, sizeof(link));
-	source.fd = open(link, O_PATH | O_CLOEXEC);
+	ret = snprintf(prefix, sizeof(prefix), "/proc/%d/", holder->pid);
+	source.fd = openat(process, link + ret, O_PATH | O_CLOEXEC);
 	if (source.fd < 0)
 		return -errno;
 	if (fstat(source.fd, &source.stat))

@@ -70,10 +70,34 @@ int process_open(pid_t pid, struct process *out)
 	err = cgroup_of_pid(pid, &process.cgroup);
 	if (err == -EACCES || err == -EPERM || err == -ENOMEM)
 		return err;
+	/* Asked by number: it was this process's as long as that is still here. */
+	if (faccessat(process.dir, "stat", F_OK, 0))
+		return -ESRCH;
 	process.live = process_live(&process);
 	*out = process;
 	process = (struct process)PROCESS_INIT;
 	return 0;
+}
+
+int process_pin(pid_t pid, uint64_t start_time)
+{
+	AUTO_FREE char *text = NULL;
+	struct proctext_stat stat;
+	AUTO_FD dir = -1;
+	char name[32];
+	int err;
+
+	snprintf(name, sizeof(name), "/proc/%d", pid);
+	dir = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	if (!start_time)
+		return TAKE_FD(dir);
+	err = proctext_read(dir, "stat", &text);
+	err = err ?: proctext_stat(text, &stat);
+	if (err)
+		return err == -ENOENT ? -ESRCH : err;
+	return stat.start_time == start_time ? TAKE_FD(dir) : -ESRCH;
 }
 
 int process_check(pid_t pid)

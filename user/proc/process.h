@@ -28,6 +28,13 @@ void process_fini(struct process *process);
  * error. 0; -ENOENT, -ESRCH when there is no such process; -EACCES, -EPERM; -errno. */
 int process_open(pid_t pid, struct process *out);
 
+/* Opens /proc/@pid where it is the process that began at @start_time (clock ticks since
+ * boot, proc_pid_stat(5); 0: whichever it is). The directory is to the process what a
+ * pidfd is: what is looked up in it is of this process or fails with ESRCH, also when the
+ * id is used again (fs/proc/base.c keeps its struct pid). The fd, owned by the caller;
+ * -ESRCH when it has exited; -EACCES, -EPERM; -errno. */
+int process_pin(pid_t pid, uint64_t start_time);
+
 /* Whether any thread of it was running when it was opened. */
 bool process_lives(const struct process *process);
 

@@ -303,7 +303,9 @@ static int walk_maps(struct walk *walk, struct process *process)
 
 	snprintf(name, sizeof(name), "/proc/%d", process->live);
 	task = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (task >= 0)
+	/* Asked by number: it is of this process as long as that still has it. */
+	snprintf(name, sizeof(name), "task/%d", process->live);
+	if (task >= 0 && !faccessat(process->dir, name, F_OK, 0))
 		fd = openat(task, "maps", O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
 		maps = fdopen(fd, "re");

@@ -89,38 +89,55 @@ static int set_attributes(int fd, const struct orphan *orphan)
 	return chmod(link, orphan->mode & 07777) ? -errno : 0;
 }
 
+/* Whether @st can be what make_node() made, with nothing done to it yet. Only root could
+ * have put something else there, see relink_open_folder(). */
+static bool is_new(const struct stat *st, const struct orphan *orphan)
+{
+	if ((st->st_mode & S_IFMT) != (orphan->mode & S_IFMT) || st->st_uid != geteuid())
+		return false;
+	/* A directory has 2 links, or 1 on btrfs. */
+	if (S_ISDIR(st->st_mode))
+		return st->st_nlink <= 2 && !(st->st_mode & 077);
+	return st->st_nlink == 1 && (S_ISLNK(st->st_mode) || !(st->st_mode & 077));
+}
+
 /* Makes, opens and removes @path, whose folder is there. */
-static int make(int root_fd, const char *path, const struct manifest_entry *entry)
+static int make(int root_fd, const char *path, const struct manifest_entry *entry,
+		char **why)
 {
 	AUTO_FD dir_fd = -1, fd = -1;
 	const char *name;
 	struct stat st;
 	int ret;
 
-	dir_fd = beneath_open_parent(root_fd, path, &name);
+	dir_fd = relink_open_folder(root_fd, path, &name, why);
 	if (dir_fd < 0)
 		return dir_fd;
 	ret = make_node(dir_fd, name, entry);
 	if (ret)
-		return ret;
+		return why_set(why, ret, "cannot make %s again: %s", path,
+			       strerror(-ret));
 	fd = beneath_open(dir_fd, name, O_PATH | O_NOFOLLOW);
 	if (fd < 0)
-		return TAKE_FD(fd);
+		return why_set(why, fd, "%s was taken away: %s", path, strerror(-fd));
 	if (fstat(fd, &st))
 		return -errno;
-	if ((st.st_mode & S_IFMT) != (entry->orphan.mode & S_IFMT) ||
-	    st.st_uid != geteuid())
-		return -ESTALE;
+	if (!is_new(&st, &entry->orphan))
+		return why_set(why, -ESTALE, "%s was replaced while it was made", path);
 	ret = set_attributes(fd, &entry->orphan);
 	if (unlinkat(dir_fd, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) && !ret)
 		ret = -errno;
-	return ret ?: TAKE_FD(fd);
+	if (ret)
+		return why_set(why, ret, "cannot make %s again: %s", path,
+			       strerror(-ret));
+	return TAKE_FD(fd);
 }
 
 int recreate(const struct manifest *manifest, const struct manifest_entry *entry,
 	     char **why)
 {
 	AUTO(located_fini) struct located located = LOCATED_INIT;
+	AUTO_FD below = -1;
 	AUTO(made_remove) struct made made = {0};
 	char path[RELINK_PATH_MAX], name[RELINK_PATH_MAX + 16];
 	int ret = template_expand(manifest->template, manifest->ktime, entry->n, path);
@@ -134,12 +151,18 @@ int recreate(const struct manifest *manifest, const struct manifest_entry *entry
 		return ret;
 	made.root_fd = located.root_fd;
 	made.path = located.path;
+	/* Through another mount of the filesystem there are folders in front that are
+	 * nobody's business: those of the template are to be judged. */
+	if (strlen(located.path) > strlen(name)) {
+		made.path += strlen(located.path) - strlen(name);
+		located.path[made.path - located.path - 1] = '\0';
+		below = beneath_open(located.root_fd, located.path,
+				     O_PATH | O_DIRECTORY | O_NOFOLLOW);
+		if (below < 0)
+			return why_set(why, below, "cannot open folder %s: %s",
+				       located.path, strerror(-below));
+		made.root_fd = below;
+	}
 	ret = make_folders(&made, why);
-	if (ret)
-		return ret;
-	ret = make(located.root_fd, located.path, entry);
-	if (ret < 0)
-		return why_set(why, ret, "cannot make %s again: %s", located.path,
-			       strerror(-ret));
-	return ret;
+	return ret ?: make(made.root_fd, made.path, entry, why);
 }
