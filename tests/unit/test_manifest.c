@@ -38,6 +38,8 @@ static struct orphan orphan_make(uint32_t mode, uint64_t ino)
 	return orphan;
 }
 
+#define RELINKED(mtime) "{\"ino\":1,\"generation\":null,\"size\":1,\"mtime\":" mtime "}"
+
 static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
 		      enum method method)
 {
@@ -53,6 +55,8 @@ static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
 		entry.relinked.has_generation = n % 2;
 		entry.relinked.generation = n % 2 ? UINT32_MAX : 0;
 		entry.relinked.size = 1ULL << 40;
+		entry.relinked.has_mtime = n != 5;
+		entry.relinked.mtime = (struct timespec){n == 1 ? -2 : 1 << 30, 1};
 	}
 	if (S_ISLNK(mode))
 		entry.link_target = strdup("to/\xff");
@@ -245,6 +249,12 @@ static void test_faults(void)
 		{"entries", 0, "mount_root", "\"sub\"", NULL},
 		{"entries", 0, "mount_root", "null", NULL},
 		{"entries", 0, "relinked", "null", NULL},
+		{"entries", 0, "relinked", RELINKED("1"), "mtime"},
+		{"entries", 0, "relinked", RELINKED("\"1.5\""), "mtime"},
+		{"entries", 0, "relinked", RELINKED("\"1.1234567890\""), "mtime"},
+		{"entries", 0, "relinked", RELINKED("\"9223372036854775808.123456789\""),
+		 "mtime"},
+		{"entries", 0, "relinked", RELINKED("\" 1.123456789\""), "mtime"},
 		{"entries", 1, "same_inode", "true", NULL},
 		{"entries", 2, "method", "\"copy\"", NULL},
 		{"entries", 3, "target_b64", NULL, "target"},

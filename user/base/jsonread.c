@@ -172,6 +172,25 @@ uint64_t jsonread_ino(struct jsonread *reader, const json_t *object, const char 
 	return 0;
 }
 
+struct timespec jsonread_timespec(struct jsonread *reader, const json_t *object,
+				  const char *key)
+{
+	const char *text = jsonread_string(reader, object, key, 40);
+	bool negative = text && text[0] == '-';
+	const char *dot = NULL, *end = NULL;
+	uint64_t sec = 0, nsec = 0;
+
+	if (text)
+		sec = digits(text + negative, 10, INT64_MAX, &dot);
+	if (dot && *dot == '.')
+		nsec = digits(dot + 1, 10, 999999999, &end);
+	if (end && !*end && end == dot + 10)
+		return (struct timespec){negative ? -(time_t)sec : (time_t)sec, nsec};
+	if (text)
+		jsonread_fault(reader, key, "seconds and nine digits are expected");
+	return (struct timespec){0};
+}
+
 uint64_t jsonread_hex(struct jsonread *reader, const json_t *object, const char *key)
 {
 	const char *text = jsonread_string(reader, object, key, 16), *end;

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 struct jsonread {
 	int error;	 /* 0, -EINVAL or -ENOMEM */
@@ -37,6 +38,9 @@ void jsonread_dev(struct jsonread *reader, const json_t *object, const char *key
 		  uint32_t *dev_major, uint32_t *dev_minor);
 /* "2026-01-02T03:04:05.000000006Z" as ns since the epoch. */
 uint64_t jsonread_time(struct jsonread *reader, const json_t *object, const char *key);
+/* "SEC.NSEC" with nine digits behind the dot, SEC perhaps negative: both as they stand. */
+struct timespec jsonread_timespec(struct jsonread *reader, const json_t *object,
+				  const char *key);
 /* Hexadecimal digits in lower case without 0x. */
 uint64_t jsonread_hex(struct jsonread *reader, const json_t *object, const char *key);
 /* @key or @key_b64 of at most @max_length bytes; owned by the caller; NULL where it is

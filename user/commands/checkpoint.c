@@ -8,6 +8,7 @@
 #include "base/auto.h"
 #include "base/escape.h"
 #include "proc/freezer.h"
+#include "base/hook.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "manifest/manifest_file.h"
@@ -25,11 +26,20 @@ struct checkpoint_options {
 	const char *manifest;
 	const char *template;
 	struct preserve_options preserve;
+	const char *exec;
 	bool freeze;
 	bool json;
 };
 
-enum { OPT_CGROUP = 256, OPT_MANIFEST, OPT_TEMPLATE, OPT_FREEZE, OPT_STOP, OPT_METHOD };
+enum {
+	OPT_CGROUP = 256,
+	OPT_MANIFEST,
+	OPT_TEMPLATE,
+	OPT_FREEZE,
+	OPT_STOP,
+	OPT_METHOD,
+	OPT_EXEC
+};
 
 static const struct argp_option options[] = {
 	{"cgroup", OPT_CGROUP, "CG", 0,
@@ -45,6 +55,9 @@ static const struct argp_option options[] = {
 	 "The holders end after this: an O_TMPFILE may be linked and not only copied", 0},
 	{"method", OPT_METHOD, "METHOD", 0,
 	 "auto (default), or for regular files nothing but link, clone or copy", 0},
+	{"exec", OPT_EXEC, "CMD", 0,
+	 "Run CMD by the shell when the manifest is on disk, and the cgroup still frozen",
+	 0},
 	{"json", 'j', 0, 0, "Print the manifest (docs/manifest.schema.json)", 0},
 	{0},
 };
@@ -93,6 +106,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_METHOD:
 		parse_method(chosen, arg, state);
+		break;
+	case OPT_EXEC:
+		chosen->exec = arg;
 		break;
 	case 'j':
 		chosen->json = true;
@@ -148,7 +164,20 @@ static int work(const struct checkpoint_options *chosen, const struct target *ta
 	return 0;
 }
 
-/* Freezes @cgroup where that was asked for, for the time of work(). */
+/* The caller's command, for what has to be done while nothing changes, such as a snapshot.
+ * 0, or 1 when it failed. */
+static int run_hook(const struct checkpoint_options *chosen)
+{
+	AUTO_FREE char *why = NULL;
+
+	if (!chosen->exec || !hook_run(chosen->exec, chosen->manifest, &why))
+		return 0;
+	log_error("--exec: %s; the manifest and its names stay", why_text(why));
+	return 1;
+}
+
+/* Freezes @cgroup where that was asked for, for the time of work() and of the caller's
+ * command. 0; 1 that command failed; an error that was logged. */
 static int work_frozen(const struct checkpoint_options *chosen,
 		       const struct target *target, struct manifest *manifest,
 		       struct manifest_file *file)
@@ -163,7 +192,8 @@ static int work_frozen(const struct checkpoint_options *chosen,
 			  strerror(-ret));
 		return ret;
 	}
-	return work(chosen, target, manifest, file);
+	ret = work(chosen, target, manifest, file);
+	return ret ?: run_hook(chosen);
 }
 
 /* What the kernel is asked for by each method. */
@@ -281,8 +311,8 @@ int command_checkpoint(int argc, char **argv)
 		log_error("cannot begin a manifest: %s", strerror(-ret));
 		return EXIT_FAILED;
 	}
-	if (work_frozen(&chosen, &target, &manifest, &file) ||
-	    print(&manifest, chosen.json))
+	ret = work_frozen(&chosen, &target, &manifest, &file);
+	if (ret < 0 || print(&manifest, chosen.json))
 		return EXIT_FAILED;
-	return manifest.complete ? EXIT_DONE : EXIT_PARTLY;
+	return manifest.complete && !ret ? EXIT_DONE : EXIT_PARTLY;
 }

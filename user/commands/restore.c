@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "manifest/manifest_file.h"
 #include "restore/program.h"
+#include "restore/roots.h"
 #include "restore/restore.h"
 #include "base/why.h"
 #include "commands.h"
@@ -19,17 +20,22 @@
 struct restore_options {
 	const char *manifest;
 	pid_t holder;
+	struct roots roots;
 	bool keep;
 	bool check;
 	char **command; /* of argv, after "--"; NULL none */
 };
 
-enum { OPT_HOLDER = 256, OPT_KEEP, OPT_CHECK };
+enum { OPT_HOLDER = 256, OPT_KEEP, OPT_CHECK, OPT_ROOT };
 
 static const struct argp_option options[] = {
 	{"holder", OPT_HOLDER, "PID", 0,
 	 "Only what this process held, every fd at its old number; else all, as "
 	 "sd_listen_fds(3) describes",
+	 0},
+	{"root", OPT_ROOT, "[POINT=]DIR", 0,
+	 "What was mounted on POINT, or below it, is in DIR now (POINT: /): after a "
+	 "migration, or in a snapshot; can be repeated",
 	 0},
 	{"keep", OPT_KEEP, 0, 0, "Leave the relink names, to restore again", 0},
 	{"check", OPT_CHECK, 0, 0, "Verify every entry and change nothing", 0},
@@ -39,6 +45,7 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct restore_options *chosen = state->input;
+	AUTO_FREE char *why = NULL;
 	char *end;
 
 	switch (key) {
@@ -47,6 +54,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		chosen->holder = strtol(arg, &end, 10);
 		if (errno || *end || chosen->holder <= 0)
 			argp_error(state, "\"%s\" is not a process id", arg);
+		break;
+	case OPT_ROOT:
+		if (roots_add(&chosen->roots, arg, &why))
+			argp_error(state, "--root: %s", why_text(why));
 		break;
 	case OPT_KEEP:
 		chosen->keep = true;
@@ -157,6 +168,7 @@ int command_restore(int argc, char **argv)
 	AUTO(manifest_fini) struct manifest manifest = {0};
 	struct restore_options chosen = {0};
 	AUTO_FREE char *why = NULL;
+	int ret;
 
 	argc = split(argc, argv, &chosen);
 	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
@@ -164,5 +176,9 @@ int command_restore(int argc, char **argv)
 		log_error("%s", why_text(why));
 		return EXIT_FAILED;
 	}
-	return chosen.check ? check_all(&manifest) : run(&chosen, &manifest);
+	if (chosen.roots.n)
+		manifest.roots = &chosen.roots;
+	ret = chosen.check ? check_all(&manifest) : run(&chosen, &manifest);
+	roots_fini(&chosen.roots);
+	return ret;
 }

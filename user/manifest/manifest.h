@@ -5,6 +5,7 @@
 #define RELINKTRACE_MANIFEST_H
 
 #include <jansson.h>
+#include <time.h>
 
 #include "orphan/orphan.h"
 
@@ -33,6 +34,8 @@ struct manifest_relinked {
 	bool has_generation;
 	uint32_t generation;
 	uint64_t size; /* bytes, at the time */
+	bool has_mtime;
+	struct timespec mtime; /* at the time; tv_sec may be negative */
 };
 
 struct manifest_entry {
@@ -68,6 +71,8 @@ struct manifest_folder {
 	int mnt_id;
 };
 
+struct roots;
+
 struct manifest {
 	char id[33];	     /* 128 random bits in hex */
 	uint64_t created_ns; /* CLOCK_REALTIME */
@@ -84,6 +89,8 @@ struct manifest {
 	size_t n_failed;
 	struct manifest_folder *folders; /* owned; an outer one before those in it */
 	size_t n_folders;
+	const struct roots *roots; /* not of the file and not owned: where its mounts are
+				    * now, see restore/roots.h; NULL where they were */
 };
 
 /* "auto", "link", "clone", "copy" or "recreate". */

@@ -22,6 +22,12 @@ static json_t *from_dev(uint32_t dev_major, uint32_t dev_minor)
 	return json_sprintf("%u:%u", dev_major, dev_minor);
 }
 
+/* st_mtim as it is: "-2.500000000" is half a second after -2. */
+static json_t *from_timespec(const struct timespec *time)
+{
+	return json_sprintf("%lld.%09ld", (long long)time->tv_sec, time->tv_nsec);
+}
+
 static json_t *from_relinked(const struct manifest_entry *entry)
 {
 	const struct manifest_relinked *relinked = &entry->relinked;
@@ -38,6 +44,10 @@ static json_t *from_relinked(const struct manifest_entry *entry)
 					  ? json_integer(relinked->generation)
 					  : json_null());
 	ret = ret ?: json_set(object, "size", json_integer(relinked->size));
+	ret = ret
+		      ?: json_set(object, "mtime",
+				  relinked->has_mtime ? from_timespec(&relinked->mtime)
+						      : json_null());
 	return unless(ret, object);
 }
 

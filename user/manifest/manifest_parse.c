@@ -81,6 +81,11 @@ static void read_relinked(struct jsonread *reader, const json_t *object,
 		out->relinked.generation =
 			jsonread_integer(reader, relinked, "generation", 0, UINT32_MAX);
 	out->relinked.size = jsonread_integer(reader, relinked, "size", 0, INT64_MAX);
+	/* Younger than the schema. */
+	out->relinked.has_mtime = json_object_get(relinked, "mtime") &&
+				  !jsonread_null(reader, relinked, "mtime");
+	if (out->relinked.has_mtime)
+		out->relinked.mtime = jsonread_timespec(reader, relinked, "mtime");
 }
 
 static void read_attributes(struct jsonread *reader, const json_t *object,

@@ -13,12 +13,12 @@
  * openat2(2)). */
 #define TRIES 64
 
-int beneath_open(int root_fd, const char *path, int flags)
+static int open_with(int root_fd, const char *path, int flags, unsigned int more)
 {
 	struct open_how how = {
 		.flags = (unsigned int)flags | O_CLOEXEC,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
-			   RESOLVE_NO_XDEV,
+			   more,
 	};
 
 	for (int i = 0; i < TRIES; i++) {
@@ -30,6 +30,16 @@ int beneath_open(int root_fd, const char *path, int flags)
 			return -errno;
 	}
 	return -EAGAIN;
+}
+
+int beneath_open(int root_fd, const char *path, int flags)
+{
+	return open_with(root_fd, path, flags, RESOLVE_NO_XDEV);
+}
+
+int beneath_open_mounts(int root_fd, const char *path, int flags)
+{
+	return open_with(root_fd, path, flags, 0);
 }
 
 int beneath_open_parent(int root_fd, const char *path, const char **name)

@@ -12,6 +12,9 @@
  * the caller; -ELOOP a symbolic link; -EXDEV another mount; -errno. */
 int beneath_open(int root_fd, const char *path, int flags);
 
+/* The same, but other mounts may be entered. */
+int beneath_open_mounts(int root_fd, const char *path, int flags);
+
 /* Opens (O_PATH) the folder of @path and sets *@name to its last component, inside @path.
  * The fd, owned by the caller; -errno as above. */
 int beneath_open_parent(int root_fd, const char *path, const char **name);

@@ -84,6 +84,8 @@ static void record_relinked(struct manifest_entry *entry, const struct stat *st,
 
 	relinked->ino = st->st_ino;
 	relinked->size = st->st_size;
+	relinked->mtime = st->st_mtim;
+	relinked->has_mtime = true;
 	relinked->has_generation = !source_generation(fd, &relinked->generation);
 }
 

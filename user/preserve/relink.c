@@ -171,7 +171,34 @@ int relink_link(int fd, const struct stat *st, int dir_fd, const char *name)
 	return -ESTALE;
 }
 
-static int identity_check(int fd, const struct relink_identity *identity)
+/* A difference in what a move to another filesystem keeps. */
+static int moved_check(const struct stat *st, const struct relink_identity *identity,
+		       char **why)
+{
+	if ((st->st_mode & S_IFMT) != identity->type)
+		return why_set(why, -ESTALE, "it is of another type");
+	if ((st->st_mode & 07777) != identity->mode)
+		return why_set(why, -ESTALE, "its mode is %04o, %04o was recorded",
+			       st->st_mode & 07777, identity->mode);
+	if (st->st_uid != identity->uid || st->st_gid != identity->gid)
+		return why_set(why, -ESTALE, "its owner is %u:%u, %u:%u was recorded",
+			       st->st_uid, st->st_gid, identity->uid, identity->gid);
+	if (S_ISREG(st->st_mode) && (uint64_t)st->st_size != identity->size)
+		return why_set(why, -ESTALE, "it has %lld bytes, %llu were recorded",
+			       (long long)st->st_size,
+			       (unsigned long long)identity->size);
+	if (S_ISREG(st->st_mode) && identity->has_mtime &&
+	    (st->st_mtim.tv_sec != identity->mtime.tv_sec ||
+	     st->st_mtim.tv_nsec != identity->mtime.tv_nsec))
+		return why_set(why, -ESTALE,
+			       "it was modified at %lld.%09ld, %lld.%09ld was recorded",
+			       (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
+			       (long long)identity->mtime.tv_sec,
+			       identity->mtime.tv_nsec);
+	return 0;
+}
+
+int relink_check(int fd, const struct relink_identity *identity, char **why)
 {
 	uint32_t generation;
 	struct stat st;
@@ -179,6 +206,8 @@ static int identity_check(int fd, const struct relink_identity *identity)
 
 	if (fstat(fd, &st))
 		return -errno;
+	if (identity->moved)
+		return moved_check(&st, identity, why);
 	if ((st.st_mode & S_IFMT) != identity->type || st.st_ino != identity->ino)
 		return -ESTALE;
 	if (!identity->has_generation)
@@ -193,16 +222,17 @@ int relink_open(int root_fd, const char *path, const struct relink_identity *ide
 		char **why)
 {
 	AUTO_FD fd = beneath_open(root_fd, path, O_PATH | O_NOFOLLOW);
+	AUTO_FREE char *different = NULL;
 	int ret;
 
 	if (fd == -ENOENT)
 		return why_set(why, fd, "%s does not exist", path);
 	if (fd < 0)
 		return why_set(why, fd, "cannot open %s: %s", path, strerror(-fd));
-	ret = identity_check(fd, identity);
+	ret = relink_check(fd, identity, &different);
 	if (ret == -ESTALE)
-		return why_set(why, ret, "%s is another file than the one recorded",
-			       path);
+		return why_set(why, ret, "%s is another file than the one recorded%s%s",
+			       path, different ? ": " : "", different ? different : "");
 	if (ret)
 		return why_set(why, ret, "cannot look at %s: %s", path, strerror(-ret));
 	return TAKE_FD(fd);

@@ -15,6 +15,14 @@ struct relink_identity {
 	uint64_t ino;  /* st_ino */
 	bool has_generation;
 	uint32_t generation;
+	/* With a moved filesystem the two above are another's, and what the file is like
+	 * has to do. */
+	bool moved;
+	uint32_t mode; /* permissions */
+	uint32_t uid, gid;
+	uint64_t size;
+	bool has_mtime;
+	struct timespec mtime;
 };
 
 /* Length of the first folder of @path that is longer than @from bytes: for "a/b/c" from 0
@@ -44,6 +52,10 @@ int relink_open_folder(int root_fd, const char *relink_path, const char **name,
  * CAP_DAC_READ_SEARCH before 6.10, linkat(2)). 0; -EEXIST; -ENOENT for nlink 0 (since
  * 2.6.39, fs/namei.c, vfs_link); -EXDEV; -ESTALE; -errno. */
 int relink_link(int fd, const struct stat *st, int dir_fd, const char *name);
+
+/* Compares the file behind @fd with @identity, its digest excepted. 0; -ESTALE another
+ * one, with what differs in @why; -errno. */
+int relink_check(int fd, const struct relink_identity *identity, char **why);
 
 /* Opens (O_PATH) what has the name @path below @root_fd and compares it with @identity.
  * The fd, owned by the caller; -ENOENT no such name; -ESTALE another file; -errno; and

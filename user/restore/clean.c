@@ -9,13 +9,21 @@
 #include "base/log.h"
 #include "base/why.h"
 
-struct relink_identity clean_identity(const struct manifest_entry *entry)
+struct relink_identity clean_identity(const struct manifest *manifest,
+				      const struct manifest_entry *entry)
 {
 	return (struct relink_identity){
 		.type = entry->orphan.mode & S_IFMT,
 		.ino = entry->relinked.ino,
 		.has_generation = entry->relinked.has_generation,
 		.generation = entry->relinked.generation,
+		.moved = manifest->roots,
+		.mode = entry->orphan.mode & 07777,
+		.uid = entry->orphan.uid,
+		.gid = entry->orphan.gid,
+		.size = entry->relinked.size,
+		.has_mtime = entry->relinked.has_mtime,
+		.mtime = entry->relinked.mtime,
 	};
 }
 
@@ -23,7 +31,7 @@ void clean_entry(const struct manifest *manifest, const struct manifest_entry *e
 		 struct clean_result *result)
 {
 	AUTO(located_fini) struct located located = LOCATED_INIT;
-	struct relink_identity identity = clean_identity(entry);
+	struct relink_identity identity = clean_identity(manifest, entry);
 	AUTO_FREE char *why = NULL;
 	int ret;
 

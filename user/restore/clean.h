@@ -14,7 +14,8 @@ struct clean_result {
 };
 
 /* What tells the file of @entry, which has a relink_path, from any other. */
-struct relink_identity clean_identity(const struct manifest_entry *entry);
+struct relink_identity clean_identity(const struct manifest *manifest,
+				      const struct manifest_entry *entry);
 
 /* Removes the relink name of @entry; does nothing where it has none. Counts in @result.
  */

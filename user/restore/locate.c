@@ -9,6 +9,7 @@
 #include "base/auto.h"
 #include "proc/mount.h"
 #include "proc/proctext.h"
+#include "roots.h"
 #include "base/why.h"
 
 /* What a manifest tells of a place. Nothing is owned. */
@@ -141,8 +142,28 @@ static int by_holder(const struct place *place, struct located *out)
 	return -ENOENT;
 }
 
+/* Where somebody says that the mount is: whatever device that has. */
+static int by_root(const struct place *place, struct located *out, char **why)
+{
+	AUTO_FD fd = -1;
+
+	if (!place->mount_point)
+		return why_set(why, -ENOENT,
+			       "its mount point is unknown, so it is below no root");
+	if (strlen(place->path) >= sizeof(out->path))
+		return -ENAMETOOLONG;
+	fd = roots_open(place->manifest->roots, place->mount_point, why);
+	if (fd < 0)
+		return TAKE_FD(fd);
+	out->root_fd = TAKE_FD(fd);
+	strcpy(out->path, place->path);
+	return 0;
+}
+
 static int locate(const struct place *place, struct located *out, char **why)
 {
+	if (place->manifest->roots)
+		return by_root(place, out, why);
 	if (!by_point(place, out) || !by_dev(place, out) || !by_holder(place, out))
 		return 0;
 	return why_set(

@@ -9,7 +9,8 @@
 #include "manifest/manifest.h"
 
 struct located {
-	int root_fd;	     /* O_PATH of a mount's root; owned; -1 unset */
+	int root_fd; /* O_PATH of a mount's root, or of what is in its place now; owned;
+		      * -1 unset */
 	char path[PATH_MAX]; /* of the name, below it; "" for the root itself */
 };
 
@@ -28,7 +29,8 @@ const char *locate_below(const char *root, const char *path_in_fs);
 /* Finds @path of @entry (a path below the root of the entry's mount, such as its
  * relink_path). Tried in this order, each verified by the superblock's device: the
  * recorded mount point in our own namespace; any mount of ours that has the path; the
- * mount through one of the holders that were recorded, when it still lives. 0; -ENOENT
+ * mount through one of the holders that were recorded, when it still lives. Where
+ * manifest->roots are given, they alone decide, and no device is asked for. 0; -ENOENT
  * when none leads there; -errno; and the reason in @why. */
 int locate_entry(const struct manifest *manifest, const struct manifest_entry *entry,
 		 const char *path, struct located *out, char **why);

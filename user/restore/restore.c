@@ -49,7 +49,7 @@ static int open_relinked(const struct manifest *manifest,
 			 const struct manifest_entry *entry, char **why)
 {
 	AUTO(located_fini) struct located located = LOCATED_INIT;
-	struct relink_identity identity = clean_identity(entry);
+	struct relink_identity identity = clean_identity(manifest, entry);
 	AUTO_FD fd = -1;
 	int ret = locate_entry(manifest, entry, entry->relink_path, &located, why);
 

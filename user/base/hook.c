@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "hook.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "auto.h"
+#include "why.h"
+
+extern char **environ;
+
+/* The shell, with the signals that we ignore as they were. */
+static int start(const char *command, pid_t *pid)
+{
+	char *argv[] = {(char *)"sh", (char *)"-c", (char *)command, NULL};
+	posix_spawnattr_t attributes;
+	sigset_t ours;
+	int ret;
+
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGXFSZ);
+	if (posix_spawnattr_init(&attributes))
+		return -ENOMEM;
+	posix_spawnattr_setsigdefault(&attributes, &ours);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+	ret = posix_spawn(pid, "/bin/sh", NULL, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
+	return -ret;
+}
+
+int hook_run(const char *command, const char *manifest, char **why)
+{
+	AUTO_FREE char *path = realpath(manifest, NULL);
+	int status, ret;
+	pid_t pid;
+
+	if (!path || setenv("RELINKTRACE_MANIFEST", path, 1))
+		return why_set(why, -errno, "%s: %s", manifest, strerror(errno));
+	ret = start(command, &pid);
+	if (ret)
+		return why_set(why, ret, "cannot run /bin/sh: %s", strerror(-ret));
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return why_set(why, -errno, "cannot wait for it: %s",
+				       strerror(errno));
+	if (WIFSIGNALED(status))
+		return why_set(why, -ECANCELED, "it was ended by signal %d",
+			       WTERMSIG(status));
+	if (WEXITSTATUS(status))
+		return why_set(why, -ECANCELED, "it ended with status %d",
+			       WEXITSTATUS(status));
+	return 0;
+}
