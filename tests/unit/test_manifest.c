@@ -9,6 +9,7 @@
 #include "base/auto.h"
 #include "manifest/manifest.h"
 #include "manifest/manifest_file.h"
+#include "manifest/template.h"
 
 static char dir[] = "/tmp/relinktrace-manifest-XXXXXX";
 
@@ -50,7 +51,10 @@ static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
 				       .mount_root = strdup("/sub")};
 
 	if (method != METHOD_RECREATE) {
-		entry.relink_path = strdup("lost+found/\xfe");
+		char path[RELINK_PATH_MAX];
+
+		MUST(!template_expand(manifest->template, manifest->ktime, n, path));
+		entry.relink_path = strdup(path);
 		entry.relinked.ino = 2000 + n;
 		entry.relinked.has_generation = n % 2;
 		entry.relinked.generation = n % 2 ? UINT32_MAX : 0;
@@ -81,12 +85,12 @@ static void manifest_make(struct manifest *manifest)
 					 .ino = 77,
 					 .mount_point = strdup("/srv"),
 					 .mount_root = strdup("/sub"),
-					 .path = strdup("lost+found"),
+					 .path = strdup("lost\xfe"),
 					 .pid = 7,
 					 .start_time = 99,
 					 .mnt_id = 27};
 
-	MUST(!manifest_begin(manifest, "/a", 5, "lost+found/%t-%n"));
+	MUST(!manifest_begin(manifest, "/a", 5, "lost\xfe/%t-%n"));
 	manifest->complete = true;
 	add_entry(manifest, 1, S_IFREG | 0640, METHOD_LINK);
 	add_entry(manifest, 2, S_IFREG | 06755, METHOD_COPY);
@@ -123,7 +127,7 @@ static void test_round_trip(void)
 	CHECK_INT(strlen(back.id), 32);
 	CHECK_INT(back.ktime, manifest.ktime);
 	CHECK(back.created_ns == manifest.created_ns && back.created_ns);
-	CHECK_STR(back.entries[1].relink_path, "lost+found/\xfe");
+	CHECK_STR(back.entries[1].relink_path, manifest.entries[1].relink_path);
 	CHECK_INT(back.entries[1].orphan.mode, S_IFREG | 06755);
 	CHECK_INT(back.entries[1].steps[1].error, EOPNOTSUPP);
 	CHECK_STR(back.entries[3].link_target, "to/\xff");
@@ -247,6 +251,8 @@ static void test_faults(void)
 		{"entries", 0, "uid", "4294967296", NULL},
 		{"entries", 0, "rdev", "5", NULL},
 		{"entries", 0, "mount_root", "\"sub\"", NULL},
+		{"entries", 0, "mount_root", "\"/sub/../..\"", NULL},
+		{"entries", 0, "mount_root", "\"/./sub\"", NULL},
 		{"entries", 0, "mount_root", "null", NULL},
 		{"entries", 0, "relinked", "null", NULL},
 		{"entries", 0, "relinked", RELINKED("1"), "mtime"},
@@ -263,6 +269,8 @@ static void test_faults(void)
 		{"failed", 0, "n", "5", NULL},
 		{"folders", 0, "path", "\"/lost+found\"", NULL},
 		{"folders", 0, "path", "\"a/../b\"", NULL},
+		{"folders", 0, "path", "\"home\"", "folders"},
+		{"folders", 0, "path", "\"lost\"", "folders"},
 		{"folders", 0, "mount", "{}", "id"},
 		{"folders", 0, "holder", "[]", NULL},
 	};
@@ -275,11 +283,12 @@ static void test_faults(void)
 		check_fault(text, &faults[i]);
 }
 
-/* A relink path that leads out of the mount. */
+/* A relink path that leads out of the mount, or was never made by the checkpoint. */
 static void test_relink_paths(void)
 {
-	static const char *const bad[] = {"",	       "/etc/passwd", "../x",
-					  "a/../../x", "a//b",	      "a/."};
+	static const char *const bad[] = {
+		"",	"/etc/passwd", "../x",	    "a/../../x",
+		"a//b", "a/.",	       "etc/shadow" /* not of the template */};
 	AUTO(manifest_fini) struct manifest manifest = {0};
 	AUTO_FREE char *text = NULL;
 

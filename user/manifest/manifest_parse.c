@@ -103,6 +103,20 @@ static void read_attributes(struct jsonread *reader, const json_t *object,
 		out->link_target = read_copy(reader, object, "target", PATH_MAX);
 }
 
+/* Whether @root can be mountinfo's root of a mount: absolute, and it never climbs. */
+static bool mount_root_valid(const char *root)
+{
+	if (*root != '/')
+		return false;
+	for (; root; root = strchr(root, '/')) {
+		root++;
+		if (root[0] == '.' &&
+		    (root[1 + (root[1] == '.')] == '/' || !root[1 + (root[1] == '.')]))
+			return false;
+	}
+	return true;
+}
+
 /* The method, and what must agree with it. */
 static void read_relink(struct jsonread *reader, const json_t *object,
 			struct manifest_entry *out)
@@ -138,8 +152,9 @@ static void read_entry(struct jsonread *reader, const json_t *object,
 	read_attributes(reader, object, out);
 	out->mount_root = jsonread_bytes(reader, object, "mount_root", PATH_MAX,
 					 out->method == METHOD_RECREATE);
-	if (out->mount_root && out->mount_root[0] != '/')
-		jsonread_fault(reader, "mount_root", "must be absolute");
+	if (out->mount_root && !mount_root_valid(out->mount_root))
+		jsonread_fault(reader, "mount_root",
+			       "an absolute path without \".\" and \"..\" is expected");
 	if (out->method != METHOD_RECREATE)
 		read_relinked(reader, object, out);
 }
@@ -203,8 +218,9 @@ static void read_folder(struct jsonread *reader, const json_t *object,
 	out->mount_point = jsonread_bytes(reader, mount, "point", PATH_MAX, true);
 	out->mnt_id = jsonread_integer(reader, mount, "id", 0, INT_MAX);
 	out->mount_root = read_copy(reader, mount, "root", PATH_MAX);
-	if (out->mount_root && out->mount_root[0] != '/')
-		jsonread_fault(reader, "mount", "root must be absolute");
+	if (out->mount_root && !mount_root_valid(out->mount_root))
+		jsonread_fault(reader, "mount",
+			       "root must be absolute, without \".\" and \"..\"");
 	out->pid = jsonread_integer(reader, holder, "pid", 1, INT_MAX);
 	out->start_time = jsonread_integer(reader, holder, "start_time", 0, INT64_MAX);
 }
@@ -274,6 +290,33 @@ static void check_numbers(struct jsonread *reader, const struct manifest *manife
 			jsonread_fault(reader, "n", "two entries have the same number");
 }
 
+/* A checkpoint makes no other names than those of its template: so a manifest cannot name
+ * any file that somebody wants opened or removed. */
+static void check_names(struct jsonread *reader, const struct manifest *manifest)
+{
+	char path[RELINK_PATH_MAX];
+
+	for (size_t i = 0; i < manifest->n_entries; i++) {
+		const struct manifest_entry *entry = &manifest->entries[i];
+
+		if (entry->relink_path &&
+		    (template_expand(manifest->template, manifest->ktime, entry->n,
+				     path) ||
+		     strcmp(path, entry->relink_path)))
+			jsonread_fault(reader, "relink_path",
+				       "is not what the template makes");
+	}
+	for (size_t i = 0; i < manifest->n_folders; i++) {
+		const char *folder = manifest->folders[i].path;
+		size_t len = strlen(folder);
+
+		if (template_expand(manifest->template, manifest->ktime, 1, path) ||
+		    strncmp(path, folder, len) || path[len] != '/')
+			jsonread_fault(reader, "folders",
+				       "a path is not of the template");
+	}
+}
+
 int manifest_parse(const char *text, size_t len, struct manifest *out, char **why)
 {
 	AUTO(manifest_fini) struct manifest manifest = {0};
@@ -297,6 +340,8 @@ int manifest_parse(const char *text, size_t len, struct manifest *out, char **wh
 	read_folders(&reader, root, &manifest);
 	if (!reader.error)
 		check_numbers(&reader, &manifest);
+	if (!reader.error)
+		check_names(&reader, &manifest);
 	if (reader.error)
 		return why_set(why, reader.error, "%s", reader.fault);
 	*out = manifest;
