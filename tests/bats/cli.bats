@@ -57,6 +57,11 @@ refused() {
 	refused list --cgroup pid:0
 	refused list --cgroup pid:99999999
 	refused list --cgroup unit:no-such-unit.service
+	refused list --pod 1b2c3d4e-0000-4a5b-8c6d-7e8f90a1b2c3
+	refused list --pod web-0
+	refused list --container fedcba
+	refused list --container web
+	refused attach --pod web-0
 	refused list --cgroup /proc
 	refused list --cgroup "$DIR"
 	refused attach --cgroup "$CG/none"

@@ -79,6 +79,27 @@ load lib
 	[ "$status" -eq 2 ]
 }
 
+@test "--pod and --container find theirs, list tells them, and two of a prefix are refused" {
+	local uid=1b2c3d4e-0000-4a5b-8c6d-7e8f90a1b2c3 a b pod=$CG/kubepods/besteffort
+	a=aa$(printf '%062d' 1) b=aa$(printf '%062d' 2) pod+=/pod$uid
+	mkdir -p "$pod/$a/init.scope" "$pod/$b"
+	HOLD_CGROUP=$pod/$a/init.scope hold h unlinked
+	HOLD_CGROUP=$pod/$b hold g unlinked "$DIR" other
+	rt_ok list --pod "$uid" -j
+	json_is --arg uid "$uid" --arg a "$a" --arg b "$b" '[.orphans[] | .pod == $uid] == [true, true]
+		and ([.orphans[].container] | sort) == [$a, $b]'
+	rt_ok list --container "${a}" -j
+	json_is --argjson pid "${HOLD_PID[h]}" '[.orphans[].holders[].pid] == [$pid]'
+	rt_ok list --container "$b" -o POD,CONTAINER
+	[[ ${lines[1]} == "$uid"*"$b"* ]]
+	rt list --container aa -j
+	[ "$status" -eq 2 ]
+	[[ $stderr == *"$a"* && $stderr == *"$b"* ]]
+	hold k unlinked "$DIR" in-none
+	rt_ok list -p "${HOLD_PID[k]}" -j
+	json_is '.orphans[0] | .pod == null and .container == null'
+}
+
 @test "-p shows one process, --all shows it too" {
 	hold h unlinked
 	hold g unlinked "$DIR" other
@@ -95,7 +116,8 @@ load lib
 	json_is '(.backend | IN("fentry", "kprobe", "tp_btf", "none")) and
 		(.holders_by | IN("iterator", "proc"))'
 	json_is '.orphans[0] | [has("dev", "ino", "generation", "type", "nlink", "size",
-		"allocated", "fstype", "path", "tmpfile", "mount", "cgroup", "unattributed",
+		"allocated", "fstype", "path", "tmpfile", "mount", "cgroup", "pod", "container",
+		"unattributed",
 		"unlinked", "holders")] | all'
 	json_is '.orphans[0].mount | has("id") and has("point")'
 	json_is '.orphans[0].holders[0] | [has("pid", "start_time", "comm", "kind", "fd",

@@ -12,6 +12,7 @@
 #include "base/base64.h"
 #include "base/escape.h"
 #include "manifest/template.h"
+#include "proc/container.h"
 #include "proc/proctext.h"
 
 #define PROMISE(condition)                                                               \
@@ -227,10 +228,25 @@ static void try_escape(const char *text)
 	PROMISE(!strcmp(escaped, text));
 }
 
+static void try_container(const char *text)
+{
+	struct container container;
+
+	memset(&container, UNTOUCHED, sizeof(container));
+	container_of_path(text, &container);
+	PROMISE(!container.pod[0] || container_uid_is_valid(container.pod));
+	PROMISE(!container.id[0] ||
+		(container_prefix_is_valid(container.id) &&
+		 strlen(container.id) == CONTAINER_ID_LEN && strstr(text, container.id)));
+	if (container_has_prefix(text, ""))
+		PROMISE(container_has_prefix(text, container.id));
+}
+
 /* '0' is the first; the seeds in corpus/proctext count on the order. */
 static void (*const functions[])(const char *text) = {
-	try_stat,	try_fdinfo,   try_map,	       try_value,  try_cgroup, try_number,
-	try_is_deleted, try_template, try_relink_path, try_base64, try_escape,
+	try_stat,	 try_fdinfo, try_map,	     try_value,
+	try_cgroup,	 try_number, try_is_deleted, try_template,
+	try_relink_path, try_base64, try_escape,     try_container,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -27,13 +27,9 @@ struct attach_options {
 /* Of a BPF hash map, with room for what the kernel rounds up to. */
 #define MAX_ORPHANS (1U << 26)
 
-enum { OPT_CGROUP = 256, OPT_PIN, OPT_BACKEND, OPT_MAX_ORPHANS };
+enum { OPT_PIN = 256, OPT_BACKEND, OPT_MAX_ORPHANS };
 
 static const struct argp_option options[] = {
-	{"cgroup", OPT_CGROUP, "CG", 0,
-	 "The cgroup, with those below it: a path, id:N, pid:N or unit:NAME; can be "
-	 "repeated",
-	 0},
 	{"pin", OPT_PIN, 0, 0, "Return at once; tracking goes on without a process", 0},
 	{"backend", OPT_BACKEND, "NAME", 0,
 	 "fentry, kprobe or tp_btf, instead of the first of them that works", 0},
@@ -70,9 +66,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct attach_options *chosen = state->input;
 
 	switch (key) {
-	case OPT_CGROUP:
-		if (target_specs_add(&chosen->cgroups, arg))
-			exit(EXIT_USAGE);
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &chosen->cgroups;
 		break;
 	case OPT_PIN:
 		chosen->pin = true;
@@ -103,6 +98,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
+	.children = (const struct argp_child[]){{.argp = &naming_argp}, {0}},
 	.doc = "Tracks the unlinked files that tasks of the cgroups hold open: finds "
 	       "those that are there, says how many, then prints a line for each that "
 	       "is born or released, until SIGINT or SIGTERM.",

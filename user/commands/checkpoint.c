@@ -22,7 +22,7 @@
 #define FREEZE_TIMEOUT_MS 10000
 
 struct checkpoint_options {
-	const char *cgroup;
+	struct target_specs cgroups;
 	const char *manifest;
 	const char *template;
 	struct preserve_options preserve;
@@ -31,20 +31,9 @@ struct checkpoint_options {
 	bool json;
 };
 
-enum {
-	OPT_CGROUP = 256,
-	OPT_MANIFEST,
-	OPT_TEMPLATE,
-	OPT_FREEZE,
-	OPT_STOP,
-	OPT_METHOD,
-	OPT_EXEC
-};
+enum { OPT_MANIFEST = 256, OPT_TEMPLATE, OPT_FREEZE, OPT_STOP, OPT_METHOD, OPT_EXEC };
 
 static const struct argp_option options[] = {
-	{"cgroup", OPT_CGROUP, "CG", 0,
-	 "The orphans held in this cgroup or below it: a path, id:N, pid:N or unit:NAME",
-	 0},
 	{"manifest", OPT_MANIFEST, "FILE", 0, "Where to write what was preserved", 0},
 	{"template", OPT_TEMPLATE, "T", 0,
 	 "The names, below the root of each orphan's mount: %t the clock, %n a counter "
@@ -87,10 +76,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct checkpoint_options *chosen = state->input;
 
 	switch (key) {
-	case OPT_CGROUP:
-		if (chosen->cgroup)
-			argp_error(state, "one --cgroup, please: a manifest is of one");
-		chosen->cgroup = arg;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &chosen->cgroups;
 		break;
 	case OPT_MANIFEST:
 		chosen->manifest = arg;
@@ -118,7 +105,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "\"%s\" is one word too many", arg);
 		break;
 	case ARGP_KEY_END:
-		if (!chosen->cgroup || !chosen->manifest)
+		if (chosen->cgroups.n > 1)
+			argp_error(state, "one --cgroup, please: a manifest is of one");
+		if (!chosen->cgroups.n || !chosen->manifest)
 			argp_error(state, "--cgroup CG and --manifest FILE are needed");
 		break;
 	default:
@@ -130,6 +119,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
+	.children = (const struct argp_child[]){{.argp = &naming_argp}, {0}},
 	.doc = "Gives every unlinked file that a cgroup holds a name again (link, else "
 	       "clone, else copy), and writes down how to give it back.",
 };
@@ -146,8 +136,8 @@ static int work(const struct checkpoint_options *chosen, const struct target *ta
 	preserve_begin(&preserve, &chosen->preserve, manifest);
 	ret = scan(target, &set);
 	if (ret) {
-		log_error("cannot find out what cgroup %s holds: %s", chosen->cgroup,
-			  strerror(-ret));
+		log_error("cannot find out what cgroup %s holds: %s",
+			  target->cgroups[0].path, strerror(-ret));
 		return ret;
 	}
 	ret = preserve_all(&preserve, &set);
@@ -298,7 +288,7 @@ int command_checkpoint(int argc, char **argv)
 
 	target_init(&target);
 	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
-	if (target_add_cgroup(&target, chosen.cgroup))
+	if (target_add_specs(&target, &chosen.cgroups))
 		return EXIT_USAGE;
 	interrupt_catch();
 	if (manifest_file_begin(&file, chosen.manifest, &why)) {

@@ -4,6 +4,10 @@
 #ifndef RELINKTRACE_COMMANDS_H
 #define RELINKTRACE_COMMANDS_H
 
+#include <argp.h>
+
+#include "proc/target.h"
+
 /* docs/relinktrace.1 has the list; other programs rely on it. */
 enum {
 	EXIT_DONE = 0,
@@ -11,6 +15,10 @@ enum {
 	EXIT_USAGE = 2,
 	EXIT_PARTLY = 3,
 };
+
+/* --cgroup, --pod and --container, for the children of a command's own parser; its input
+ * is a struct target_specs. */
+extern const struct argp naming_argp;
 
 int command_attach(int argc, char **argv);
 int command_detach(int argc, char **argv);

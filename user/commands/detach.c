@@ -13,16 +13,13 @@
 #include "commands.h"
 
 struct detach_options {
-	uint64_t ids[RT_MAX_TARGETS];
-	size_t n;
+	struct target_specs cgroups;
 	bool all;
 };
 
-enum { OPT_CGROUP = 256, OPT_ALL };
+enum { OPT_ALL = 256 };
 
 static const struct argp_option options[] = {
-	{"cgroup", OPT_CGROUP, "CG", 0,
-	 "The cgroup to track no longer; id:N also when it is gone; can be repeated", 0},
 	{"all", OPT_ALL, 0, 0, "Every cgroup; removes all that was pinned", 0},
 	{0},
 };
@@ -53,12 +50,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct detach_options *chosen = state->input;
 
 	switch (key) {
-	case OPT_CGROUP:
-		if (chosen->n == RT_MAX_TARGETS)
-			argp_error(state, "more than %d cgroups", RT_MAX_TARGETS);
-		if (find_id(arg, &chosen->ids[chosen->n]))
-			exit(EXIT_USAGE);
-		chosen->n++;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &chosen->cgroups;
 		break;
 	case OPT_ALL:
 		chosen->all = true;
@@ -67,7 +60,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "\"%s\" is one word too many", arg);
 		break;
 	case ARGP_KEY_END:
-		if (chosen->all == (chosen->n > 0))
+		if (chosen->all == (chosen->cgroups.n > 0))
 			argp_error(state, "either --cgroup CG or --all, please");
 		break;
 	default:
@@ -79,13 +72,27 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
+	.children = (const struct argp_child[]){{.argp = &naming_argp}, {0}},
 	.doc = "Ends what attach --pin began; the last cgroup takes programs and maps "
 	       "with it.",
 };
 
-/* Takes the chosen cgroups, and those that no longer exist, out of the pinned map.
- * Returns how many stay, or -errno. */
-static int remove_targets(const struct detach_options *chosen)
+/* The ids of the cgroups that were named. -EINVAL or -ENOMEM, logged. */
+static int find_ids(const struct target_specs *cgroups, uint64_t *ids)
+{
+	for (size_t i = 0; i < cgroups->n; i++) {
+		AUTO_FREE char *spec = target_specs_text(cgroups, i);
+		int err = spec ? find_id(spec, &ids[i]) : -ENOMEM;
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Takes the @n_chosen cgroups @chosen, and those that no longer exist, out of the pinned
+ * map. Returns how many stay, or -errno. */
+static int remove_targets(const uint64_t *chosen, size_t n_chosen)
 {
 	AUTO(pins_close) struct pins pins = PINS_INIT;
 	uint64_t ids[RT_MAX_TARGETS];
@@ -94,10 +101,10 @@ static int remove_targets(const struct detach_options *chosen)
 
 	if (err)
 		return err;
-	for (size_t i = 0; i < chosen->n; i++)
-		if (bpf_map_delete_elem(pins.targets_fd, &chosen->ids[i]))
+	for (size_t i = 0; i < n_chosen; i++)
+		if (bpf_map_delete_elem(pins.targets_fd, &chosen[i]))
 			log_warning("cgroup id:%llu was not attached",
-				    (unsigned long long)chosen->ids[i]);
+				    (unsigned long long)chosen[i]);
 	err = pins_targets(pins.targets_fd, ids, &n);
 	if (err)
 		return err;
@@ -115,13 +122,16 @@ static int remove_targets(const struct detach_options *chosen)
 int command_detach(int argc, char **argv)
 {
 	struct detach_options chosen = {};
+	uint64_t ids[RT_MAX_TARGETS];
 	AUTO_FD lock = -1;
 	int left = 0;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
+	if (find_ids(&chosen.cgroups, ids))
+		return EXIT_USAGE;
 	lock = pins_lock();
 	if (lock >= 0 && !chosen.all)
-		left = remove_targets(&chosen);
+		left = remove_targets(ids, chosen.cgroups.n);
 	if (left == -ENOENT) {
 		log_warning("nothing is attached");
 		left = 0;

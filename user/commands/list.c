@@ -25,13 +25,9 @@ struct list_options {
 	const char *columns;
 };
 
-enum { OPT_CGROUP = 256, OPT_ALL };
+enum { OPT_ALL = 256 };
 
 static const struct argp_option options[] = {
-	{"cgroup", OPT_CGROUP, "CG", 0,
-	 "Orphans held in this cgroup or below it: a path, id:N, pid:N or unit:NAME; can "
-	 "be repeated",
-	 0},
 	{"pid", 'p', "PID", 0, "Orphans held by this process", 0},
 	{"all", OPT_ALL, 0, 0, "Orphans held by anybody", 0},
 	{"output", 'o', "COLS", 0,
@@ -44,7 +40,7 @@ static const struct argp_option options[] = {
 static void choose(struct list_options *chosen, enum target_kind kind,
 		   struct argp_state *state)
 {
-	if (chosen->chosen && (chosen->kind != kind || kind != TARGET_CGROUPS))
+	if (chosen->chosen)
 		argp_error(state, "only one of --cgroup, -p and --all, please");
 	chosen->chosen = true;
 	chosen->kind = kind;
@@ -56,10 +52,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	char *end;
 
 	switch (key) {
-	case OPT_CGROUP:
-		choose(chosen, TARGET_CGROUPS, state);
-		if (target_specs_add(&chosen->cgroups, arg))
-			exit(EXIT_USAGE);
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &chosen->cgroups;
 		break;
 	case 'p':
 		choose(chosen, TARGET_PID, state);
@@ -87,6 +81,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		argp_error(state, "\"%s\" is one word too many", arg);
 		break;
+	case ARGP_KEY_END:
+		if (chosen->cgroups.n)
+			choose(chosen, TARGET_CGROUPS, state);
+		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -96,6 +94,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
+	.children = (const struct argp_child[]){{.argp = &naming_argp}, {0}},
 	.doc = "Shows the unlinked files that are held open, one row an inode, whether "
 	       "or not something is attached.\vWithout --cgroup, -p and --all: those of "
 	       "the cgroups of the pinned attach, or of everybody where there is none.",

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "proc/container.h"
 
 /* JSON's integers end where those of most readers end. */
 static json_t *integer(uint64_t value)
@@ -139,6 +140,22 @@ static int set_inode(json_t *object, const struct orphan *orphan)
 	return ret ?: json_set_bytes(object, "fstype", fstype);
 }
 
+/* Where it is, in the words of who runs containers. */
+static int set_cgroup(json_t *object, const struct orphan *orphan)
+{
+	struct container container = {0};
+	int ret = json_set_bytes(object, "cgroup", orphan->cgroup);
+
+	if (orphan->cgroup)
+		container_of_path(orphan->cgroup, &container);
+	ret = ret
+		      ?: json_set_bytes(object, "pod",
+					container.pod[0] ? container.pod : NULL);
+	return ret
+		       ?: json_set_bytes(object, "container",
+					 container.id[0] ? container.id : NULL);
+}
+
 json_t *json_from_orphan(const struct orphan *orphan)
 {
 	json_t *object = json_object();
@@ -147,7 +164,7 @@ json_t *json_from_orphan(const struct orphan *orphan)
 	ret = ret ?: json_set_bytes(object, "path", orphan->path);
 	ret = ret ?: json_set(object, "tmpfile", json_boolean(orphan->tmpfile));
 	ret = ret ?: json_set(object, "mount", from_mount(orphan));
-	ret = ret ?: json_set_bytes(object, "cgroup", orphan->cgroup);
+	ret = ret ?: set_cgroup(object, orphan);
 	ret = ret ?: json_set(object, "unattributed", json_boolean(orphan->unattributed));
 	ret = ret ?: json_set(object, "unlinked", from_unlinker(&orphan->unlinker));
 	ret = ret ?: json_set(object, "holders", from_holders(orphan));

@@ -15,6 +15,7 @@
 
 #include "base/auto.h"
 #include "base/caps.h"
+#include "container.h"
 #include "mount.h"
 #include "proctext.h"
 #include "base/why.h"
@@ -401,8 +402,15 @@ static int list_add(char **list, const char *item)
 	return 0;
 }
 
-/* The cgroups called @name: how many, their paths below the v2 tree. -errno. */
-static int tree_search(const char *name, char **paths)
+static bool is_called(const char *path, const char *name)
+{
+	return !strcmp(strrchr(path, '/') + 1, name);
+}
+
+/* The cgroups whose path @matches @what: how many, their paths below the v2 tree. -errno.
+ */
+static int tree_search(bool (*matches)(const char *path, const char *what),
+		       const char *what, char **paths)
 {
 	char *roots[] = {tree.point, NULL};
 	FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, NULL);
@@ -412,11 +420,12 @@ static int tree_search(const char *name, char **paths)
 	if (!walk)
 		return -errno;
 	while (!err && (entry = fts_read(walk))) {
-		if (entry->fts_info != FTS_D || !entry->fts_level ||
-		    strcmp(entry->fts_name, name))
+		const char *path = entry->fts_path + strlen(tree.point);
+
+		if (entry->fts_info != FTS_D || !entry->fts_level || !matches(path, what))
 			continue;
 		n++;
-		err = list_add(paths, entry->fts_path + strlen(tree.point));
+		err = list_add(paths, path);
 	}
 	fts_close(walk);
 	return err ? err : n;
@@ -434,25 +443,48 @@ static bool has_unit_suffix(const char *name)
 	return false;
 }
 
+/* The one cgroup that @matches @what, which is @kind @what to people. */
+static int find_only(bool (*matches)(const char *path, const char *what),
+		     const char *kind, const char *what, struct cgroup *out, char **why)
+{
+	AUTO_FREE char *paths = NULL;
+	int n = tree_search(matches, what, &paths);
+
+	if (n < 0)
+		return why_set(why, n, "cannot search %s: %s", tree.point, strerror(-n));
+	if (!n)
+		return why_set(why, -ENOENT, "no %s %s in the v2 tree at %s", kind, what,
+			       tree.point);
+	if (n > 1)
+		return why_set(why, -ENOTUNIQ, "ambiguous, there are %d: %s", n, paths);
+	return find_relative(paths, out, why);
+}
+
 static int find_unit(const char *unit, struct cgroup *out, char **why)
 {
 	AUTO_FREE char *name = NULL;
-	AUTO_FREE char *paths = NULL;
-	int n;
 
 	if (!*unit || strchr(unit, '/'))
 		return why_set(why, -EINVAL, "unit: takes the name of a unit");
 	if (asprintf(&name, "%s%s", unit, has_unit_suffix(unit) ? "" : ".service") < 0)
 		return -ENOMEM;
-	n = tree_search(name, &paths);
-	if (n < 0)
-		return why_set(why, n, "cannot search %s: %s", tree.point, strerror(-n));
-	if (!n)
-		return why_set(why, -ENOENT, "no cgroup %s in the v2 tree at %s", name,
-			       tree.point);
-	if (n > 1)
-		return why_set(why, -ENOTUNIQ, "ambiguous, there are %d: %s", n, paths);
-	return find_relative(paths, out, why);
+	return find_only(is_called, "cgroup", name, out, why);
+}
+
+static int find_pod(const char *uid, struct cgroup *out, char **why)
+{
+	if (!container_uid_is_valid(uid))
+		return why_set(why, -EINVAL, "pod: takes the UID of a pod");
+	return find_only(container_is_pod, "pod", uid, out, why);
+}
+
+static int find_container(const char *prefix, struct cgroup *out, char **why)
+{
+	if (!container_prefix_is_valid(prefix))
+		return why_set(why, -EINVAL,
+			       "container: takes a container's id or its begin, in "
+			       "hexadecimal");
+	return find_only(container_has_prefix, "container", prefix, out, why);
 }
 
 int cgroup_find(const char *spec, struct cgroup *out, char **why)
@@ -472,6 +504,10 @@ int cgroup_find(const char *spec, struct cgroup *out, char **why)
 		return find_pid(spec + 4, out, why);
 	if (!strncmp(spec, "unit:", 5))
 		return find_unit(spec + 5, out, why);
+	if (!strncmp(spec, "pod:", 4))
+		return find_pod(spec + 4, out, why);
+	if (!strncmp(spec, "container:", 10))
+		return find_container(spec + 10, out, why);
 	return spec[0] == '/' ? find_absolute(spec, out, why)
 			      : find_relative(spec, out, why);
 }

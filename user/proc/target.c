@@ -64,20 +64,32 @@ bool target_has(const struct target *target, pid_t pid, const char *cgroup_path)
 	return false;
 }
 
-int target_specs_add(struct target_specs *specs, const char *spec)
+int target_specs_add(struct target_specs *specs, const char *kind, const char *text)
 {
 	if (specs->n == RT_MAX_TARGETS) {
 		log_error("more than %d cgroups are named", RT_MAX_TARGETS);
 		return -E2BIG;
 	}
-	specs->specs[specs->n++] = spec;
+	specs->specs[specs->n].kind = kind;
+	specs->specs[specs->n++].text = text;
 	return 0;
+}
+
+char *target_specs_text(const struct target_specs *specs, size_t i)
+{
+	const char *kind = specs->specs[i].kind, *text = specs->specs[i].text;
+	char *whole;
+
+	if (asprintf(&whole, "%s%s%s", kind ? kind : "", kind ? ":" : "", text) < 0)
+		return NULL;
+	return whole;
 }
 
 int target_add_specs(struct target *target, const struct target_specs *specs)
 {
 	for (size_t i = 0; i < specs->n; i++) {
-		int err = target_add_cgroup(target, specs->specs[i]);
+		AUTO_FREE char *text = target_specs_text(specs, i);
+		int err = text ? target_add_cgroup(target, text) : -ENOMEM;
 
 		if (err)
 			return err;

@@ -28,12 +28,19 @@ int target_add_cgroup(struct target *target, const char *spec);
 /* Words of the command line that name cgroups, kept until all of it is parsed: errors are
  * to be told in the way that a later word asks for. */
 struct target_specs {
-	const char *specs[RT_MAX_TARGETS]; /* not owned */
+	struct {
+		const char
+			*kind; /* "pod": the text stands for "pod:TEXT"; NULL as it is */
+		const char *text;
+	} specs[RT_MAX_TARGETS]; /* not owned */
 	size_t n;
 };
 
-/* Appends @spec. 0; -E2BIG, logged. */
-int target_specs_add(struct target_specs *specs, const char *spec);
+/* Appends a word. 0; -E2BIG, logged. */
+int target_specs_add(struct target_specs *specs, const char *kind, const char *text);
+
+/* Word @i as cgroup_find() takes it. Owned by the caller; NULL when memory is out. */
+char *target_specs_text(const struct target_specs *specs, size_t i);
 
 /* target_add_cgroup() for each; the first failure is returned. */
 int target_add_specs(struct target *target, const struct target_specs *specs);

@@ -10,6 +10,7 @@
 
 #include "base/auto.h"
 #include "base/json.h"
+#include "proc/container.h"
 
 enum column {
 	COL_DEV,
@@ -21,6 +22,8 @@ enum column {
 	COL_FSTYPE,
 	COL_MOUNT,
 	COL_CGROUP,
+	COL_POD,
+	COL_CONTAINER,
 	COL_PID,
 	COL_COMMAND,
 	COL_FD,
@@ -45,6 +48,8 @@ static const struct {
 	[COL_FSTYPE] = {"FSTYPE", false, false},
 	[COL_MOUNT] = {"MOUNT", false, false},
 	[COL_CGROUP] = {"CGROUP", false, false},
+	[COL_POD] = {"POD", false, false},
+	[COL_CONTAINER] = {"CONTAINER", false, false},
 	[COL_PID] = {"PID", true, true},
 	[COL_COMMAND] = {"COMMAND", false, true},
 	[COL_FD] = {"FD", true, true},
@@ -143,6 +148,18 @@ static char *format_fd(const struct holder *holder)
 	return strdup(holder_kind_name(holder->kind));
 }
 
+/* The pod or the container; NULL none. */
+static char *format_container(const struct orphan *orphan, bool pod)
+{
+	struct container container = {0};
+	const char *text;
+
+	if (orphan->cgroup)
+		container_of_path(orphan->cgroup, &container);
+	text = pod ? container.pod : container.id;
+	return *text ? strdup(text) : NULL;
+}
+
 /* libsmartcols itself escapes control bytes, as \\xNN. */
 static char *cell(const struct orphan *orphan, enum column column, bool bytes)
 {
@@ -167,6 +184,9 @@ static char *cell(const struct orphan *orphan, enum column column, bool bytes)
 		return orphan->mnt_point ? strdup(orphan->mnt_point) : NULL;
 	case COL_CGROUP:
 		return orphan->cgroup ? strdup(orphan->cgroup) : NULL;
+	case COL_POD:
+	case COL_CONTAINER:
+		return format_container(orphan, column == COL_POD);
 	case COL_PID:
 		return first ? format("%d", first->pid) : NULL;
 	case COL_COMMAND:
