@@ -136,7 +136,12 @@ through() {
 	can_tmpfile || skip "no O_TMPFILE on $FSTYPE"
 	hold h tmpfile
 	remember
-	through link 17 --stop
+	checkpoint_ok --stop
+	preserved_by link
+	cgroup_empty "$CG"
+	restore_ok
+	given_back 17
+	no_new_names
 }
 
 @test "a file replaced by rename" {

@@ -6,6 +6,7 @@
 #include <sys/xattr.h>
 
 #include "base/auto.h"
+#include "preserve/carry.h"
 #include "preserve/copy.h"
 #include "base/interrupt.h"
 #include "place.h"
@@ -169,6 +170,8 @@ static void test_attributes(void)
 {
 	struct timespec times[] = {{1000000001, 123456789}, {1500000000, 987654321}};
 	AUTO_FD src = file_make("src"), dst = file_make("dst");
+	AUTO(attributes_fini) struct attributes attributes = {0};
+	AUTO_FREE char *missing = NULL;
 	struct stat st, got;
 	bool has_acl;
 
@@ -178,7 +181,12 @@ static void test_attributes(void)
 	MUST(!fsetxattr(src, "security.capability", capability, sizeof(capability), 0));
 	has_acl = !fsetxattr(src, "system.posix_acl_access", acl, sizeof(acl), 0);
 	MUST(!fchmod(src, 06751) && !futimens(src, times) && !fstat(src, &st));
-	CHECK_INT(copy_attributes(src, dst, &st), 0);
+	MUST(!fsetxattr(dst, "trusted.others", "1", 1, 0));
+	CHECK_INT(carry_read(src, &st, &attributes), 0);
+	CHECK_INT(carry_prepare(dst, &attributes, &missing), 0);
+	CHECK_INT(carry_write(dst, &st, &attributes, &missing), 0);
+	CHECK_STR(missing, NULL);
+	CHECK(fgetxattr(dst, "trusted.others", NULL, 0) < 0);
 	MUST(!fstat(dst, &got));
 	CHECK_INT(got.st_mode, S_IFREG | 06751);
 	CHECK_INT(got.st_uid, 1234);

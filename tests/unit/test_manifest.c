@@ -64,7 +64,20 @@ static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
 	}
 	if (S_ISLNK(mode))
 		entry.link_target = strdup("to/\xff");
+	if (method != METHOD_LINK) {
+		entry.has_attributes = true;
+		entry.attributes.has_flags = n % 2;
+		entry.attributes.flags = n % 2 ? attributes_flags() : 0;
+		entry.attributes.has_project = n % 2;
+		entry.attributes.project = n % 2 ? UINT32_MAX : 0;
+		entry.attributes.mtime = (struct timespec){1, 999999999};
+		MUST(!attributes_add_xattr(&entry.attributes, strdup("user.\xff"),
+					   strdup("value"), 5));
+		MUST(!attributes_add_xattr(&entry.attributes, strdup("user.empty"),
+					   strdup(""), 0));
+	}
 	if (method == METHOD_COPY) {
+		entry.not_carried = strdup("inode flag nocow");
 		entry.bytes_copied = 4096;
 		MUST(!manifest_add_step(&entry, METHOD_LINK, ENOENT, "no entry"));
 		MUST(!manifest_add_step(&entry, METHOD_CLONE, EOPNOTSUPP, "no clone"));

@@ -101,6 +101,8 @@ void manifest_entry_fini(struct manifest_entry *entry)
 	free(entry->relink_path);
 	free(entry->mount_root);
 	free(entry->link_target);
+	attributes_fini(&entry->attributes);
+	free(entry->not_carried);
 	for (size_t i = 0; i < entry->n_steps; i++)
 		free(entry->steps[i].text);
 	free(entry->steps);

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <time.h>
 
+#include "attributes.h"
 #include "orphan/orphan.h"
 
 #define MANIFEST_SCHEMA "relinktrace.manifest/1"
@@ -43,9 +44,12 @@ struct manifest_entry {
 	struct orphan orphan; /* owned; with the mode, owner and rdev as they were */
 	enum method method;   /* never METHOD_AUTO */
 	bool same_inode;
-	char *relink_path; /* owned; below the mount's root; NULL for recreate */
-	char *mount_root;  /* owned; mountinfo's root of that mount */
-	char *link_target; /* owned; of a symlink that is recreated, else NULL */
+	char *relink_path;   /* owned; below the mount's root; NULL for recreate */
+	char *mount_root;    /* owned; mountinfo's root of that mount */
+	char *link_target;   /* owned; of a symlink that is recreated, else NULL */
+	bool has_attributes; /* never with link: it is the inode itself */
+	struct attributes attributes; /* owned */
+	char *not_carried; /* owned; what a copy could not be given, as text; else NULL */
 	struct manifest_relinked relinked; /* where relink_path is set */
 	uint64_t bytes_copied;
 	struct manifest_step *steps; /* owned */

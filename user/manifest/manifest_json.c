@@ -103,6 +103,12 @@ static json_t *from_entry(const struct manifest_entry *entry)
 	ret = ret ?: set_attributes(object, entry);
 	ret = ret ?: json_set(object, "relinked", from_relinked(entry));
 	ret = ret ?: json_set_bytes(object, "mount_root", entry->mount_root);
+	ret = ret
+		      ?: json_set(object, "attributes",
+				  entry->has_attributes
+					  ? attributes_to_json(&entry->attributes)
+					  : json_null());
+	ret = ret ?: json_set_bytes(object, "not_carried", entry->not_carried);
 	return unless(ret, object);
 }
 

@@ -140,6 +140,24 @@ static void read_relink(struct jsonread *reader, const json_t *object,
 		jsonread_fault(reader, "method", "does not go with the type");
 }
 
+/* What earlier versions did not write may be absent. */
+static void read_carried(struct jsonread *reader, const json_t *object,
+			 struct manifest_entry *out)
+{
+	const json_t *attributes = json_object_get(object, "attributes");
+
+	out->not_carried = jsonread_bytes(reader, object, "not_carried", PATH_MAX, true);
+	if (!attributes || json_is_null(attributes))
+		return;
+	attributes = jsonread_object(reader, object, "attributes");
+	if (!attributes)
+		return;
+	if (out->method == METHOD_LINK)
+		jsonread_fault(reader, "attributes", "contradicts the method");
+	out->has_attributes = true;
+	attributes_parse(reader, attributes, &out->attributes);
+}
+
 static void read_entry(struct jsonread *reader, const json_t *object,
 		       struct manifest_entry *out)
 {
@@ -157,6 +175,7 @@ static void read_entry(struct jsonread *reader, const json_t *object,
 			       "an absolute path without \".\" and \"..\" is expected");
 	if (out->method != METHOD_RECREATE)
 		read_relinked(reader, object, out);
+	read_carried(reader, object, out);
 }
 
 static void read_entries(struct jsonread *reader, const json_t *root,

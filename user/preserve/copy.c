@@ -5,10 +5,8 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdbool.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
 #include "base/auto.h"
 #include "base/interrupt.h"
@@ -116,56 +114,4 @@ int copy_sparse(int src, int dst, uint64_t *bytes)
 		return -errno;
 	*bytes = copied;
 	return 0;
-}
-
-static int copy_xattr(int src, int dst, const char *name)
-{
-	/* XATTR_SIZE_MAX of linux/limits.h */
-	AUTO_FREE char *value = malloc(65536);
-	ssize_t size;
-
-	if (!value)
-		return -ENOMEM;
-	size = fgetxattr(src, name, value, 65536);
-	if (size < 0)
-		return errno == ENODATA || errno == ENOTSUP ? 0 : -errno;
-	if (fsetxattr(dst, name, value, size, 0))
-		return errno == ENOTSUP ? 0 : -errno;
-	return 0;
-}
-
-static int copy_xattrs(int src, int dst)
-{
-	/* XATTR_LIST_MAX of linux/limits.h */
-	AUTO_FREE char *names = malloc(65536);
-	ssize_t size;
-
-	if (!names)
-		return -ENOMEM;
-	size = flistxattr(src, names, 65536);
-	if (size < 0)
-		return errno == ENOTSUP ? 0 : -errno;
-	for (const char *name = names; name < names + size; name += strlen(name) + 1) {
-		int ret = copy_xattr(src, dst, name);
-
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-int copy_attributes(int src, int dst, const struct stat *st)
-{
-	int ret;
-
-	/* In this order: a new owner takes set-id bits and capabilities away, an ACL
-	 * changes permissions, and each of them changes nothing but the ctime. */
-	if (fchown(dst, st->st_uid, st->st_gid))
-		return -errno;
-	ret = copy_xattrs(src, dst);
-	if (ret)
-		return ret;
-	if (fchmod(dst, st->st_mode & 07777))
-		return -errno;
-	return futimens(dst, (struct timespec[]){st->st_atim, st->st_mtim}) ? -errno : 0;
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A regular file's data and attributes, taken over into a new file. */
+/* A regular file's data, taken over into a new file. */
 #ifndef RELINKTRACE_COPY_H
 #define RELINKTRACE_COPY_H
 
 #include <stdint.h>
-#include <sys/stat.h>
 
 /* Shares all data of @src (readable) with @dst (writable, of the same filesystem):
  * FICLONE, ioctl_ficlonerange(2). 0; -EOPNOTSUPP where the filesystem cannot; -errno. */
@@ -14,10 +13,5 @@ int copy_clone(int src, int dst);
  * (SEEK_DATA, lseek(2)), up to the size that @src has at begin, and gives @dst that size.
  * *@bytes is what was copied. 0; -EINTR when interrupt_pending(); -errno. */
 int copy_sparse(int src, int dst, uint64_t *bytes);
-
-/* Gives @dst the extended attributes of @src (ACLs and capabilities are such) and the
- * owner, permissions and ns times of @st, which is @src's from before it was read. A kind
- * of attribute that the filesystem does not have (ENOTSUP) is left out. 0 or -errno. */
-int copy_attributes(int src, int dst, const struct stat *st);
 
 #endif

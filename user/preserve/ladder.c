@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #include "base/auto.h"
-#include "copy.h"
+#include "carry.h"
+#include "fill.h"
 #include "relink.h"
 #include "manifest/template.h"
 #include "base/why.h"
@@ -108,24 +109,17 @@ static int climb_link(struct ladder *ladder, char **why)
 }
 
 /* Fills @fd, the new file, from the orphan. */
-static int fill(struct ladder *ladder, enum method method, int fd)
+static int fill_new(struct ladder *ladder, enum method method, int fd)
 {
-	AUTO_FD readable = source_reopen(ladder->source->fd);
-	uint64_t bytes = 0;
 	struct stat st;
-	int ret;
+	int ret = fill(ladder->source->fd, &ladder->source->stat, method, fd,
+		       ladder->entry);
 
-	if (readable < 0)
-		return readable;
-	ret = method == METHOD_CLONE ? copy_clone(readable, fd)
-				     : copy_sparse(readable, fd, &bytes);
-	ret = ret ?: copy_attributes(readable, fd, &ladder->source->stat);
 	if (ret)
 		return ret;
 	if (fsync(fd) || fstat(fd, &st))
 		return -errno;
 	record_relinked(ladder->entry, &st, fd);
-	ladder->entry->bytes_copied = bytes;
 	return 0;
 }
 
@@ -137,7 +131,7 @@ static int climb_file(struct ladder *ladder, enum method method, char **why)
 
 	if (fd < 0)
 		return why_set(why, fd, "cannot make the new file: %s", strerror(-fd));
-	ret = fill(ladder, method, fd);
+	ret = fill_new(ladder, method, fd);
 	if (!ret)
 		return 0;
 	unlinkat(ladder->folder->fd, name_of(entry->relink_path), 0);
@@ -147,17 +141,24 @@ static int climb_file(struct ladder *ladder, enum method method, char **why)
 
 static int climb_recreate(struct ladder *ladder, char **why)
 {
+	struct manifest_entry *entry = ladder->entry;
 	char target[PATH_MAX + 1];
 	ssize_t len;
+	int ret =
+		carry_read(ladder->source->fd, &ladder->source->stat, &entry->attributes);
 
-	if (!S_ISLNK(ladder->entry->orphan.mode))
+	if (ret)
+		return why_set(why, ret, "cannot read its attributes: %s",
+			       strerror(-ret));
+	entry->has_attributes = true;
+	if (!S_ISLNK(entry->orphan.mode))
 		return 0;
 	len = readlinkat(ladder->source->fd, "", target, sizeof(target));
 	if (len < 0 || len > PATH_MAX)
 		return why_set(why, len < 0 ? -errno : -ENAMETOOLONG,
 			       "cannot read the symbolic link: %m");
-	ladder->entry->link_target = strndup(target, len);
-	return ladder->entry->link_target ? 0 : -ENOMEM;
+	entry->link_target = strndup(target, len);
+	return entry->link_target ? 0 : -ENOMEM;
 }
 
 static int climb(struct ladder *ladder, enum method method, char **why)

@@ -8,6 +8,9 @@
 #include <sys/sysmacros.h>
 
 #include "base/auto.h"
+#include "base/log.h"
+#include "preserve/carry.h"
+#include "preserve/source.h"
 #include "preserve/beneath.h"
 #include "locate.h"
 #include "preserve/relink.h"
@@ -75,18 +78,31 @@ static int make_node(int dir_fd, const char *name, const struct manifest_entry *
 	return ret ? -errno : 0;
 }
 
-/* Owner first: a new one takes set-id bits away. */
-static int set_attributes(int fd, const struct orphan *orphan)
+/* Everything but the type, which it was made with. What cannot be given to it is logged:
+ * the program is better off with the file than without. */
+static int set_attributes(int fd, const struct manifest_entry *entry)
 {
-	char link[64];
+	const struct orphan *orphan = &entry->orphan;
+	struct stat st = {
+		.st_mode = orphan->mode, .st_uid = orphan->uid, .st_gid = orphan->gid};
+	AUTO(attributes_fini) struct attributes none = {0};
+	const struct attributes *attributes = &entry->attributes;
+	AUTO_FREE char *missing = NULL;
+	int ret = 0;
 
-	if (fchownat(fd, "", orphan->uid, orphan->gid, AT_EMPTY_PATH))
-		return -errno;
-	if (S_ISLNK(orphan->mode))
-		return 0;
-	/* fchmod() takes no O_PATH fd. */
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	return chmod(link, orphan->mode & 07777) ? -errno : 0;
+	if (!entry->has_attributes) {
+		none.atime.tv_nsec = none.mtime.tv_nsec = UTIME_OMIT;
+		attributes = &none;
+	}
+	if (S_ISDIR(orphan->mode)) {
+		AUTO_FD opened = source_reopen(fd);
+
+		ret = opened < 0 ? opened : carry_prepare(opened, attributes, &missing);
+	}
+	ret = ret ?: carry_write(fd, &st, attributes, &missing);
+	if (missing)
+		log_warning("orphan%u is made again without %s", entry->n, missing);
+	return ret;
 }
 
 /* Whether @st can be what make_node() made, with nothing done to it yet. Only root could
@@ -124,7 +140,7 @@ static int make(int root_fd, const char *path, const struct manifest_entry *entr
 		return -errno;
 	if (!is_new(&st, &entry->orphan))
 		return why_set(why, -ESTALE, "%s was replaced while it was made", path);
-	ret = set_attributes(fd, &entry->orphan);
+	ret = set_attributes(fd, entry);
 	if (unlinkat(dir_fd, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) && !ret)
 		ret = -errno;
 	if (ret)

@@ -15,6 +15,7 @@
 #include "recreate.h"
 #include "preserve/relink.h"
 #include "reopen.h"
+#include "tmpfile.h"
 #include "base/why.h"
 
 /* sd_listen_fds(3), SD_LISTEN_FDS_START */
@@ -24,6 +25,7 @@ void restore_fini(struct restore *restore)
 {
 	fdplan_fini(&restore->plan);
 	auto_close(&restore->cwd_fd);
+	seals_fini(&restore->seals);
 	*restore = (struct restore)RESTORE_INIT;
 }
 
@@ -65,9 +67,14 @@ static int open_relinked(const struct manifest *manifest,
 static int open_entry(const struct manifest *manifest, const struct manifest_entry *entry,
 		      char **why)
 {
+	AUTO_FD fd = -1;
+
 	if (entry->method == METHOD_RECREATE)
 		return recreate(manifest, entry, why);
-	return open_relinked(manifest, entry, why);
+	fd = open_relinked(manifest, entry, why);
+	if (fd < 0 || !tmpfile_is_wanted(entry))
+		return TAKE_FD(fd);
+	return tmpfile_make(manifest, entry, fd, why);
 }
 
 static bool is_wanted(const struct restore *restore, const struct holder *holder)
@@ -182,6 +189,7 @@ static int add_entry(struct restore *restore, const struct manifest_entry *entry
 	AUTO_FD fd = open_entry(restore->manifest, entry, &reason);
 	int ret = fd < 0 ? fd : add_holders(restore, entry, fd, &reason);
 
+	ret = ret ?: seals_add(&restore->seals, fd, entry);
 	return ret < 0 ? why_set(why, ret, "orphan%u: %s", entry->n, why_text(reason))
 		       : 0;
 }
@@ -221,6 +229,7 @@ void restore_unlink_names(const struct restore *restore)
 				    &result);
 	/* As long as another holder's files are in them, they stay. */
 	clean_folders(restore->manifest);
+	seals_set(&restore->seals);
 }
 
 /* "orphan1=3 orphan2=4" or, for sd_listen_fds, "orphan1:orphan2". Owned by the caller. */

@@ -9,12 +9,14 @@
 
 #include "fdplan.h"
 #include "manifest/manifest.h"
+#include "seal.h"
 
 struct restore {
 	const struct manifest *manifest; /* not owned */
 	pid_t holder; /* only what it held, at its numbers; 0: everything */
 	struct fdplan plan;
 	int cwd_fd; /* of the holder, where that was an orphan; owned; -1 none */
+	struct seals seals;
 };
 
 #define RESTORE_INIT                                                                     \
@@ -32,8 +34,8 @@ void restore_fini(struct restore *restore);
 int restore_open(struct restore *restore, const struct manifest *manifest, pid_t holder,
 		 char **why);
 
-/* Removes the relink names of what was opened, and folders that are empty then. What
- * stays is logged. */
+/* Removes the relink names of what was opened, and folders that are empty then, and makes
+ * files immutable or append-only again that were. What stays is logged. */
 void restore_unlink_names(const struct restore *restore);
 
 /* Executes @path with @argv: the fds at their numbers, told by the environment

@@ -1,0 +1,164 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What a copy, a clone and a file that is made again have of the one that was held:
+# everything. Compared with what other tools say of both.
+
+load lib
+
+# keep NAME SPEC...: helpers/keep.c holds what is in $DIR.
+keep() {
+	local HOLD_VIA=("$HELPERS/keep")
+	hold "$1" - "$DIR" "${@:2}"
+}
+
+# attributes_of PATH: what stat, getfattr (ACLs are among it) and lsattr tell.
+attributes_of() {
+	stat -L -c '%a %u:%g %s %.9X %.9Y %F %t:%T' "$1"
+	getfattr -d -m - -e hex --absolute-names "$1" 2>/dev/null | grep -v '^# file' || true
+	[ ! -L "$1" ] || return 0
+	lsattr -d "$1" 2>/dev/null | cut -d ' ' -f 1 | tr -d 'eINE' || true
+	lsattr -pd "$1" 2>/dev/null | awk '{print "project", $1}' || true
+}
+
+# Where data is, and what of the rest is allocated: logical start, length, unwritten.
+extents_of() {
+	sync "$1"
+	filefrag -v -b512 "$1" 2>/dev/null | sed -n 's/^ *[0-9]*: *\([0-9]*\)\.\. *\([0-9]*\):.*:\(.*\)$/\1 \2 \3/p' |
+		awk '{ what = /unwritten/ ? "unwritten" : "data"
+			if (what == last && $1 == end + 1) end = $2
+			else { if (last) print start, end, last; start = $1; end = $2; last = what } }
+			END { if (last) print start, end, last }'
+}
+
+# rich_file NAME: a file with everything that this filesystem can give it.
+rich_file() {
+	local file=$DIR/$1
+	head -c 100000 /dev/urandom >"$file"
+	chown 12:34 "$file"
+	chmod 4751 "$file"
+	setfattr -n user.test -v value "$file" 2>/dev/null || true
+	setfattr -n user.empty "$file" 2>/dev/null || true
+	setfattr -n trusted.big -v "$(head -c 3000 /dev/zero | tr '\0' x)" "$file" 2>/dev/null || true
+	setfacl -m u:77:rx,g:88:r "$file" 2>/dev/null || true
+	chattr +Ad "$file" 2>/dev/null || true
+	chattr -p 4711 "$file" 2>/dev/null || true
+	touch -a -d '2009-09-09 09:09:09.987654321 UTC' "$file"
+	touch -m -d '2010-10-10 10:10:10.123456789 UTC' "$file"
+}
+
+@test "copies and clones have all attributes" {
+	local method methods=(copy)
+	! can_clone || methods+=(clone)
+	for method in "${methods[@]}"; do
+		rich_file rich
+		keep "h-$method" rich=rw
+		attributes_of "$DIR/rich" >"$T/was"
+		sum=$(sum_of "$DIR/rich")
+		rm "$DIR/rich"
+		checkpoint_ok --method "$method"
+		json_is --arg method "$method" '.entries[0] | .method == $method and .not_carried == null'
+		attributes_of "$(entry_file)" >"$T/is"
+		diff -u "$T/was" "$T/is"
+		[ "$(sum_of "$(entry_file)")" = "$sum" ]
+		rt_ok clean "$M"
+		rm "$M"
+		cgroup_empty "$CG"
+	done
+	no_new_names
+}
+
+sum_of() {
+	sha256sum <"$1"
+}
+
+@test "holes and preallocated space are where they were, and no more is allocated" {
+	local method methods=(copy) file=$DIR/holes
+	! can_clone || methods+=(clone)
+	for method in "${methods[@]}"; do
+		truncate -s 8M "$file"
+		fallocate -o 1M -l 1M "$file" || skip "no fallocate on $FSTYPE"
+		dd if=/dev/urandom of="$file" bs=64k seek=16 count=2 conv=notrunc status=none
+		dd if=/dev/urandom of="$file" bs=64k seek=64 count=3 conv=notrunc status=none
+		fallocate -n -o 16M -l 2M "$file"
+		sync "$file"
+		keep "h-$method" holes=rw
+		stat -c '%s' "$file" >"$T/was"
+		extents_of "$file" >>"$T/was"
+		local allocated sum
+		allocated=$(stat -c %b "$file")
+		rm "$file"
+		checkpoint_ok --method "$method"
+		sync "$(entry_file)"
+		# not before: what was read of preallocated space is data to SEEK_DATA
+		# while it is cached
+		sum=$(sum_of "$(hold_file "h-$method")")
+		[ "$(stat -c %b "$(entry_file)")" -le "$allocated" ]
+		[ "$(sum_of "$(entry_file)")" = "$sum" ]
+		if [ "$FSTYPE" != tmpfs ]; then
+			stat -c '%s' "$(entry_file)" >"$T/is"
+			extents_of "$(entry_file)" >>"$T/is"
+			diff -u "$T/was" "$T/is"
+			[ "$(stat -c %b "$(entry_file)")" -eq "$allocated" ]
+		fi
+		rt_ok clean "$M"
+		rm "$M"
+		cgroup_empty "$CG"
+	done
+}
+
+@test "an immutable or append-only file is copied, cleaned, and is so again when restored" {
+	local flag name
+	for flag in i a; do
+		name=immutable
+		[ $flag = i ] || name=append
+		echo content >"$DIR/sealed"
+		keep "h$flag" sealed=rw
+		rm "$DIR/sealed"
+		hold_do "h$flag" flag 0 $flag
+		[ "$REPLY" = ok ] || skip "no chattr on $FSTYPE: $REPLY"
+		checkpoint_ok
+		json_is '.entries[0] | .method != "link" and .steps[0].method == "link"'
+		json_is --arg flag "$name" '.entries[0].attributes.inode_flags == [$flag]'
+		[[ $(lsattr "$(entry_file)") != *"$flag"*- ]]
+		cgroup_empty "$CG"
+		rt_ok restore "$M" --check
+		rt_ok restore "$M" -- "$HELPERS/keep" --flags 3
+		[ "$output" = "$name content" ]
+		no_new_names
+		rm "$M"
+	done
+}
+
+@test "an O_TMPFILE can be linked by its program after a restore, however it was preserved" {
+	can_tmpfile || skip "no O_TMPFILE on $FSTYPE"
+	local option
+	for option in --stop --json; do
+		hold "h$option" tmpfile
+		sum=$(sum_of "$(hold_file "h$option")")
+		attributes_of "$(hold_file "h$option")" >"$T/was"
+		checkpoint_ok "$option"
+		cgroup_empty "$CG"
+		rt_ok restore "$M" -- ln -L /proc/self/fd/3 "$DIR/linked"
+		ln -sf "$DIR/linked" "$T/is-it"
+		attributes_of "$T/is-it" >"$T/is"
+		[ "$(sum_of "$DIR/linked")" = "$sum" ]
+		diff -u "$T/was" "$T/is"
+		[ "$(stat -c %h "$DIR/linked")" -eq 1 ]
+		rm "$DIR/linked" "$M"
+		no_new_names
+	done
+}
+
+@test "an O_TMPFILE with O_EXCL stays one that cannot be linked" {
+	can_tmpfile || skip "no O_TMPFILE on $FSTYPE"
+	keep h .=excl
+	hold_do h write 0 hello
+	checkpoint_ok --stop
+	json_is '.entries[0] | .method != "link" and .steps[0].errno == 2'
+	cgroup_empty "$CG"
+	rt restore "$M" -- ln -L /proc/self/fd/3 "$DIR/linked"
+	[ "$status" -ne 0 ]
+	[[ $stderr == *"No such file"* ]]
+	no_new_names
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Holds what is there, however it came about:
+ *
+ *   keep HOLD SITUATION DIR NAME=HOW...
+ *
+ * opens each NAME of DIR (the first two arguments are what lib.bash would have started, see
+ * $HOLD_VIA), says `ready PID fd=FIRST` and keeps them, in their order from FIRST on, until
+ * stdin is closed. HOW: r, w, rw, path (O_PATH), dir, tmpfile (NAME is the folder; excl
+ * with O_EXCL). FIFOs are opened without waiting.
+ *
+ * Commands, each answered with one line: `link N NAME` names the Nth (0 first), `write N
+ * TEXT`, `unread N` says how many bytes a FIFO has, `flag N i|a` makes it immutable or append
+ * only.
+ *
+ *   keep --flags FD
+ *
+ * says which of these flags the file has, and what is in it.
+ */
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+
+#include "lib.h"
+
+#define FIRST 40
+#define MOST  32
+
+static const char *dir;
+
+static int flags_of(const char *how)
+{
+	static const struct {
+		const char *how;
+		int flags;
+	} known[] = {
+		{"r", O_RDONLY},
+		{"w", O_WRONLY},
+		{"rw", O_RDWR},
+		{"path", O_PATH | O_NOFOLLOW},
+		{"dir", O_RDONLY | O_DIRECTORY},
+		{"tmpfile", O_TMPFILE | O_RDWR},
+		{"excl", O_TMPFILE | O_RDWR | O_EXCL},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (!strcmp(known[i].how, how))
+			return known[i].flags;
+	errno = EINVAL;
+	die("%s", how);
+}
+
+static void keep(int n, char *argument)
+{
+	char *how = strrchr(argument, '=');
+	int fd;
+
+	if (!how)
+		die("NAME=HOW");
+	*how++ = '\0';
+	fd = open_or_die(path_of("%s/%s", dir, argument), flags_of(how) | O_NONBLOCK);
+	if (dup2(fd, FIRST + n) < 0)
+		die("dup2");
+	close(fd);
+}
+
+static int flag_set(int fd, const char *letter)
+{
+	int flags;
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags))
+		return -1;
+	flags |= *letter == 'i' ? FS_IMMUTABLE_FL : FS_APPEND_FL;
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+
+static void answer(char *line)
+{
+	char *word = strtok(line, " "), *number = strtok(NULL, " ");
+	char *rest = strtok(NULL, "");
+	int fd = FIRST + (number ? atoi(number) : 0), bytes, ret = -1;
+
+	errno = EINVAL;
+	if (word && rest && !strcmp(word, "link")) {
+		ret = linkat(AT_FDCWD, path_of("/proc/self/fd/%d", fd), AT_FDCWD,
+			     path_of("%s/%s", dir, rest), AT_SYMLINK_FOLLOW);
+	} else if (word && rest && !strcmp(word, "write")) {
+		ret = write(fd, rest, strlen(rest)) < 0;
+	} else if (word && rest && !strcmp(word, "flag")) {
+		ret = flag_set(fd, rest);
+	} else if (word && !strcmp(word, "unread")) {
+		ret = ioctl(fd, FIONREAD, &bytes);
+		if (!ret) {
+			printf("%d\n", bytes);
+			return;
+		}
+	}
+	if (ret)
+		printf("failed %s\n", strerror(errno));
+	else
+		printf("ok\n");
+}
+
+/* A test that fails could not remove its file otherwise; root may always. */
+static int flags_print(int fd)
+{
+	char text[4096];
+	int flags, none;
+	ssize_t n = pread(fd, text, sizeof(text), 0);
+
+	if (n < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags))
+		die("fd %d", fd);
+	none = flags & ~(FS_IMMUTABLE_FL | FS_APPEND_FL);
+	printf("%s%s %.*s", flags & FS_IMMUTABLE_FL ? "immutable" : "",
+	       flags & FS_APPEND_FL ? "append" : "", (int)n, text);
+	return ioctl(fd, FS_IOC_SETFLAGS, &none) ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	char line[4096];
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 3 && !strcmp(argv[1], "--flags"))
+		return flags_print(atoi(argv[2]));
+	if (argc < 5 || argc - 4 > MOST) {
+		fprintf(stderr, "usage: keep HOLD SITUATION DIR NAME=HOW...\n");
+		return 2;
+	}
+	dir = argv[3];
+	for (int i = 4; i < argc; i++)
+		keep(i - 4, argv[i]);
+	printf("ready %d fd=%d\n", getpid(), FIRST);
+	while (fgets(line, sizeof(line), stdin)) {
+		line[strcspn(line, "\n")] = '\0';
+		answer(line);
+	}
+	return 0;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "attributes.h"
+
+#include <errno.h>
+#include <linux/fs.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/base64.h"
+#include "base/json.h"
+
+#ifndef FS_DAX_FL /* linux 5.8 */
+#define FS_DAX_FL 0x02000000
+#endif
+
+/* Names as chattr(1) describes them. Encryption, verity, extents, indexes and inline data
+ * are the format's own or need more than a flag. */
+static const struct {
+	uint32_t flag;
+	const char *name;
+} flags[] = {
+	{FS_SECRM_FL, "secrm"},
+	{FS_UNRM_FL, "undelete"},
+	{FS_COMPR_FL, "compress"},
+	{FS_SYNC_FL, "sync"},
+	{FS_IMMUTABLE_FL, "immutable"},
+	{FS_APPEND_FL, "append"},
+	{FS_NODUMP_FL, "nodump"},
+	{FS_NOATIME_FL, "noatime"},
+	{FS_NOCOMP_FL, "nocompress"},
+	{FS_JOURNAL_DATA_FL, "journal_data"},
+	{FS_NOTAIL_FL, "notail"},
+	{FS_DIRSYNC_FL, "dirsync"},
+	{FS_TOPDIR_FL, "topdir"},
+	{FS_NOCOW_FL, "nocow"},
+	{FS_DAX_FL, "dax"},
+	{FS_PROJINHERIT_FL, "projinherit"},
+};
+
+#define N_FLAGS (sizeof(flags) / sizeof(flags[0]))
+
+void attributes_fini(struct attributes *attributes)
+{
+	for (size_t i = 0; i < attributes->n_xattrs; i++) {
+		free(attributes->xattrs[i].name);
+		free(attributes->xattrs[i].value);
+	}
+	free(attributes->xattrs);
+	*attributes = (struct attributes){0};
+}
+
+uint32_t attributes_flags(void)
+{
+	uint32_t all = 0;
+
+	for (size_t i = 0; i < N_FLAGS; i++)
+		all |= flags[i].flag;
+	return all;
+}
+
+const char *attributes_flag_name(uint32_t flag)
+{
+	for (size_t i = 0; i < N_FLAGS; i++)
+		if (flags[i].flag == flag)
+			return flags[i].name;
+	return NULL;
+}
+
+int attributes_add_xattr(struct attributes *attributes, char *name, void *value,
+			 size_t size)
+{
+	struct attributes_xattr *grown;
+
+	grown = reallocarray(attributes->xattrs, attributes->n_xattrs + 1,
+			     sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	attributes->xattrs = grown;
+	grown[attributes->n_xattrs++] = (struct attributes_xattr){name, value, size};
+	return 0;
+}
+
+static json_t *from_flags(const struct attributes *attributes)
+{
+	json_t *array;
+
+	if (!attributes->has_flags)
+		return json_null();
+	array = json_array();
+	for (size_t i = 0; i < N_FLAGS && array; i++) {
+		if (!(attributes->flags & flags[i].flag) ||
+		    !json_array_append_new(array, json_string(flags[i].name)))
+			continue;
+		json_decref(array);
+		return NULL;
+	}
+	return array;
+}
+
+static json_t *from_xattr(const struct attributes_xattr *xattr)
+{
+	AUTO_FREE char *value = base64_encode(xattr->value, xattr->size);
+	json_t *object = value ? json_object() : NULL;
+	int ret = object ? json_set_bytes(object, "name", xattr->name) : -ENOMEM;
+
+	ret = ret ?: json_set(object, "value_b64", json_string(value));
+	if (!ret)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+static json_t *from_xattrs(const struct attributes *attributes)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < attributes->n_xattrs && array; i++) {
+		/* it is the array's, whatever comes of it */
+		if (!json_array_append_new(array, from_xattr(&attributes->xattrs[i])))
+			continue;
+		json_decref(array);
+		return NULL;
+	}
+	return array;
+}
+
+static json_t *from_time(const struct timespec *time)
+{
+	char text[31];
+
+	if (time->tv_sec < 0)
+		return json_null(); /* before 1970: json_format_time() has no such */
+	json_format_time(time->tv_sec * 1000000000ULL + time->tv_nsec, text);
+	return json_string(text);
+}
+
+json_t *attributes_to_json(const struct attributes *attributes)
+{
+	json_t *object = json_object();
+	int ret = json_set(object, "inode_flags", from_flags(attributes));
+
+	ret = ret
+		      ?: json_set(object, "project",
+				  attributes->has_project
+					  ? json_integer(attributes->project)
+					  : json_null());
+	ret = ret ?: json_set(object, "xattrs", from_xattrs(attributes));
+	ret = ret ?: json_set(object, "atime", from_time(&attributes->atime));
+	ret = ret ?: json_set(object, "mtime", from_time(&attributes->mtime));
+	if (!ret)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+/* Names of a later version are left out, as unknown fields are. */
+static void parse_flags(struct jsonread *reader, const json_t *object,
+			struct attributes *out)
+{
+	const json_t *array, *element;
+	size_t i;
+
+	out->has_flags = !jsonread_null(reader, object, "inode_flags");
+	if (!out->has_flags)
+		return;
+	array = jsonread_array(reader, object, "inode_flags", 64);
+	json_array_foreach((json_t *)array, i, element)
+	{
+		const char *name = json_string_value(element);
+
+		if (!name) {
+			jsonread_fault(reader, "inode_flags", "names are expected");
+			return;
+		}
+		for (size_t j = 0; j < N_FLAGS; j++)
+			if (!strcmp(flags[j].name, name))
+				out->flags |= flags[j].flag;
+	}
+}
+
+static void parse_xattr(struct jsonread *reader, const json_t *object,
+			struct attributes *out)
+{
+	/* XATTR_NAME_MAX and XATTR_SIZE_MAX, linux/limits.h */
+	AUTO_FREE char *name = jsonread_bytes(reader, object, "name", 255, false);
+	const char *text =
+		jsonread_string(reader, object, "value_b64", 65536 / 3 * 4 + 8);
+	AUTO_FREE char *value = NULL;
+	size_t size;
+	int ret;
+
+	if (!name || !text)
+		return;
+	ret = base64_decode(text, &value, &size);
+	if (ret == -EINVAL)
+		jsonread_fault(reader, "value_b64", "is no base64");
+	ret = ret ?: attributes_add_xattr(out, name, value, size);
+	if (ret == -ENOMEM)
+		reader->error = ret;
+	if (ret)
+		return;
+	name = NULL;
+	value = NULL;
+}
+
+static void parse_time(struct jsonread *reader, const json_t *object, const char *key,
+		       struct timespec *out)
+{
+	uint64_t ns;
+
+	if (jsonread_null(reader, object, key))
+		return;
+	ns = jsonread_time(reader, object, key);
+	out->tv_sec = ns / 1000000000;
+	out->tv_nsec = ns % 1000000000;
+}
+
+void attributes_parse(struct jsonread *reader, const json_t *object,
+		      struct attributes *out)
+{
+	const json_t *array, *element;
+	size_t i;
+
+	parse_flags(reader, object, out);
+	out->has_project = !jsonread_null(reader, object, "project");
+	if (out->has_project)
+		out->project = jsonread_integer(reader, object, "project", 0, UINT32_MAX);
+	array = jsonread_array(reader, object, "xattrs", ATTRIBUTES_MAX_XATTRS);
+	json_array_foreach((json_t *)array, i, element)
+	{
+		if (reader->error)
+			return;
+		parse_xattr(reader, element, out);
+	}
+	parse_time(reader, object, "atime", &out->atime);
+	parse_time(reader, object, "mtime", &out->mtime);
+}

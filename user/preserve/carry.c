@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "carry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/xattr.h>
+
+#include "base/auto.h"
+#include "base/why.h"
+#include "source.h"
+
+#define SEALS ((uint32_t)(FS_IMMUTABLE_FL | FS_APPEND_FL))
+
+/* How data is kept; takes effect on what is written after it. */
+#define EARLY                                                                            \
+	((uint32_t)(FS_COMPR_FL | FS_NOCOMP_FL | FS_NOCOW_FL | FS_JOURNAL_DATA_FL |      \
+		    FS_NOTAIL_FL | FS_DAX_FL))
+
+#ifndef FS_DAX_FL /* linux 5.8 */
+#define FS_DAX_FL 0x02000000
+#endif
+
+/* Bytes of text after which no more is told; one of them has 400 at most. */
+#define MISSING_MAX 3000
+
+struct proc_path {
+	char text[64];
+};
+
+/* Extended attributes take no O_PATH fd; such a link leads to the inode itself, be it a
+ * symbolic link. */
+static struct proc_path proc_path(int fd)
+{
+	struct proc_path path;
+
+	snprintf(path.text, sizeof(path.text), "/proc/self/fd/%d", fd);
+	return path;
+}
+
+__attribute__((format(printf, 2, 3))) static int miss(char **missing, const char *format,
+						      ...)
+{
+	AUTO_FREE char *text = NULL, *before = NULL;
+	va_list args;
+	int n;
+
+	/* The text goes into the manifest, which has its limits. */
+	if (*missing && strlen(*missing) > MISSING_MAX)
+		return 0;
+	before = TAKE_PTR(*missing);
+	va_start(args, format);
+	n = vasprintf(&text, format, args);
+	va_end(args);
+	if (n < 0)
+		return -ENOMEM;
+	why_set(missing, 0, "%s%s%s", before ? before : "", before ? "; " : "", text);
+	return *missing ? 0 : -ENOMEM;
+}
+
+/* The value of @name, which may grow meanwhile. *@out is owned by the caller. 0; -ENODATA
+ * it is gone; -errno. */
+static int xattr_read(const char *path, const char *name, void **out, size_t *out_size)
+{
+	for (;;) {
+		ssize_t size = getxattr(path, name, NULL, 0);
+		AUTO_FREE char *value = NULL;
+
+		if (size < 0)
+			return -errno;
+		value = malloc(size + 1);
+		if (!value)
+			return -ENOMEM;
+		size = getxattr(path, name, value, size + 1);
+		if (size < 0 && errno == ERANGE)
+			continue;
+		if (size < 0)
+			return -errno;
+		*out = TAKE_PTR(value);
+		*out_size = size;
+		return 0;
+	}
+}
+
+/* All names, each with its NUL; owned by the caller. Their size or -errno. */
+static ssize_t xattr_names(const char *path, char **out)
+{
+	/* XATTR_LIST_MAX of linux/limits.h */
+	AUTO_FREE char *names = malloc(65536);
+	ssize_t size;
+
+	if (!names)
+		return -ENOMEM;
+	size = listxattr(path, names, 65536);
+	if (size < 0)
+		return errno == ENOTSUP ? 0 : -errno;
+	*out = TAKE_PTR(names);
+	return size;
+}
+
+static int read_xattrs(const char *path, struct attributes *out)
+{
+	AUTO_FREE char *names = NULL;
+	ssize_t size = xattr_names(path, &names);
+
+	if (size < 0)
+		return size;
+	for (const char *name = names; name < names + size; name += strlen(name) + 1) {
+		AUTO_FREE char *copy = strdup(name);
+		AUTO_FREE void *value = NULL;
+		size_t len = 0;
+		int ret = copy ? xattr_read(path, name, &value, &len) : -ENOMEM;
+
+		if (ret == -ENODATA || ret == -ENOTSUP)
+			continue;
+		ret = ret ?: attributes_add_xattr(out, copy, value, len);
+		if (ret)
+			return ret;
+		copy = NULL;
+		value = NULL;
+	}
+	return 0;
+}
+
+/* Whether the filesystem just does not have this ioctl. */
+static bool is_unknown(int error)
+{
+	return error == ENOTTY || error == EOPNOTSUPP || error == EINVAL ||
+	       error == ENOSYS;
+}
+
+static int read_flags(int fd, struct attributes *out)
+{
+	struct fsxattr fsx;
+	int flags; /* an int, whatever the ioctl's number says */
+
+	if (!ioctl(fd, FS_IOC_GETFLAGS, &flags)) {
+		out->has_flags = true;
+		out->flags = flags & attributes_flags();
+	} else if (!is_unknown(errno)) {
+		return -errno;
+	}
+	if (!ioctl(fd, FS_IOC_FSGETXATTR, &fsx)) {
+		out->has_project = true;
+		out->project = fsx.fsx_projid;
+	} else if (!is_unknown(errno)) {
+		return -errno;
+	}
+	return 0;
+}
+
+int carry_read(int fd, const struct stat *st, struct attributes *out)
+{
+	AUTO(attributes_fini)
+	struct attributes attributes = {.atime = st->st_atim, .mtime = st->st_mtim};
+	AUTO_FD readable = -1;
+	int ret = read_xattrs(proc_path(fd).text, &attributes);
+
+	if (!ret && (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode))) {
+		readable = source_reopen(fd);
+		ret = readable < 0 ? readable : read_flags(readable, &attributes);
+	}
+	if (ret)
+		return ret;
+	*out = attributes;
+	attributes = (struct attributes){0};
+	return 0;
+}
+
+/* Makes those flags of @fd that are in @mask be as in @wanted. */
+static int set_flags(int fd, uint32_t mask, uint32_t wanted)
+{
+	int now, new;
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, &now))
+		return -errno;
+	new = (now & ~mask) | (wanted & mask);
+	if (new == now)
+		return 0;
+	return ioctl(fd, FS_IOC_SETFLAGS, &new) ? -errno : 0;
+}
+
+/* All at once, and one by one where that is refused, so that it can be told which. */
+static int write_flags(int fd, uint32_t mask, const struct attributes *attributes,
+		       char **missing)
+{
+	int ret;
+
+	if (!attributes->has_flags || !set_flags(fd, mask, attributes->flags))
+		return 0;
+	for (uint32_t flag = 1; flag; flag <<= 1) {
+		if (!(flag & mask))
+			continue;
+		ret = set_flags(fd, flag, attributes->flags);
+		/* That it was not to be set says nothing where it cannot be. */
+		if (!ret || (is_unknown(-ret) && !(attributes->flags & flag)))
+			continue;
+		ret = miss(missing, "inode flag %s: %s", attributes_flag_name(flag),
+			   strerror(-ret));
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int write_project(int fd, const struct attributes *attributes, char **missing)
+{
+	struct fsxattr fsx;
+
+	if (!attributes->has_project)
+		return 0;
+	if (ioctl(fd, FS_IOC_FSGETXATTR, &fsx)) {
+		if (is_unknown(errno) && !attributes->project)
+			return 0;
+	} else if (fsx.fsx_projid == attributes->project) {
+		return 0;
+	} else {
+		fsx.fsx_projid = attributes->project;
+		if (!ioctl(fd, FS_IOC_FSSETXATTR, &fsx))
+			return 0;
+	}
+	return miss(missing, "project %u: %s", attributes->project, strerror(errno));
+}
+
+int carry_prepare(int fd, const struct attributes *attributes, char **missing)
+{
+	int ret = write_project(fd, attributes, missing);
+
+	return ret ?: write_flags(fd, EARLY & attributes_flags(), attributes, missing);
+}
+
+static bool has_xattr(const struct attributes *attributes, const char *name)
+{
+	for (size_t i = 0; i < attributes->n_xattrs; i++)
+		if (!strcmp(attributes->xattrs[i].name, name))
+			return true;
+	return false;
+}
+
+/* What a new file got from its folder, such as a default ACL. A label of a security module
+ * cannot be taken away (EPERM, EACCES); it would not be the source's fault either. */
+static int remove_others(const char *path, const struct attributes *attributes)
+{
+	AUTO_FREE char *names = NULL;
+	ssize_t size = xattr_names(path, &names);
+
+	if (size < 0)
+		return size;
+	for (const char *name = names; name < names + size; name += strlen(name) + 1)
+		if (!has_xattr(attributes, name) && removexattr(path, name) &&
+		    errno != ENODATA && errno != ENOTSUP && strncmp(name, "security.", 9))
+			return -errno;
+	return 0;
+}
+
+static int write_xattrs(const char *path, const struct attributes *attributes,
+			char **missing)
+{
+	int ret = remove_others(path, attributes);
+
+	for (size_t i = 0; i < attributes->n_xattrs && !ret; i++) {
+		const struct attributes_xattr *xattr = &attributes->xattrs[i];
+
+		if (!setxattr(path, xattr->name, xattr->value, xattr->size, 0))
+			continue;
+		ret = -errno;
+		if (ret == -ENOTSUP || !strncmp(xattr->name, "security.", 9))
+			ret = miss(missing, "extended attribute %s: %s", xattr->name,
+				   strerror(-ret));
+	}
+	return ret;
+}
+
+int carry_write(int fd, const struct stat *st, const struct attributes *attributes,
+		char **missing)
+{
+	const struct timespec times[] = {attributes->atime, attributes->mtime};
+	struct proc_path path = proc_path(fd);
+	AUTO_FD opened = -1;
+	int ret;
+
+	/* In this order: a new owner takes set-id bits and capabilities away, an ACL
+	 * changes permissions, and each of them changes nothing but the ctime. */
+	if (fchownat(fd, "", st->st_uid, st->st_gid, AT_EMPTY_PATH))
+		return -errno;
+	ret = write_xattrs(path.text, attributes, missing);
+	if (ret)
+		return ret;
+	if (!S_ISLNK(st->st_mode) && chmod(path.text, st->st_mode & 07777))
+		return -errno;
+	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)) {
+		opened = source_reopen(fd);
+		ret = opened < 0
+			      ? opened
+			      : write_flags(opened, attributes_flags() & ~EARLY & ~SEALS,
+					    attributes, missing);
+	}
+	if (ret)
+		return ret;
+	return utimensat(AT_FDCWD, path.text, times, 0) ? -errno : 0;
+}
+
+bool carry_is_sealed(const struct attributes *attributes)
+{
+	return attributes->has_flags && attributes->flags & SEALS;
+}
+
+int carry_seal(int fd, const struct attributes *attributes)
+{
+	AUTO_FD opened = -1;
+
+	if (!carry_is_sealed(attributes))
+		return 0;
+	opened = source_reopen(fd);
+	return opened < 0 ? opened : set_flags(opened, SEALS, attributes->flags);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Taking an inode's attributes over to another inode. What a filesystem cannot keep is
+ * told, and is no error: the data matters more. */
+#ifndef RELINKTRACE_CARRY_H
+#define RELINKTRACE_CARRY_H
+
+#include <sys/stat.h>
+
+#include "manifest/attributes.h"
+
+/* Reads what the inode behind @fd (O_PATH is enough), whose stat is @st, has; flags and
+ * project of regular files and directories only, others could not be opened without
+ * harm. 0 or -errno; the caller's to attributes_fini(). */
+int carry_read(int fd, const struct stat *st, struct attributes *out);
+
+/* Before data comes into the new regular file or directory @fd: the project that is to pay
+ * for it, and those inode flags that say how data is kept (nocow, compression; ioctl_iflags
+ * (2)). What cannot be set is added to *@missing, one text with "; " between. 0 or -ENOMEM.
+ */
+int carry_prepare(int fd, const struct attributes *attributes, char **missing);
+
+/* After that: owner, extended attributes (those the new inode got from its folder go),
+ * permissions of @st, the other inode flags but immutable and append, which would be in
+ * the way of whoever opens or removes the file, and at last the times. @fd may be O_PATH.
+ * *@missing as above. 0 or -errno. */
+int carry_write(int fd, const struct stat *st, const struct attributes *attributes,
+		char **missing);
+
+/* Whether the flag immutable or append is among @attributes. */
+bool carry_is_sealed(const struct attributes *attributes);
+
+/* The very last: the flags immutable and append. Nobody can open the file for writing, or
+ * remove a name of it, from then on. @fd may be O_PATH. 0 or -errno. */
+int carry_seal(int fd, const struct attributes *attributes);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A new regular file that becomes like an old one: data, holes, preallocation, attributes.
+ */
+#ifndef RELINKTRACE_FILL_H
+#define RELINKTRACE_FILL_H
+
+#include <sys/stat.h>
+
+#include "manifest/manifest.h"
+
+/* Fills @dst, an empty file open for reading and writing, from the file behind O_PATH fd
+ * @src, whose stat is @st from before it was read, by METHOD_CLONE or METHOD_COPY. The inode flags immutable and append are left to whoever opens it at
+ * the restore (entry->attributes). Of @entry, bytes_copied, attributes and not_carried
+ * are set. 0; -EINTR when interrupt_pending(); -errno. */
+int fill(int src, const struct stat *st, enum method method, int dst,
+	 struct manifest_entry *entry);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "prealloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "base/auto.h"
+
+#define EXTENTS 256 /* of one call; 14 KiB */
+
+struct extents {
+	struct fiemap map;
+	struct fiemap_extent room[EXTENTS];
+};
+
+/* Whole blocks of @dst only: it may be on another filesystem, with larger ones. */
+static int allocate(int dst, uint64_t start, uint64_t end)
+{
+	struct stat st;
+	uint64_t block;
+
+	if (fstat(dst, &st))
+		return -errno;
+	block = st.st_blksize;
+	start = (start + block - 1) / block * block;
+	end = end / block * block;
+	if (start < end && fallocate(dst, FALLOC_FL_KEEP_SIZE, start, end - start))
+		return errno == EOPNOTSUPP ? 0 : -errno;
+	return 0;
+}
+
+int prealloc_carry(int src, int dst)
+{
+	AUTO_FREE struct extents *extents = malloc(sizeof(*extents));
+	uint64_t start = 0;
+	bool last = false;
+
+	if (!extents)
+		return -ENOMEM;
+	while (!last) {
+		struct fiemap *map = &extents->map;
+
+		memset(map, 0, sizeof(*map));
+		map->fm_start = start;
+		map->fm_length = FIEMAP_MAX_OFFSET - start;
+		map->fm_extent_count = EXTENTS;
+		if (ioctl(src, FS_IOC_FIEMAP, map))
+			return errno == EOPNOTSUPP || errno == ENOTTY || errno == EINVAL
+				       ? 0
+				       : -errno;
+		for (unsigned int i = 0; i < map->fm_mapped_extents; i++) {
+			const struct fiemap_extent *extent = &map->fm_extents[i];
+			int ret = 0;
+
+			start = extent->fe_logical + extent->fe_length;
+			last = extent->fe_flags & FIEMAP_EXTENT_LAST;
+			if (extent->fe_flags & FIEMAP_EXTENT_UNWRITTEN)
+				ret = allocate(dst, extent->fe_logical, start);
+			if (ret)
+				return ret;
+		}
+		last = last || !map->fm_mapped_extents;
+	}
+	return 0;
+}

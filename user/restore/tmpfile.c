@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "tmpfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "locate.h"
+#include "preserve/beneath.h"
+#include "preserve/fill.h"
+
+bool tmpfile_is_wanted(const struct manifest_entry *entry)
+{
+	if (!entry->orphan.tmpfile || !S_ISREG(entry->orphan.mode))
+		return false;
+	for (size_t i = 0; i < entry->n_steps; i++)
+		if (entry->steps[i].method == METHOD_LINK &&
+		    entry->steps[i].error == ENOENT)
+			return false;
+	return true;
+}
+
+static int open_anonymous(int folder_fd)
+{
+	int fd = openat(folder_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* In the folder that path @path below the mount's root is in. */
+static int open_beside(int root_fd, const char *path)
+{
+	AUTO_FD folder = -1;
+	const char *name;
+
+	if (!strchr(path, '/'))
+		return open_anonymous(root_fd);
+	folder = beneath_open_parent(root_fd, path, &name);
+	return folder < 0 ? folder : open_anonymous(folder);
+}
+
+/* Where the program had it: btrfs links within a subvolume only, and ext4 and xfs within
+ * a project. */
+static int open_at_home(int root_fd, const struct manifest_entry *entry)
+{
+	const char *point = entry->orphan.mnt_point, *path = entry->orphan.path;
+	const char *below = point && path ? locate_below(point, path) : NULL;
+
+	return below && *below ? open_beside(root_fd, below) : -ENOENT;
+}
+
+/* The bytes as they are now: what was linked may have been written to since. */
+static int fill_again(int preserved, int fd, const struct manifest_entry *entry)
+{
+	AUTO(manifest_entry_fini) struct manifest_entry scratch = {0};
+	struct stat st;
+	int ret;
+
+	if (fstat(preserved, &st))
+		return -errno;
+	ret = fill(preserved, &st, METHOD_CLONE, fd, &scratch);
+	if (ret)
+		ret = fill(preserved, &st, METHOD_COPY, fd, &scratch);
+	if (scratch.not_carried)
+		log_warning("orphan%u is given back without %s", entry->n,
+			    scratch.not_carried);
+	return ret;
+}
+
+int tmpfile_make(const struct manifest *manifest, const struct manifest_entry *entry,
+		 int preserved, char **why)
+{
+	AUTO(located_fini) struct located located = LOCATED_INIT;
+	AUTO_FD fd = -1;
+	int ret = locate_entry(manifest, entry, entry->relink_path, &located, why);
+
+	if (ret)
+		return ret;
+	fd = open_at_home(located.root_fd, entry);
+	if (fd < 0)
+		fd = open_beside(located.root_fd, located.path);
+	if (fd < 0)
+		return why_set(why, fd, "cannot make an O_TMPFILE: %s", strerror(-fd));
+	ret = fill_again(preserved, fd, entry);
+	if (ret)
+		return why_set(why, ret, "cannot copy %s into an O_TMPFILE: %s",
+			       located.path, strerror(-ret));
+	return TAKE_FD(fd);
+}
