@@ -23,6 +23,7 @@ KEPT_FLAGS=$((3 | 1024 | 2048))
 setup() {
 	declare -gA HOLD_PID=() HOLD_IN=() HOLD_OUT=() HOLD_SAID=()
 	T=$BATS_TEST_TMPDIR
+	export RELINKTRACE_STATE=$T/state
 	CGROOT=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)
 	CG=$CGROOT/relinktrace-test-$$-$BATS_TEST_NUMBER
 	mkdir "$CG"

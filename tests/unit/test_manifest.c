@@ -361,6 +361,8 @@ static size_t count_files(void)
 	return n;
 }
 
+static const char other_id[] = "0123456789abcdef0123456789abcdef";
+
 static void test_file(void)
 {
 	AUTO(manifest_file_fini) struct manifest_file file = MANIFEST_FILE_INIT;
@@ -372,16 +374,19 @@ static void test_file(void)
 
 	manifest_make(&manifest);
 	umask(0);
-	CHECK_INT(manifest_file_begin(&file, in_dir("m"), &why), 0);
-	CHECK_INT(manifest_file_begin(&other, in_dir("m"), &why), 0);
+	CHECK_INT(manifest_file_begin(&file, in_dir("m"), manifest.id, &why), 0);
+	CHECK_INT(manifest_file_begin(&other, in_dir("m"), other_id, &why), 0);
 	CHECK(stat(in_dir("m"), &st) && errno == ENOENT);
-	CHECK_INT(manifest_file_commit(&file, &manifest), 0);
+	CHECK_INT(manifest_file_write(&file, &manifest), 0);
+	CHECK(stat(in_dir("m"), &st) && errno == ENOENT);
+	CHECK_INT(manifest_file_commit(&file), 0);
 	CHECK(!stat(in_dir("m"), &st));
 	CHECK_INT(st.st_mode & 07777, 0600);
 	/* Whoever comes second does not overwrite. */
-	CHECK_INT(manifest_file_commit(&other, &manifest), -EEXIST);
+	CHECK_INT(manifest_file_write(&other, &manifest), 0);
+	CHECK_INT(manifest_file_commit(&other), -EEXIST);
 	manifest_file_fini(&other);
-	CHECK_INT(manifest_file_begin(&other, in_dir("m"), &why), -EEXIST);
+	CHECK_INT(manifest_file_begin(&other, in_dir("m"), other_id, &why), -EEXIST);
 	CHECK(why && strstr(why, "clean"));
 	CHECK_INT(count_files(), 1);
 	CHECK_INT(manifest_file_read(in_dir("m"), &back, &why), 0);
@@ -394,7 +399,7 @@ static void test_file_abandoned(void)
 {
 	AUTO(manifest_file_fini) struct manifest_file file = MANIFEST_FILE_INIT;
 
-	CHECK_INT(manifest_file_begin(&file, in_dir("m"), NULL), 0);
+	CHECK_INT(manifest_file_begin(&file, in_dir("m"), other_id, NULL), 0);
 	CHECK_INT(count_files(), 1);
 	manifest_file_fini(&file);
 	CHECK_INT(count_files(), 0);
@@ -406,11 +411,11 @@ static void test_file_refusals(void)
 	AUTO(manifest_fini) struct manifest out = {0};
 	AUTO_FREE char *why = NULL;
 
-	CHECK_INT(manifest_file_begin(&file, in_dir("none/m"), &why), -ENOENT);
+	CHECK_INT(manifest_file_begin(&file, in_dir("none/m"), other_id, &why), -ENOENT);
 	CHECK(why && strstr(why, "none"));
 	/* A symbolic link there is not followed, nor replaced. */
 	MUST(!symlink("elsewhere", in_dir("link")));
-	CHECK_INT(manifest_file_begin(&file, in_dir("link"), &why), -EEXIST);
+	CHECK_INT(manifest_file_begin(&file, in_dir("link"), other_id, &why), -EEXIST);
 	CHECK_INT(count_files(), 1);
 	MUST(!unlink(in_dir("link")));
 	CHECK_INT(manifest_file_read(in_dir("none"), &out, &why), -ENOENT);

@@ -2,57 +2,216 @@
 #include <argp.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/auto.h"
-#include "restore/clean.h"
 #include "base/log.h"
-#include "manifest/manifest_file.h"
 #include "base/why.h"
+#include "journal/index.h"
+#include "manifest/manifest_file.h"
+#include "restore/clean.h"
+#include "restore/unfinished.h"
 #include "commands.h"
+
+struct clean_options {
+	const char *path; /* a manifest or its journal */
+	const char *id;
+	long expired; /* seconds; -1 unset */
+};
+
+enum { OPT_ID = 256, OPT_EXPIRED };
+
+static const struct argp_option options[] = {
+	{"id", OPT_ID, "ID", 0, "The checkpoint of this id, wherever its manifest is", 0},
+	{"expired", OPT_EXPIRED, "AGE", 0,
+	 "Every checkpoint that is older: a number and s, m, h or d", 0},
+	{0},
+};
+
+/* "90s", "15m", "12h" or "30d" in seconds; -1 for anything else. */
+static long age_parse(const char *text)
+{
+	static const char units[] = "smhd";
+	static const long seconds[] = {1, 60, 3600, 86400};
+	const char *unit;
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno || end == text || n < 0 || n > 1000000000 || !*end || end[1])
+		return -1;
+	unit = strchr(units, *end);
+	return unit ? n * seconds[unit - units] : -1;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	const char **path = state->input;
+	struct clean_options *chosen = state->input;
 
 	switch (key) {
+	case OPT_ID:
+		if (!index_id_valid(arg))
+			argp_error(state, "\"%s\" is not the id of a checkpoint", arg);
+		chosen->id = arg;
+		break;
+	case OPT_EXPIRED:
+		chosen->expired = age_parse(arg);
+		if (chosen->expired < 0)
+			argp_error(state, "\"%s\" is not an age like 90s, 15m, 12h, 30d",
+				   arg);
+		break;
 	case ARGP_KEY_ARG:
-		if (*path)
+		if (chosen->path)
 			argp_error(state, "\"%s\" is one word too many", arg);
-		*path = arg;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which MANIFEST, please");
-		return 0;
+		chosen->path = arg;
+		break;
+	case ARGP_KEY_END:
+		if (!!chosen->path + !!chosen->id + (chosen->expired >= 0) != 1)
+			argp_error(state, "one of MANIFEST, --id and --expired, please");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
 	}
-	return ARGP_ERR_UNKNOWN;
+	return 0;
 }
 
 static const struct argp argp = {
+	.options = options,
 	.parser = parse,
-	.args_doc = "MANIFEST",
-	.doc = "Removes the names and the empty folders that a checkpoint left; never a "
-	       "file that is not the one recorded. The manifest itself stays.",
+	.args_doc = "MANIFEST\n--id ID\n--expired AGE",
+	.doc = "Removes the names and the empty folders that a checkpoint left, whether "
+	       "it "
+	       "came to its end (MANIFEST) or was killed (MANIFEST.journal, found by "
+	       "either name); never a file that is not the one recorded. The manifest "
+	       "itself stays.",
 };
+
+/* Removes what manifest @path tells of. With @id, it has to be that checkpoint's. */
+static int clean_finished(const char *path, const char *id, struct clean_result *result,
+			  char **why)
+{
+	AUTO(manifest_fini) struct manifest manifest = {0};
+	size_t left = result->left;
+	int ret = manifest_file_read(path, &manifest, why);
+
+	if (ret)
+		return ret;
+	if (id && strcmp(id, manifest.id))
+		return why_set(why, -ENOENT, "%s is of another checkpoint by now", path);
+	clean_all(&manifest, result);
+	if (result->left == left)
+		index_remove(manifest.id);
+	return 0;
+}
+
+/* Removes what the checkpoint left that was to be written to manifest @path. 0 or an error
+ * that was logged. */
+static int clean_path(const char *path, const char *id, struct clean_result *result)
+{
+	AUTO_FREE char *why = NULL;
+	/* First, since it tells whether the checkpoint is still at work. */
+	int state = unfinished_clean(path, id, result, &why);
+	int ret = state < 0 ? state : 0;
+
+	if (ret != -EWOULDBLOCK) {
+		AUTO_FREE char *reason = NULL;
+		int finished = clean_finished(path, id, result, &reason);
+
+		/* A checkpoint that was killed has no manifest. */
+		if (finished && (finished != -ENOENT || state == UNFINISHED_NONE ||
+				 state == UNFINISHED_FINISHED)) {
+			log_error("%s", why_text(reason));
+			if (state == UNFINISHED_FINISHED)
+				log_error("%s.journal said that this checkpoint did "
+					  "finish: give clean its manifest, wherever it "
+					  "is now",
+					  path);
+			return finished;
+		}
+	}
+	if (ret)
+		log_error("%s", why_text(why));
+	return ret;
+}
+
+/* The manifest that @path stands for: the journal's name may be given as well. */
+static char *manifest_of(const char *path)
+{
+	static const char suffix[] = ".journal";
+	size_t len = strlen(path), end = sizeof(suffix) - 1;
+
+	if (len > end && !strcmp(path + len - end, suffix))
+		return strndup(path, len - end);
+	return strdup(path);
+}
+
+static int clean_argument(const char *path, struct clean_result *result)
+{
+	AUTO_FREE char *manifest = manifest_of(path);
+
+	return manifest ? clean_path(manifest, NULL, result) : -ENOMEM;
+}
+
+static int clean_id(const char *id, struct clean_result *result)
+{
+	AUTO_FREE char *path = NULL;
+	int ret = index_find(id, &path);
+
+	if (!ret)
+		return clean_path(path, id, result);
+	if (ret == -ENOENT) {
+		log_warning(
+			"no checkpoint %s is known in %s: it was cleaned or restored, "
+			"or made on another machine",
+			id, index_directory());
+		return 0;
+	}
+	log_error("cannot read %s: %s", index_directory(), strerror(-ret));
+	return ret;
+}
+
+static int clean_expired(long age, struct clean_result *result)
+{
+	AUTO(index_list_fini) struct index_list list = {0};
+	AUTO_FREE char *why = NULL;
+	time_t before = time(NULL) - age;
+	int ret = index_read(&list, &why), first = 0;
+
+	if (ret) {
+		log_error("%s", why_text(why));
+		return ret;
+	}
+	for (size_t i = 0; i < list.n && list.entries[i].created <= before; i++) {
+		ret = clean_path(list.entries[i].manifest, list.entries[i].id, result);
+		first = first ?: ret;
+	}
+	return first;
+}
 
 int command_clean(int argc, char **argv)
 {
-	AUTO(manifest_fini) struct manifest manifest = {0};
+	struct clean_options chosen = {.expired = -1};
 	struct clean_result result = {0};
-	AUTO_FREE char *why = NULL;
-	const char *path = NULL;
+	int ret;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &path);
-	if (manifest_file_read(path, &manifest, &why)) {
-		log_error("%s", why_text(why));
+	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
+	if (chosen.path)
+		ret = clean_argument(chosen.path, &result);
+	else if (chosen.id)
+		ret = clean_id(chosen.id, &result);
+	else
+		ret = clean_expired(chosen.expired, &result);
+	if (ret && !result.removed && !result.absent && !result.left)
 		return EXIT_FAILED;
-	}
-	clean_all(&manifest, &result);
 	printf("%zu removed, %zu gone already, %zu left\n", result.removed, result.absent,
 	       result.left);
 	if (fflush(stdout)) {
 		log_error("cannot write to stdout: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
-	return result.left ? EXIT_PARTLY : EXIT_DONE;
+	return ret || result.left ? EXIT_PARTLY : EXIT_DONE;
 }

@@ -43,7 +43,13 @@ static int open_directory(struct manifest_file *file, const char *path, char **w
 	return 0;
 }
 
-int manifest_file_begin(struct manifest_file *file, const char *path, char **why)
+void manifest_file_temp(const char *id, char out[static 64])
+{
+	snprintf(out, 64, ".relinktrace-%.32s.tmp", id);
+}
+
+int manifest_file_begin(struct manifest_file *file, const char *path, const char *id,
+			char **why)
 {
 	AUTO(manifest_file_fini) struct manifest_file begun = MANIFEST_FILE_INIT;
 	struct stat st;
@@ -60,21 +66,17 @@ int manifest_file_begin(struct manifest_file *file, const char *path, char **why
 			path, path);
 	if (errno != ENOENT)
 		return why_set(why, -errno, "cannot look at %s: %m", path);
-	for (unsigned int i = 0; i < 1000 && begun.fd < 0; i++) {
-		snprintf(begun.temp, sizeof(begun.temp), ".relinktrace-%d-%u.tmp",
-			 getpid(), i);
-		begun.fd =
-			openat(begun.dir_fd, begun.temp,
-			       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (begun.fd < 0) {
-			begun.temp[0] = '\0';
-			if (errno != EEXIST)
-				break;
-		}
-	}
-	if (begun.fd < 0)
+	manifest_file_temp(id, begun.temp);
+	begun.fd = openat(begun.dir_fd, begun.temp,
+			  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (begun.fd < 0) {
+		begun.temp[0] = '\0';
 		return why_set(why, -errno, "cannot write into the directory of %s: %m",
 			       path);
+	}
+	/* The journal tells by the temporary name whether the manifest was finished. */
+	if (fsync(begun.dir_fd) && errno != EINVAL)
+		return why_set(why, -errno, "cannot sync the directory of %s: %m", path);
 	*file = begun;
 	begun = (struct manifest_file)MANIFEST_FILE_INIT;
 	return 0;
@@ -121,11 +123,15 @@ static int rename_exclusively(const struct manifest_file *file)
 	return 0;
 }
 
-int manifest_file_commit(struct manifest_file *file, const struct manifest *manifest)
+int manifest_file_write(struct manifest_file *file, const struct manifest *manifest)
 {
-	int ret = write_json(file->fd, manifest);
+	return write_json(file->fd, manifest);
+}
 
-	ret = ret ?: rename_exclusively(file);
+int manifest_file_commit(struct manifest_file *file)
+{
+	int ret = rename_exclusively(file);
+
 	if (ret)
 		return ret;
 	file->temp[0] = '\0';

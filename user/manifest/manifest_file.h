@@ -18,13 +18,20 @@ struct manifest_file {
 	}
 
 /* Makes a temporary file (mode 0600) beside @path, which must not exist: so it is known
- * that the manifest can be written before any name is made. 0; -EEXIST; -errno; and the
- * reason with what to do in @why. */
-int manifest_file_begin(struct manifest_file *file, const char *path, char **why);
+ * that the manifest can be written before any name is made. Its name has the @id of the
+ * manifest in it. 0; -EEXIST; -errno; and the reason with what to do in @why. */
+int manifest_file_begin(struct manifest_file *file, const char *path, const char *id,
+			char **why);
 
-/* Writes @manifest, syncs it, gives it its name and syncs the directory. 0; -EEXIST
- * somebody else was quicker; -errno, then no manifest is left. */
-int manifest_file_commit(struct manifest_file *file, const struct manifest *manifest);
+/* The name of the temporary file beside the manifest of @id. */
+void manifest_file_temp(const char *id, char out[static 64]);
+
+/* Writes @manifest and syncs it, still under its temporary name. 0 or -errno. */
+int manifest_file_write(struct manifest_file *file, const struct manifest *manifest);
+
+/* Gives what was written its name and syncs the directory. 0; -EEXIST somebody else was
+ * quicker; -errno, then no manifest is left. */
+int manifest_file_commit(struct manifest_file *file);
 
 /* Removes the temporary file where it is still there, and frees what @file owns; for
  * AUTO(). */

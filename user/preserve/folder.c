@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "beneath.h"
 #include "relink.h"
 #include "manifest/template.h"
 #include "base/why.h"
@@ -61,23 +64,122 @@ static int record(struct manifest *manifest, const struct folder *folder,
 	return -ENOMEM;
 }
 
+/* The next number of a name of the checkpoint's own. */
+static unsigned int own_number(struct folder_set *set)
+{
+	return set->journal ? set->journal->n_own++ : set->n_own++;
+}
+
+/* Writes down that @path may be a folder, of inode number *@ino where that is known. */
+static int intend(struct folder_set *set, const struct folder *folder, const char *path,
+		  const uint64_t *ino)
+{
+	struct relink_identity identity = {.type = S_IFDIR, .ino = ino ? *ino : 0};
+	int ret;
+
+	if (!set->journal)
+		return 0;
+	ret = journal_file_name(set->journal, folder->place, path, ino, &identity);
+	return ret ?: journal_file_sync(set->journal);
+}
+
+/* rename(2) that takes no other's place. Where the filesystem cannot say so, the name has
+ * been looked for before; an empty directory is all that this could replace. */
+static int rename_exclusively(int dir_fd, const char *from, const char *to)
+{
+	if (!renameat2(dir_fd, from, dir_fd, to, RENAME_NOREPLACE))
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	return renameat(dir_fd, from, dir_fd, to) ? -errno : 0;
+}
+
+static int sync_directory(int dir_fd)
+{
+	/* O_PATH fds take no fsync. */
+	AUTO_FD fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	/* EINVAL: the filesystem knows no fsync of directories. */
+	return fd < 0 || (fsync(fd) && errno != EINVAL) ? -errno : 0;
+}
+
+/* Makes the folder with name @name in @parent, and @path below the mount's root. It is
+ * made under a name of our own, so that its inode number is in the journal before it has
+ * the one that it is to have. 0; -EEXIST; -errno. */
+static int make_folder(struct folder_set *set, const struct folder *folder,
+		       const char *id, int parent, const char *name, const char *path,
+		       uint64_t *ino)
+{
+	char own[JOURNAL_OWN_NAME], own_path[RELINK_PATH_MAX + JOURNAL_OWN_NAME];
+	struct stat st;
+	int ret;
+
+	journal_own_name(id, own_number(set), own);
+	snprintf(own_path, sizeof(own_path), "%.*s%s", (int)(strlen(path) - strlen(name)),
+		 path, own);
+	if (!relink_path_valid(own_path))
+		return -ENAMETOOLONG;
+	ret = intend(set, folder, own_path, NULL);
+	if (ret)
+		return ret;
+	if (mkdirat(parent, own, 0700))
+		return -errno;
+	ret = fstatat(parent, own, &st, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
+	ret = ret ?: intend(set, folder, path, (const uint64_t *)&st.st_ino);
+	ret = ret ?: rename_exclusively(parent, own, name);
+	if (ret) {
+		unlinkat(parent, own, AT_REMOVEDIR);
+		return ret;
+	}
+	*ino = st.st_ino;
+	return sync_directory(parent);
+}
+
+/* Makes folder @path where it is missing. */
+static int make_one(struct folder_set *set, struct manifest *manifest,
+		    const struct folder *folder, const struct holder *holder,
+		    const char *path, char **why)
+{
+	AUTO_FD parent = -1;
+	const char *name;
+	uint64_t ino = 0;
+	int ret = relink_check_folder(folder->root_fd, path, why);
+
+	if (ret != -ENOENT)
+		return ret;
+	parent = beneath_open_parent(folder->root_fd, path, &name);
+	if (parent < 0)
+		return why_set(why, parent, "cannot open the folder of %s: %s", path,
+			       strerror(-parent));
+	ret = make_folder(set, folder, manifest->id, parent, name, path, &ino);
+	if (ino) {
+		int recorded = record(manifest, folder, holder, path, ino);
+
+		if (recorded)
+			ret = recorded;
+	}
+	/* Somebody made it at the same time: then it is judged as theirs. */
+	if (ret == -EEXIST)
+		ret = relink_check_folder(folder->root_fd, path, why);
+	else if (ret)
+		why_set(why, ret, "cannot make folder %s: %s", path, strerror(-ret));
+	return ret;
+}
+
 /* Makes what is missing of the folders of @relink_path. */
-static int make_all(struct manifest *manifest, const struct folder *folder,
-		    const struct holder *holder, const char *relink_path, char **why)
+static int make_all(struct folder_set *set, struct manifest *manifest,
+		    const struct folder *folder, const struct holder *holder,
+		    const char *relink_path, char **why)
 {
 	char path[RELINK_PATH_MAX];
 	size_t len = 0;
 
 	while ((len = relink_next_folder(relink_path, len))) {
-		uint64_t ino;
-		bool made;
 		int ret;
 
 		memcpy(path, relink_path, len);
 		path[len] = '\0';
-		ret = relink_make_folder(folder->root_fd, path, &made, &ino, why);
-		if (!ret && made)
-			ret = record(manifest, folder, holder, path, ino);
+		ret = make_one(set, manifest, folder, holder, path, why);
 		if (ret)
 			return ret;
 	}
@@ -142,48 +244,125 @@ static int find_root(const struct holder *holder, int mnt_id, struct folder **ou
 	return 0;
 }
 
+/* Tells the journal of @folder's mount. */
+static int add_place(struct folder_set *set, struct folder *folder,
+		     const struct holder *holder)
+{
+	struct journal_place place = {
+		.dev_major = folder->mount.dev_major,
+		.dev_minor = folder->mount.dev_minor,
+		.mount_point = folder->mount.point,
+		.mount_root = folder->mount.root,
+		.mnt_id = folder->mount.id,
+		.pid = holder->pid,
+		.start_time = holder->start_time,
+	};
+
+	return set->journal ? journal_file_place(set->journal, &place, &folder->place)
+			    : 0;
+}
+
+bool folder_is_gone(const struct folder *folder)
+{
+	struct stat st;
+
+	return !fstat(folder->fd, &st) && !st.st_nlink;
+}
+
+/* Times that a folder may be removed under our hands. */
+#define FOLDER_TRIES 64
+
+/* Opens the folder of @relink_path, whose mount is known. */
+static int open_folder(struct folder_set *set, struct manifest *manifest,
+		       struct folder *folder, const struct holder *holder,
+		       const char *relink_path, char **why)
+{
+	const char *name;
+	int ret = -ENOENT;
+
+	for (int i = 0; i < FOLDER_TRIES && ret == -ENOENT; i++) {
+		ret = make_all(set, manifest, folder, holder, relink_path, why);
+		if (ret)
+			continue;
+		ret = folder->fd =
+			relink_open_folder(folder->root_fd, relink_path, &name, why);
+	}
+	return ret < 0 ? ret : 0;
+}
+
 int folder_set_get(struct folder_set *set, struct manifest *manifest, int mnt_id,
 		   const struct holder *holder, const char *relink_path,
 		   struct folder **out, char **why)
 {
 	struct folder *folder = folder_set_find(set, mnt_id);
-	const char *name;
 	int ret;
 
 	if (!folder) {
 		AUTO(folder_free) struct folder *found = NULL;
 
 		ret = find_root(holder, mnt_id, &found, why);
+		ret = ret ?: add_place(set, found, holder);
 		/* In the set before a folder is made, so that it can be removed. */
 		ret = ret ?: append(set, &found);
 		if (ret)
 			return ret;
 		folder = set->folders[set->n - 1];
 	}
+	if (folder->fd >= 0 && folder_is_gone(folder)) {
+		auto_close(&folder->fd);
+		folder->fd = -1;
+	}
 	if (folder->fd < 0) {
-		ret = make_all(manifest, folder, holder, relink_path, why);
+		ret = open_folder(set, manifest, folder, holder, relink_path, why);
 		if (ret)
 			return ret;
-		folder->fd = relink_open_folder(folder->root_fd, relink_path, &name, why);
-		if (folder->fd < 0)
-			return folder->fd;
 	}
 	*out = folder;
+	return 0;
+}
+
+/* Names that are written down at a time: one sync for so many files. */
+#define OWN_NAMES 64
+
+int folder_own_name(struct folder_set *set, struct folder *folder, const char *id,
+		    const char *relink_path, char out[JOURNAL_OWN_NAME])
+{
+	const char *slash = strrchr(relink_path, '/');
+	struct relink_identity identity = {.type = S_IFREG};
+	char path[RELINK_PATH_MAX + JOURNAL_OWN_NAME];
+	int ret = 0;
+
+	if (set->journal && !folder->own_left) {
+		folder->own_next = set->journal->n_own;
+		for (int i = 0; i < OWN_NAMES && !ret; i++) {
+			journal_own_name(id, own_number(set), out);
+			snprintf(path, sizeof(path), "%.*s%s",
+				 slash ? (int)(slash + 1 - relink_path) : 0, relink_path,
+				 out);
+			ret = relink_path_valid(path)
+				      ? journal_file_name(set->journal, folder->place,
+							  path, false, &identity)
+				      : -ENAMETOOLONG;
+		}
+		ret = ret ?: journal_file_sync(set->journal);
+		if (ret)
+			return ret;
+		folder->own_left = OWN_NAMES;
+	}
+	if (set->journal)
+		folder->own_left--;
+	journal_own_name(id, set->journal ? folder->own_next++ : set->n_own++, out);
 	return 0;
 }
 
 int folder_set_sync(const struct folder_set *set)
 {
 	for (size_t i = 0; i < set->n; i++) {
-		AUTO_FD fd = -1;
+		int ret =
+			set->folders[i]->fd < 0 ? 0 : sync_directory(set->folders[i]->fd);
 
-		if (set->folders[i]->fd < 0)
-			continue;
-		/* O_PATH fds take no fsync. */
-		fd = openat(set->folders[i]->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		/* EINVAL: the filesystem knows no fsync of directories. */
-		if (fd < 0 || (fsync(fd) && errno != EINVAL))
-			return -errno;
+		if (ret)
+			return ret;
 	}
 	return 0;
 }

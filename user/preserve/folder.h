@@ -4,17 +4,24 @@
 #ifndef RELINKTRACE_FOLDER_H
 #define RELINKTRACE_FOLDER_H
 
+#include "journal/journal_file.h"
 #include "manifest/manifest.h"
 #include "proc/mount.h"
 
 struct folder {
 	struct mount mount;
-	int root_fd; /* the mount's root, O_PATH */
-	int fd;	     /* the folder, O_PATH */
+	int root_fd;	    /* the mount's root, O_PATH */
+	int fd;		    /* the folder, O_PATH */
+	unsigned int place; /* of the journal, where there is one */
+	bool no_tmpfile;    /* the filesystem refuses O_TMPFILE (open(2)) */
+	/* Names of its own (journal_own_name()) that are on the disk and not used yet. */
+	unsigned int own_next, own_left;
 };
 
 struct folder_set {
-	struct folder **folders; /* owned */
+	struct journal_file *journal; /* not owned; NULL none is kept */
+	unsigned int n_own;	      /* names of their own that were made without one */
+	struct folder **folders;      /* owned */
 	size_t n;
 };
 
@@ -22,8 +29,8 @@ struct folder_set {
 void folder_set_fini(struct folder_set *set);
 
 /* The folder for relink paths like @relink_path on mount @mnt_id, reached through
- * @holder; opened, and made where it is missing, at the first call for a mount. Folders
- * that were made are added to @manifest. *@out belongs to @set. 0; -errno and the reason
+ * @holder; opened, and made where it is missing, at the first call for a mount and when it
+ * is gone. Folders that were made are added to @manifest. *@out belongs to @set. 0; -errno and the reason
  * in @why. */
 int folder_set_get(struct folder_set *set, struct manifest *manifest, int mnt_id,
 		   const struct holder *holder, const char *relink_path,
@@ -31,6 +38,16 @@ int folder_set_get(struct folder_set *set, struct manifest *manifest, int mnt_id
 
 /* The folder on mount @mnt_id that was got before, or NULL. */
 struct folder *folder_set_find(const struct folder_set *set, int mnt_id);
+
+/* Whether somebody removed @folder meanwhile: no name can be made in it any more. Another
+ * checkpoint, which made it, may have been cleaned. */
+bool folder_is_gone(const struct folder *folder);
+
+/* A name in @folder of the checkpoint @id's own, for a file that will be known by its
+ * inode only when it is there; on the disk in the journal. @relink_path names the folder.
+ * 0 or -errno. */
+int folder_own_name(struct folder_set *set, struct folder *folder, const char *id,
+		    const char *relink_path, char out[JOURNAL_OWN_NAME]);
 
 /* Brings the names in all folders to the disk. 0 or -errno. */
 int folder_set_sync(const struct folder_set *set);

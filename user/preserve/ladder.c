@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,39 +44,49 @@ static const char *name_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Calls @make with the next name that is free; the path is the entry's from then on. What
- * @make returned. */
-static int name_make(struct ladder *ladder,
-		     int (*make)(const struct ladder *, const char *))
+/* Where the folder of the names was removed meanwhile every method fails alike. */
+static bool folder_was_lost(const struct ladder *ladder, int ret)
+{
+	return ret == -ENOENT && folder_is_gone(ladder->folder);
+}
+
+static struct relink_identity identity_of(const struct manifest_entry *entry)
+{
+	return (struct relink_identity){
+		.type = entry->orphan.mode & S_IFMT,
+		.ino = entry->relinked.ino,
+		.has_generation = entry->relinked.has_generation,
+		.generation = entry->relinked.generation,
+	};
+}
+
+/* Chooses the next name that is free, for the file that entry->relinked tells of, and
+ * writes it down. */
+static int name_choose(struct ladder *ladder)
 {
 	struct manifest_entry *entry = ladder->entry;
 	AUTO_FREE char *path = malloc(RELINK_PATH_MAX);
+	struct journal_file *journal = ladder->folders->journal;
+	struct relink_identity identity = identity_of(entry);
 	int ret = path ? -EEXIST : -ENOMEM;
+	struct stat st;
 
 	for (int i = 0; i < NAME_TRIES && ret == -EEXIST; i++) {
-		if (i)
+		if (i || ladder->path)
 			entry->n = (*ladder->next_n)++;
+		free(TAKE_PTR(ladder->path));
 		ret = template_expand(ladder->manifest->template, ladder->manifest->ktime,
 				      entry->n, path);
-		ret = ret ?: make(ladder, name_of(path));
+		if (!ret &&
+		    !fstatat(ladder->folder->fd, name_of(path), &st, AT_SYMLINK_NOFOLLOW))
+			ret = -EEXIST;
 	}
-	if (ret >= 0)
-		entry->relink_path = TAKE_PTR(path);
+	if (!ret && journal)
+		ret = journal_file_name(journal, ladder->folder->place, path, true,
+					&identity);
+	if (!ret)
+		ladder->path = TAKE_PTR(path);
 	return ret;
-}
-
-static int make_link(const struct ladder *ladder, const char *name)
-{
-	return relink_link(ladder->source->fd, &ladder->source->stat, ladder->folder->fd,
-			   name);
-}
-
-static int make_file(const struct ladder *ladder, const char *name)
-{
-	int fd = openat(ladder->folder->fd, name,
-			O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	return fd < 0 ? -errno : fd;
 }
 
 /* What restore will compare the name with. */
@@ -90,7 +101,7 @@ static void record_relinked(struct manifest_entry *entry, const struct stat *st,
 	relinked->has_generation = !source_generation(fd, &relinked->generation);
 }
 
-static int climb_link(struct ladder *ladder, char **why)
+static int prepare_link(struct ladder *ladder, char **why)
 {
 	const struct orphan *orphan = &ladder->entry->orphan;
 	int ret;
@@ -100,12 +111,9 @@ static int climb_link(struct ladder *ladder, char **why)
 			why, -EPERM,
 			"a live O_TMPFILE: the program would lose its own right to "
 			"link it (--stop says that it ends)");
-	ret = name_make(ladder, make_link);
-	if (ret)
-		return why_set(why, ret, "%s", strerror(-ret));
 	record_relinked(ladder->entry, &ladder->source->stat, ladder->source->fd);
-	ladder->entry->same_inode = true;
-	return 0;
+	ret = name_choose(ladder);
+	return ret ? why_set(why, ret, "%s", strerror(-ret)) : 0;
 }
 
 /* Fills @fd, the new file, from the orphan. */
@@ -123,23 +131,71 @@ static int fill_new(struct ladder *ladder, enum method method, int fd)
 	return 0;
 }
 
-static int climb_file(struct ladder *ladder, enum method method, char **why)
+/* Makes a file for the contents that has no name: nothing half filled is ever seen. Where
+ * the filesystem cannot (O_TMPFILE, open(2); overlay can from 6.3 on), it has a name of our
+ * own until it is filled. */
+static int new_file(struct ladder *ladder)
 {
-	struct manifest_entry *entry = ladder->entry;
-	AUTO_FD fd = name_make(ladder, make_file);
+	struct folder *folder = ladder->folder;
+	AUTO_FREE char *path = NULL;
 	int ret;
 
-	if (fd < 0)
-		return why_set(why, fd, "cannot make the new file: %s", strerror(-fd));
-	ret = fill_new(ladder, method, fd);
-	if (!ret)
-		return 0;
-	unlinkat(ladder->folder->fd, name_of(entry->relink_path), 0);
-	free(TAKE_PTR(entry->relink_path));
-	return why_set(why, ret, "%s", strerror(-ret));
+	if (!folder->no_tmpfile) {
+		ladder->fd =
+			openat(folder->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		if (ladder->fd >= 0)
+			return 0;
+		if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+			return -errno;
+		folder->no_tmpfile = true;
+	}
+	path = malloc(RELINK_PATH_MAX);
+	if (!path)
+		return -ENOMEM;
+	ret = template_expand(ladder->manifest->template, ladder->manifest->ktime,
+			      ladder->entry->n, path);
+	ret = ret
+		      ?: folder_own_name(ladder->folders, folder, ladder->manifest->id,
+					 path, ladder->own);
+	if (!ret) {
+		ladder->fd =
+			openat(folder->fd, ladder->own,
+			       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		ret = ladder->fd < 0 ? -errno : 0;
+	}
+	if (ret)
+		ladder->own[0] = '\0';
+	return ret;
 }
 
-static int climb_recreate(struct ladder *ladder, char **why)
+/* Takes the new file back. */
+static void drop_file(struct ladder *ladder)
+{
+	if (ladder->own[0])
+		unlinkat(ladder->folder->fd, ladder->own, 0);
+	ladder->own[0] = '\0';
+	auto_close(&ladder->fd);
+	ladder->fd = -1;
+}
+
+static int prepare_file(struct ladder *ladder, enum method method, char **why)
+{
+	int ret;
+
+	if (ladder->fd < 0) {
+		ret = new_file(ladder);
+		if (ret)
+			return why_set(why, ret, "cannot make the new file: %s",
+				       strerror(-ret));
+		ret = fill_new(ladder, method, ladder->fd);
+		if (ret)
+			return why_set(why, ret, "%s", strerror(-ret));
+	}
+	ret = name_choose(ladder);
+	return ret ? why_set(why, ret, "%s", strerror(-ret)) : 0;
+}
+
+static int prepare_recreate(struct ladder *ladder, char **why)
 {
 	struct manifest_entry *entry = ladder->entry;
 	char target[PATH_MAX + 1];
@@ -161,16 +217,16 @@ static int climb_recreate(struct ladder *ladder, char **why)
 	return entry->link_target ? 0 : -ENOMEM;
 }
 
-static int climb(struct ladder *ladder, enum method method, char **why)
+static int prepare(struct ladder *ladder, enum method method, char **why)
 {
 	switch (method) {
 	case METHOD_LINK:
-		return climb_link(ladder, why);
+		return prepare_link(ladder, why);
 	case METHOD_CLONE:
 	case METHOD_COPY:
-		return climb_file(ladder, method, why);
+		return prepare_file(ladder, method, why);
 	case METHOD_RECREATE:
-		return climb_recreate(ladder, why);
+		return prepare_recreate(ladder, why);
 	case METHOD_AUTO:
 		break;
 	}
@@ -201,28 +257,115 @@ static int look_again(struct ladder *ladder, char **why)
 	return fd == -ENOENT ? -ESTALE : fd;
 }
 
-int ladder_climb(struct ladder *ladder, const enum method *methods, size_t n, char **why)
+/* The current method failed with @ret: says so in the entry and goes on to the next. 0 or
+ * -ENOMEM. */
+static int step_down(struct ladder *ladder, int ret, const char *reason)
 {
-	AUTO_FREE char *all = NULL;
-	int ret = -EINVAL;
+	enum method method = ladder->methods[ladder->next++];
+	AUTO_FREE char *before = TAKE_PTR(ladder->reasons);
 
-	for (size_t i = 0; i < n; i++) {
-		AUTO_FREE char *reason = NULL, *before = TAKE_PTR(all);
+	drop_file(ladder);
+	if (manifest_add_step(ladder->entry, method, -ret, reason))
+		return -ENOMEM;
+	why_set(&ladder->reasons, ret, "%s%s%s: %s", before ? before : "",
+		before ? "; " : "", method_name(method), reason);
+	return 0;
+}
 
-		ret = climb(ladder, methods[i], &reason);
-		ret = ret ?: look_again(ladder, &reason);
-		if (!ret) {
-			ladder->entry->method = methods[i];
-			return 0;
-		}
-		if (ret == -EINTR || ret == -ENOMEM)
+int ladder_prepare(struct ladder *ladder, char **why)
+{
+	int ret = -EINVAL, failed;
+
+	while (ladder->next < ladder->n_methods) {
+		AUTO_FREE char *reason = NULL;
+
+		ret = prepare(ladder, ladder->methods[ladder->next], &reason);
+		if (!ret || ret == -EINTR || ret == -ENOMEM)
 			return ret;
-		if (manifest_add_step(ladder->entry, methods[i], -ret, why_text(reason)))
-			return -ENOMEM;
-		why_set(&all, ret, "%s%s%s: %s", before ? before : "", before ? "; " : "",
-			method_name(methods[i]), why_text(reason));
+		if (ladder->folder && folder_was_lost(ladder, ret)) {
+			drop_file(ladder);
+			return -EAGAIN;
+		}
+		failed = step_down(ladder, ret, why_text(reason));
+		if (failed)
+			return failed;
 	}
+	if (ladder->entry->n_steps)
+		ret = -ladder->entry->steps[ladder->entry->n_steps - 1].error;
 	free(*why);
-	*why = TAKE_PTR(all);
+	*why = TAKE_PTR(ladder->reasons);
 	return ret;
+}
+
+static int rename_exclusively(int dir_fd, const char *from, const char *to)
+{
+	if (!renameat2(dir_fd, from, dir_fd, to, RENAME_NOREPLACE))
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	/* Two steps do the same. */
+	if (linkat(dir_fd, from, dir_fd, to, 0))
+		return -errno;
+	return unlinkat(dir_fd, from, 0) ? -errno : 0;
+}
+
+/* Gives what was prepared its name. */
+static int name_make(struct ladder *ladder)
+{
+	const struct folder *folder = ladder->folder;
+	const char *name = name_of(ladder->path);
+	struct stat st;
+	int ret;
+
+	if (ladder->fd < 0)
+		return relink_link(ladder->source->fd, &ladder->source->stat, folder->fd,
+				   name);
+	if (ladder->own[0]) {
+		ret = rename_exclusively(folder->fd, ladder->own, name);
+		if (!ret)
+			ladder->own[0] = '\0';
+		return ret;
+	}
+	if (fstat(ladder->fd, &st))
+		return -errno;
+	return relink_link(ladder->fd, &st, folder->fd, name);
+}
+
+int ladder_publish(struct ladder *ladder)
+{
+	struct manifest_entry *entry = ladder->entry;
+	enum method method = ladder->methods[ladder->next];
+	int ret = method == METHOD_RECREATE ? 0 : name_make(ladder);
+	AUTO_FREE char *reason = NULL;
+
+	if (ret == -EEXIST)
+		return -EAGAIN;
+	if (ret && folder_was_lost(ladder, ret)) {
+		free(TAKE_PTR(ladder->path));
+		return -EAGAIN;
+	}
+	if (ret) {
+		free(TAKE_PTR(ladder->path));
+		why_set(&reason, ret, "%s", strerror(-ret));
+	} else {
+		entry->relink_path = TAKE_PTR(ladder->path);
+		entry->same_inode = method == METHOD_LINK;
+		ret = look_again(ladder, &reason);
+	}
+	if (ret)
+		return step_down(ladder, ret, why_text(reason)) ?: -EAGAIN;
+	entry->method = method;
+	auto_close(&ladder->fd);
+	ladder->fd = -1;
+	return 0;
+}
+
+void ladder_fini(struct ladder *ladder)
+{
+	if (ladder->folder)
+		drop_file(ladder);
+	free(ladder->path);
+	free(ladder->reasons);
+	ladder->path = NULL;
+	ladder->reasons = NULL;
 }

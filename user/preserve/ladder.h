@@ -10,13 +10,23 @@
 
 #define LADDER_STEPS 3
 
+/* One orphan's way down the ladder. It goes in two steps, so that what is prepared for
+ * many is brought to the disk by one sync of the journal, before the first name is made.
+ */
 struct ladder {
 	const struct manifest *manifest; /* its template and ktime make the names */
 	unsigned int *next_n;		 /* the number that is given out next */
 	bool stop;			 /* an O_TMPFILE may be linked */
 	const struct source *source;
-	const struct folder *folder;  /* NULL where only recreate is wanted */
-	struct manifest_entry *entry; /* filled; its n and orphan are set */
+	struct folder_set *folders;   /* not owned; with the journal */
+	struct folder *folder;	      /* not owned; NULL where only recreate is wanted */
+	struct manifest_entry *entry; /* not owned; filled; its n and orphan are set */
+	enum method methods[LADDER_STEPS];
+	size_t n_methods, next; /* next: the one that is tried */
+	int fd;			/* a new file that has not its name yet; owned; -1 none */
+	char own[JOURNAL_OWN_NAME]; /* its name in the folder meanwhile; "" none */
+	char *path;		    /* owned; the name that is to be made; NULL none */
+	char *reasons;		    /* owned; why the methods before were not taken */
 };
 
 /* The methods that come into question for @orphan, in order; of a regular file only
@@ -24,9 +34,19 @@ struct ladder {
 size_t ladder_methods(const struct orphan *orphan, enum method forced,
 		      enum method out[static LADDER_STEPS]);
 
-/* Tries @n @methods one after the other; the entry records why one was not taken. 0; the
- * last one's -errno with all reasons in @why; -EINTR, -ENOMEM. Nothing that a method
- * made is left when it failed. */
-int ladder_climb(struct ladder *ladder, const enum method *methods, size_t n, char **why);
+/* Does what comes before the name: for a link the name is chosen, for a clone or a copy
+ * the file is made without one and filled too, by the first method that does not fail; the
+ * entry records why one was not taken. The name is in the journal, not yet on the disk. 0;
+ * -EAGAIN the folder is gone: get it again and try again; the last method's -errno with
+ * all reasons in @why; -EINTR, -ENOMEM. */
+int ladder_prepare(struct ladder *ladder, char **why);
+
+/* Makes the name that was prepared; the journal has been synced. 0, and the entry is
+ * filled; -EAGAIN: ladder_prepare() again, for another name or the next method; -EINTR,
+ * -ENOMEM. */
+int ladder_publish(struct ladder *ladder);
+
+/* Removes what was made and has not its name, and frees what @ladder owns; for AUTO(). */
+void ladder_fini(struct ladder *ladder);
 
 #endif

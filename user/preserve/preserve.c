@@ -16,11 +16,29 @@
 #include "manifest/template.h"
 #include "base/why.h"
 
+/* Orphans that are worked on at a time: so many have their names brought to the disk by
+ * one sync, and so many files are open, two for each. */
+#define BATCH 64
+
+/* One of a batch. */
+struct work {
+	struct manifest_entry entry; /* owned */
+	struct source source;	     /* owned */
+	struct ladder ladder;	     /* owned */
+	bool pending;		     /* has neither its name nor failed */
+	int ret;		     /* 0 preserved; -errno, with the reason in why */
+	char *why;		     /* owned */
+};
+
 void preserve_begin(struct preserve *preserve, const struct preserve_options *options,
 		    struct manifest *manifest)
 {
-	*preserve =
-		(struct preserve){.options = *options, .manifest = manifest, .next_n = 1};
+	*preserve = (struct preserve){
+		.options = *options,
+		.manifest = manifest,
+		.folders = {.journal = options->journal},
+		.next_n = 1,
+	};
 }
 
 /* Opens @orphan through @holder, and the folder on its mount when @out_folder wants it.
@@ -109,41 +127,79 @@ static int record_mount(struct manifest_entry *entry, const struct source *sourc
 	return 0;
 }
 
-/* Fills @entry, whose n and orphan are set. */
-static int preserve_entry(struct preserve *preserve, struct manifest_entry *entry,
-			  char **why)
+/* Opens what @work needs, whose entry has its n and orphan. */
+static int work_reach(struct preserve *preserve, struct work *work)
 {
-	AUTO(source_fini) struct source source = SOURCE_INIT;
-	enum method methods[LADDER_STEPS];
-	size_t n = ladder_methods(&entry->orphan, preserve->options.method, methods);
-	struct folder *folder = NULL;
-	struct ladder ladder = {
-		.manifest = preserve->manifest,
-		.next_n = &preserve->next_n,
-		.stop = preserve->options.stop,
-		.source = &source,
-		.entry = entry,
-	};
-	const enum method *first = methods;
-	int ret = reach(preserve, &entry->orphan, &source,
-			methods[0] == METHOD_RECREATE ? NULL : &folder, why);
+	struct manifest_entry *entry = &work->entry;
+	struct ladder *ladder = &work->ladder;
+	int ret = reach(preserve, &entry->orphan, &work->source,
+			ladder->methods[0] == METHOD_RECREATE ? NULL : &ladder->folder,
+			&work->why);
 
-	if (ret && n > 1 && methods[1] == METHOD_RECREATE) {
+	if (ret && ladder->n_methods > 1 && ladder->methods[1] == METHOD_RECREATE) {
 		/* No folder for a link, but none is needed to be made again. */
-		if (manifest_add_step(entry, METHOD_LINK, -ret, why_text(*why)))
+		if (manifest_add_step(entry, METHOD_LINK, -ret, why_text(work->why)))
 			return -ENOMEM;
-		first = &methods[1];
-		n = 1;
-		ret = reach(preserve, &entry->orphan, &source, NULL, why);
+		ladder->next = 1;
+		ret = reach(preserve, &entry->orphan, &work->source, NULL, &work->why);
 	}
 	if (ret)
 		return ret;
-	refresh(&entry->orphan, &source.stat);
-	ladder.folder = folder;
-	ret = record_mount(entry, &source);
-	if (!ret && folder && !entry->mount_root)
-		entry->mount_root = strdup(folder->mount.root);
-	return ret ?: ladder_climb(&ladder, first, n, why);
+	refresh(&entry->orphan, &work->source.stat);
+	ret = record_mount(entry, &work->source);
+	if (!ret && ladder->folder && !entry->mount_root)
+		entry->mount_root = strdup(ladder->folder->mount.root);
+	return ret;
+}
+
+/* Takes @orphan over. */
+static void work_begin(struct preserve *preserve, struct orphan *orphan,
+		       struct work *work)
+{
+	*work = (struct work){
+		.entry = {.n = preserve->next_n++, .orphan = *orphan},
+		.source = SOURCE_INIT,
+		.ladder =
+			{
+				.manifest = preserve->manifest,
+				.next_n = &preserve->next_n,
+				.stop = preserve->options.stop,
+				.source = &work->source,
+				.folders = &preserve->folders,
+				.entry = &work->entry,
+				.fd = -1,
+			},
+	};
+	*orphan = (struct orphan){.mnt_id = -1};
+	work->ladder.n_methods = ladder_methods(
+		&work->entry.orphan, preserve->options.method, work->ladder.methods);
+	work->ret = work_reach(preserve, work);
+	work->pending = !work->ret;
+}
+
+static void work_fini(struct work *work)
+{
+	ladder_fini(&work->ladder);
+	source_fini(&work->source);
+	manifest_entry_fini(&work->entry);
+	free(TAKE_PTR(work->why));
+}
+
+/* The folder may have been removed since: makes it again. */
+static int work_renew(struct preserve *preserve, struct work *work)
+{
+	struct ladder *ladder = &work->ladder;
+	char path[RELINK_PATH_MAX];
+	int ret;
+
+	if (!ladder->folder || !folder_is_gone(ladder->folder))
+		return 0;
+	ret = template_expand(preserve->manifest->template, preserve->manifest->ktime,
+			      work->entry.n, path);
+	return ret
+		       ?: folder_set_get(&preserve->folders, preserve->manifest,
+					 work->entry.orphan.mnt_id, work->source.holder,
+					 path, &ladder->folder, &work->why);
 }
 
 /* Removes the name of @entry, which did not come into the manifest. */
@@ -162,43 +218,119 @@ static void entry_undo(struct preserve *preserve, const struct manifest_entry *e
 	if (!entry->relink_path || !folder)
 		return;
 	ret = relink_remove(folder->root_fd, entry->relink_path, &identity, &why);
-	if (ret && ret != -ENOENT)
-		log_error("name %s on the mount at %s is left: %s", entry->relink_path,
-			  folder->mount.point, why_text(why));
+	if (!ret || ret == -ENOENT)
+		return;
+	log_error("name %s on the mount at %s is left: %s", entry->relink_path,
+		  folder->mount.point, why_text(why));
+	preserve->left++;
 }
 
-static int add_failed(struct preserve *preserve, struct manifest_entry *entry, int error,
-		      char **why)
+static int add_failed(struct preserve *preserve, struct work *work)
 {
 	AUTO(manifest_failed_fini)
 	struct manifest_failed failed = {
-		.n = entry->n, .orphan = entry->orphan, .error = -error};
+		.n = work->entry.n, .orphan = work->entry.orphan, .error = -work->ret};
 
-	entry->orphan = (struct orphan){0};
-	failed.text = *why ? TAKE_PTR(*why) : strdup(strerror(-error));
+	work->entry.orphan = (struct orphan){0};
+	failed.text = work->why ? TAKE_PTR(work->why) : strdup(strerror(-work->ret));
 	if (!failed.text)
 		return -ENOMEM;
 	return manifest_add_failed(preserve->manifest, &failed);
 }
 
-static int preserve_one(struct preserve *preserve, struct orphan *orphan)
+/* What ends the whole, and not only one orphan's way. */
+static int grave(int ret)
 {
-	AUTO(manifest_entry_fini)
-	struct manifest_entry entry = {.n = preserve->next_n++, .orphan = *orphan};
-	AUTO_FREE char *why = NULL;
-	int ret;
+	if (ret == -ENOMEM)
+		return ret;
+	return ret == -EINTR || interrupt_pending() ? -EINTR : 0;
+}
 
-	*orphan = (struct orphan){.mnt_id = -1};
-	ret = preserve_entry(preserve, &entry, &why);
-	if (ret == -EINTR || ret == -ENOMEM || interrupt_pending()) {
-		entry_undo(preserve, &entry);
-		return ret == -ENOMEM ? ret : -EINTR;
+/* Every pending one of the batch a step further: what comes before the names, one sync,
+ * the names. */
+static int batch_round(struct preserve *preserve, struct work *works, size_t n)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < n && !ret; i++) {
+		struct work *work = &works[i];
+
+		if (!work->pending)
+			continue;
+		work->ret = work_renew(preserve, work)
+				    ?: ladder_prepare(&work->ladder, &work->why);
+		work->pending = !work->ret || work->ret == -EAGAIN;
+		ret = grave(work->ret);
 	}
-	if (ret)
-		return add_failed(preserve, &entry, ret, &why);
-	ret = manifest_add_entry(preserve->manifest, &entry);
-	if (ret)
-		entry_undo(preserve, &entry);
+	if (!ret && preserve->options.journal) {
+		ret = journal_file_sync(preserve->options.journal);
+		if (ret)
+			log_error("cannot write the journal: %s", strerror(-ret));
+	}
+	for (size_t i = 0; i < n && !ret; i++) {
+		struct work *work = &works[i];
+
+		if (!work->pending || work->ret)
+			continue;
+		work->ret = ladder_publish(&work->ladder);
+		work->pending = work->ret == -EAGAIN;
+		ret = grave(work->ret);
+	}
+	return ret;
+}
+
+static int by_number(const void *left, const void *right)
+{
+	const struct work *a = left, *b = right;
+
+	return a->entry.n < b->entry.n ? -1 : a->entry.n > b->entry.n;
+}
+
+/* Moves the batch into the manifest. Numbers rise there, whoever had to take a later one
+ * because the name was taken. */
+static int batch_record(struct preserve *preserve, struct work *works, size_t n)
+{
+	int ret = 0;
+
+	qsort(works, n, sizeof(*works), by_number);
+	for (size_t i = 0; i < n && !ret; i++)
+		ret = works[i].ret
+			      ? add_failed(preserve, &works[i])
+			      : manifest_add_entry(preserve->manifest, &works[i].entry);
+	return ret;
+}
+
+static bool batch_is_pending(const struct work *works, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (works[i].pending)
+			return true;
+	return false;
+}
+
+/* Preserves @n orphans, at most BATCH. */
+static int batch(struct preserve *preserve, struct orphan *orphans, size_t n)
+{
+	AUTO_FREE struct work *works = calloc(BATCH, sizeof(*works));
+	size_t begun = 0;
+	int ret = works ? 0 : -ENOMEM;
+
+	while (begun < n && !ret) {
+		work_begin(preserve, &orphans[begun], &works[begun]);
+		ret = grave(works[begun++].ret);
+	}
+	while (!ret && batch_is_pending(works, begun))
+		ret = batch_round(preserve, works, begun);
+	for (size_t i = 0; i < begun; i++) {
+		/* It points into the array, which is sorted next. */
+		ladder_fini(&works[i].ladder);
+		works[i].ladder = (struct ladder){.fd = -1};
+	}
+	ret = ret ?: batch_record(preserve, works, begun);
+	for (size_t i = 0; i < begun; i++) {
+		entry_undo(preserve, &works[i].entry);
+		work_fini(&works[i]);
+	}
 	return ret;
 }
 
@@ -206,9 +338,11 @@ int preserve_all(struct preserve *preserve, struct orphan_set *set)
 {
 	int ret = 0;
 
-	for (size_t i = 0; i < set->n && !ret; i++)
-		ret = interrupt_pending() ? -EINTR
-					  : preserve_one(preserve, &set->orphans[i]);
+	for (size_t i = 0; i < set->n && !ret; i += BATCH)
+		ret = interrupt_pending()
+			      ? -EINTR
+			      : batch(preserve, &set->orphans[i],
+				      set->n - i < BATCH ? set->n - i : BATCH);
 	if (ret == -EINTR)
 		log_error("interrupted: the names that were made are removed again");
 	else if (ret)
@@ -228,10 +362,13 @@ void preserve_keep(struct preserve *preserve)
 }
 
 /* Removes all names and then, inner ones first, the folders. */
-static void preserve_undo(struct preserve *preserve)
+size_t preserve_undo(struct preserve *preserve)
 {
 	const struct manifest *manifest = preserve->manifest;
 
+	if (preserve->kept || !manifest)
+		return 0;
+	preserve->kept = true;
 	for (size_t i = 0; i < manifest->n_entries; i++)
 		entry_undo(preserve, &manifest->entries[i]);
 	for (size_t i = manifest->n_folders; i-- > 0;) {
@@ -246,12 +383,12 @@ static void preserve_undo(struct preserve *preserve)
 			log_error("cannot remove folder %s on the mount at %s: %s",
 				  made->path, folder->mount.point, strerror(-ret));
 	}
+	return preserve->left;
 }
 
 void preserve_fini(struct preserve *preserve)
 {
-	if (!preserve->kept && preserve->manifest)
-		preserve_undo(preserve);
+	preserve_undo(preserve);
 	folder_set_fini(&preserve->folders);
 	*preserve = (struct preserve){0};
 }

@@ -10,6 +10,9 @@
 struct preserve_options {
 	enum method method; /* METHOD_AUTO, or the only one to be tried */
 	bool stop; /* the holders end after this, so an O_TMPFILE may be linked */
+	/* Where names are written down before they are made; begun; outlives the preserve.
+	 * NULL: nowhere, and what is made is forgotten when this process is killed. */
+	struct journal_file *journal;
 };
 
 struct preserve {
@@ -18,6 +21,7 @@ struct preserve {
 	struct folder_set folders;
 	unsigned int next_n;
 	bool kept;
+	size_t left; /* names that were made and could not be removed again */
 };
 
 /* For preserve_fini() from then on. @manifest has been begun and outlives @preserve. */
@@ -32,8 +36,12 @@ int preserve_all(struct preserve *preserve, struct orphan_set *set);
 /* The manifest is on disk: the names stay. */
 void preserve_keep(struct preserve *preserve);
 
-/* Removes every name and folder that was made, unless they are kept, and frees what
- * @preserve owns; for AUTO(). What cannot be removed is logged. */
+/* Removes every name and folder that was made, unless they are kept. How many names are
+ * left, each logged: then the journal must stay. */
+size_t preserve_undo(struct preserve *preserve);
+
+/* Does preserve_undo() where that has not been done, and frees what @preserve owns; for
+ * AUTO(). */
 void preserve_fini(struct preserve *preserve);
 
 #endif

@@ -64,6 +64,13 @@ static int folder_open(int root_fd, const char *path, struct stat *st, char **wh
 	return fd < 0 ? folder_refused(fd, path, why) : folder_judge(fd, path, st, why);
 }
 
+int relink_check_folder(int root_fd, const char *path, char **why)
+{
+	struct stat st;
+
+	return folder_open(root_fd, path, &st, why);
+}
+
 int relink_make_folder(int root_fd, const char *path, bool *made, uint64_t *ino,
 		       char **why)
 {

@@ -29,6 +29,11 @@ struct relink_identity {
  * 1, from 1 3, then 0. */
 size_t relink_next_folder(const char *path, size_t from);
 
+/* Whether @path below @root_fd is a folder that names can be made in: nobody but root and
+ * us may take them away. 0; -ENOENT there is none; errors and @why as
+ * relink_make_folder(). */
+int relink_check_folder(int root_fd, const char *path, char **why);
+
 /* Makes folder @path below @root_fd, mode 0700, unless it is there; its own folder must
  * be. One that is there must belong to root or to us. 0, with *@made and *@ino; -ELOOP
  * and -ENOTDIR a symbolic link or another file; -EXDEV a mount point; -EPERM somebody

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "unfinished.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "journal/index.h"
+#include "journal/journal_file.h"
+#include "locate.h"
+#include "manifest/manifest_file.h"
+#include "preserve/beneath.h"
+
+/* Finds the mount of @name. */
+static int find(const struct journal *journal, const struct journal_name *name,
+		struct located *located, char **why)
+{
+	const struct journal_place *place = &journal->places[name->place];
+	struct manifest manifest = {0};
+	struct manifest_folder folder = {
+		.dev_major = place->dev_major,
+		.dev_minor = place->dev_minor,
+		.mount_point = place->mount_point,
+		.mount_root = place->mount_root,
+		.path = name->path,
+		.pid = place->pid,
+		.start_time = place->start_time,
+		.mnt_id = place->mnt_id,
+	};
+
+	memcpy(manifest.boot_id, journal->boot_id, sizeof(manifest.boot_id));
+	return locate_folder(&manifest, &folder, located, why);
+}
+
+/* What has the checkpoint's id in its name: its number was not known yet. */
+static int remove_own(const struct located *located, const struct journal_name *name,
+		      char **why)
+{
+	AUTO_FD parent = -1;
+	const char *last;
+	struct stat st;
+
+	parent = beneath_open_parent(located->root_fd, located->path, &last);
+	if (parent < 0)
+		return parent;
+	if (fstatat(parent, last, &st, AT_SYMLINK_NOFOLLOW))
+		return -errno;
+	if ((st.st_mode & S_IFMT) != name->identity.type || st.st_uid != geteuid())
+		return why_set(why, -ESTALE, "%s is another file than the one recorded",
+			       located->path);
+	if (unlinkat(parent, last, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0))
+		return why_set(why, -errno, "cannot remove %s: %m", located->path);
+	return 0;
+}
+
+static int remove_name(const struct located *located, const struct journal_name *name,
+		       char **why)
+{
+	int ret;
+
+	if (!name->has_ino)
+		return remove_own(located, name, why);
+	if (!S_ISDIR(name->identity.type))
+		return relink_remove(located->root_fd, located->path, &name->identity,
+				     why);
+	ret = relink_remove_folder(located->root_fd, located->path, name->identity.ino);
+	/* Somebody else's names in it, or another folder: not ours to remove. */
+	if (ret == -ENOTEMPTY || ret == -ESTALE)
+		return -ENOENT;
+	return ret ? why_set(why, ret, "cannot remove folder %s: %s", located->path,
+			     strerror(-ret))
+		   : 0;
+}
+
+static void clean_name(const struct journal *journal, const struct journal_name *name,
+		       struct clean_result *result)
+{
+	AUTO(located_fini) struct located located = LOCATED_INIT;
+	AUTO_FREE char *why = NULL;
+	int ret = find(journal, name, &located, &why);
+
+	if (!ret)
+		ret = remove_name(&located, name, &why);
+	else if (ret == -ENOENT)
+		ret = -ENODEV; /* the mount, not the name */
+	if (!ret && !S_ISDIR(name->identity.type))
+		result->removed++;
+	/* Another file has the name: ours never came there, or is gone. */
+	if (!ret || ret == -ENOENT || (ret == -ESTALE && name->has_ino))
+		return;
+	log_error("name %s is left: %s", name->path, why_text(why));
+	result->left++;
+}
+
+/* The temporary manifest: whether it is there, and complete under its name too. */
+struct temporary {
+	int dir_fd; /* owned; -1 */
+	char name[64];
+	bool exists;
+	bool named;
+};
+
+static void temporary_fini(struct temporary *temporary)
+{
+	auto_close(&temporary->dir_fd);
+}
+
+static int temporary_look(const char *path, const char *id, struct temporary *out)
+{
+	AUTO_FREE char *copy = strdup(path);
+	struct stat st;
+
+	if (!copy)
+		return -ENOMEM;
+	manifest_file_temp(id, out->name);
+	out->dir_fd = open(dirname(copy), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (out->dir_fd < 0)
+		return -errno;
+	out->exists = !fstatat(out->dir_fd, out->name, &st, AT_SYMLINK_NOFOLLOW);
+	if (!out->exists && errno != ENOENT)
+		return -errno;
+	out->named = out->exists && st.st_nlink > 1;
+	return 0;
+}
+
+int unfinished_clean(const char *path, const char *id, struct clean_result *result,
+		     char **why)
+{
+	AUTO(journal_fini) struct journal journal = {0};
+	AUTO(temporary_fini) struct temporary temporary = {.dir_fd = -1};
+	AUTO_FREE char *journal_name = journal_path(path);
+	AUTO_FD lock = -1;
+	bool finished;
+	int ret = journal_name ? journal_file_read(journal_name, &journal, &lock, why)
+			       : -ENOMEM;
+
+	if (ret)
+		return ret == -ENOENT ? UNFINISHED_NONE : ret;
+	if (id && strcmp(id, journal.id))
+		return UNFINISHED_NONE;
+	ret = temporary_look(path, journal.id, &temporary);
+	if (ret)
+		return why_set(why, ret, "cannot look beside %s: %s", path,
+			       strerror(-ret));
+	/* The manifest gets its name after the last line of the journal, by losing the
+	 * temporary one. */
+	finished = journal.committing && (!temporary.exists || temporary.named);
+	if (!finished) {
+		size_t left = result->left;
+
+		/* Inner ones come later. */
+		for (size_t i = journal.n_names; i-- > 0;)
+			clean_name(&journal, &journal.names[i], result);
+		if (result->left != left)
+			return UNFINISHED_LEFT;
+		if (journal.id[0])
+			index_remove(journal.id);
+	}
+	if (temporary.exists && journal.id[0])
+		unlinkat(temporary.dir_fd, temporary.name, 0);
+	if (unlink(journal_name) && errno != ENOENT)
+		return why_set(why, -errno, "cannot remove journal %s: %m", journal_name);
+	return finished ? UNFINISHED_FINISHED : UNFINISHED_CLEAN;
+}
