@@ -16,6 +16,8 @@ static const struct {
 	 "track the orphans of cgroups, and print them as they come"},
 	{"detach", command_detach, "end a pinned attach"},
 	{"list", command_list, "show the unlinked files that are held open"},
+	{"check", command_check,
+	 "tell what a checkpoint would do with each, and CRIU alone"},
 	{"checkpoint", command_checkpoint, "give every orphan of a cgroup a name again"},
 	{"restore", command_restore, "hand a checkpoint's files to a command"},
 	{"clean", command_clean, "remove what a checkpoint left"},

@@ -23,6 +23,7 @@ extern const struct argp naming_argp;
 int command_attach(int argc, char **argv);
 int command_detach(int argc, char **argv);
 int command_list(int argc, char **argv);
+int command_check(int argc, char **argv);
 int command_checkpoint(int argc, char **argv);
 int command_restore(int argc, char **argv);
 int command_clean(int argc, char **argv);

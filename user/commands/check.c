@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libsmartcols.h>
+
+#include "base/auto.h"
+#include "base/caps.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "commands.h"
+#include "criu/verdict.h"
+#include "orphan/orphan_json.h"
+#include "preserve/forecast.h"
+#include "scan/scan.h"
+
+struct check_options {
+	struct target_specs cgroups;
+	bool stop;
+	bool json;
+};
+
+enum { OPT_STOP = 256 };
+
+static const struct argp_option options[] = {
+	{"stop", OPT_STOP, 0, 0, "As a checkpoint with --stop would do", 0},
+	{"json", 'j', 0, 0, "JSON", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct check_options *chosen = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &chosen->cgroups;
+		break;
+	case OPT_STOP:
+		chosen->stop = true;
+		break;
+	case 'j':
+		chosen->json = true;
+		log_set_json(true);
+		break;
+	case ARGP_KEY_ARG:
+		argp_error(state, "\"%s\" is one word too many", arg);
+		break;
+	case ARGP_KEY_END:
+		if (!chosen->cgroups.n)
+			argp_error(state, "which cgroup? Give --cgroup CG");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.children = (const struct argp_child[]){{.argp = &naming_argp}, {0}},
+	.doc = "Tells of each unlinked file that a cgroup holds what CRIU alone would do "
+	       "with it, what a checkpoint by relinktrace will do, and what that costs. "
+	       "Changes nothing; mounts are tried out by files that never have a name.",
+};
+
+/* What is known of all of them. */
+struct outlook {
+	struct orphan_set set;
+	struct forecast *forecasts; /* owned; as many as orphans */
+	struct forecasts mounts;
+	size_t n_failing;
+	uint64_t bytes;
+	double seconds;
+};
+
+static void outlook_fini(struct outlook *outlook)
+{
+	free(outlook->forecasts);
+	forecasts_fini(&outlook->mounts);
+	orphan_set_fini(&outlook->set);
+}
+
+static int look(const struct target *target, bool stop, struct outlook *out)
+{
+	int ret = scan(target, &out->set);
+
+	if (ret)
+		return ret;
+	out->forecasts = calloc(out->set.n + 1, sizeof(*out->forecasts));
+	if (!out->forecasts)
+		return -ENOMEM;
+	for (size_t i = 0; i < out->set.n; i++) {
+		ret = forecast(&out->mounts, &out->set.orphans[i], METHOD_AUTO, stop,
+			       &out->forecasts[i]);
+		if (ret)
+			return ret;
+		out->n_failing += out->forecasts[i].method == METHOD_AUTO;
+		out->bytes += out->forecasts[i].bytes;
+		out->seconds += out->forecasts[i].seconds;
+	}
+	return 0;
+}
+
+static const char *plan_name(const struct forecast *forecast)
+{
+	return forecast->method == METHOD_AUTO ? "fail" : method_name(forecast->method);
+}
+
+static json_t *json_of(const struct orphan *orphan, const struct forecast *forecast)
+{
+	enum verdict verdict = verdict_of(orphan);
+	json_t *object = json_from_orphan(orphan);
+	int ret = json_set(object, "criu",
+			   json_pack("{s:s,s:s}", "verdict", verdict_name(verdict),
+				     "text", verdict_text(verdict)));
+
+	ret = ret
+		      ?: json_set(object, "relinktrace",
+				  json_pack("{s:s,s:s?,s:I,s:f}", "method",
+					    plan_name(forecast), "why", forecast->why,
+					    "bytes", (json_int_t)forecast->bytes,
+					    "seconds", forecast->seconds));
+	if (!ret)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+static int print_json(const struct outlook *outlook)
+{
+	json_t *orphans = json_array();
+	json_t *root;
+	int ret = 0;
+
+	for (size_t i = 0; i < outlook->set.n && !ret; i++)
+		ret = json_array_append_new(orphans, json_of(&outlook->set.orphans[i],
+							     &outlook->forecasts[i]));
+	root = json_pack("{s:s,s:b,s:I,s:I,s:f,s:o}", "schema", "relinktrace.check/1",
+			 "complete", outlook->set.complete, "failing",
+			 (json_int_t)outlook->n_failing, "bytes",
+			 (json_int_t)outlook->bytes, "seconds", outlook->seconds,
+			 "orphans", orphans);
+	ret = ret || !root || json_dumpf(root, stdout, JSON_INDENT(2)) || puts("") == EOF;
+	json_decref(root);
+	return ret ? -EIO : 0;
+}
+
+static char *text_of(const struct orphan *orphan, const struct forecast *forecast,
+		     size_t column)
+{
+	char number[24];
+
+	switch (column) {
+	case 0:
+		return strdup(orphan_type_name(orphan->mode));
+	case 1:
+		snprintf(number, sizeof(number), "%llu",
+			 (unsigned long long)orphan->size);
+		return strdup(number);
+	case 2:
+		return strdup(verdict_name(verdict_of(orphan)));
+	case 3:
+		return strdup(plan_name(forecast));
+	case 4:
+		snprintf(number, sizeof(number), "%llu",
+			 (unsigned long long)forecast->bytes);
+		return strdup(number);
+	}
+	return strdup(orphan->path ? orphan->path : "?");
+}
+
+static void table_unref(struct libscols_table **table)
+{
+	scols_unref_table(*table);
+}
+
+static int print_text(const struct outlook *outlook)
+{
+	static const char *const names[] = {"TYPE",	   "SIZE", "CRIU",
+					    "RELINKTRACE", "COPY", "PATH"};
+	AUTO(table_unref) struct libscols_table *table = scols_new_table();
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!table ||
+		    !scols_table_new_column(table, names[i], 0,
+					    i == 1 || i == 4 ? SCOLS_FL_RIGHT : 0))
+			return -ENOMEM;
+	for (size_t i = 0; i < outlook->set.n; i++) {
+		struct libscols_line *line = scols_table_new_line(table, NULL);
+
+		for (size_t j = 0; j < sizeof(names) / sizeof(*names); j++)
+			if (!line ||
+			    scols_line_refer_data(line, j,
+						  text_of(&outlook->set.orphans[i],
+							  &outlook->forecasts[i], j)))
+				return -ENOMEM;
+	}
+	if (outlook->set.n && scols_print_table(table))
+		return -EIO;
+	printf("%zu orphans, %zu cannot be preserved, %llu bytes to copy, some %.1f s\n",
+	       outlook->set.n, outlook->n_failing, (unsigned long long)outlook->bytes,
+	       outlook->seconds);
+	return 0;
+}
+
+int command_check(int argc, char **argv)
+{
+	AUTO(outlook_fini) struct outlook outlook = {0};
+	AUTO(target_fini) struct target target;
+	struct check_options chosen = {0};
+	int ret;
+
+	orphan_set_init(&outlook.set);
+	target_init(&target);
+	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
+	if (target_add_specs(&target, &chosen.cgroups))
+		return EXIT_USAGE;
+	ret = look(&target, chosen.stop, &outlook);
+	if (ret) {
+		log_error("the open files cannot be read: %s%s", strerror(-ret),
+			  caps_missing(CAPS_PROC_READ));
+		return EXIT_FAILED;
+	}
+	ret = chosen.json ? print_json(&outlook) : print_text(&outlook);
+	if (ret || fflush(stdout)) {
+		log_error("cannot write to stdout: %s", strerror(ret ? -ret : errno));
+		return EXIT_FAILED;
+	}
+	for (size_t i = 0; i < outlook.set.n && !chosen.json; i++)
+		if (outlook.forecasts[i].why)
+			log_warning("%s cannot be preserved: %s",
+				    outlook.set.orphans[i].path
+					    ? outlook.set.orphans[i].path
+					    : "an orphan",
+				    outlook.forecasts[i].why);
+	return outlook.n_failing || !outlook.set.complete ? EXIT_PARTLY : EXIT_DONE;
+}
