@@ -101,3 +101,147 @@ moved_to() {
 	[ ! -e "$file" ]
 	no_new_names
 }
+
+@test "a command that cannot be executed costs nothing: the names are there" {
+	hold h unlinked
+	checkpoint_ok
+	cgroup_empty "$CG"
+	printf '\177ELF, and no more' >"$T/broken"
+	chmod +x "$T/broken"
+	rt restore "$M" -- "$T/broken"
+	[ "$status" -eq 126 ]
+	[[ $stderr == *"$T/broken"* ]]
+	[ -e "$(entry_file)" ]
+	# shellcheck disable=SC2016 # for that shell: no process of ours is left to it
+	rt_ok restore "$M" -- sh -c 'test ! -e "$0" && ! pgrep -P $$ relink-guard &&
+		test "$(wc -c <&3)" -eq 3481' "$(entry_file)"
+	no_new_names
+}
+
+@test "--to writes the files out, and never over another" {
+	local d=$T/out
+	hold h ab "$DIR" 67108864 1048577
+	chown 12:34 "$DIR/b"
+	chmod 4751 "$DIR/b"
+	touch -d '2010-10-10 10:10:10.123456789 UTC' "$DIR/b"
+	hold g unlinked "$DIR" $'new\nline'
+	hold f fifo
+	hold c dirfd
+	file_facts "$(hold_file h)" >"$T/h"
+	file_facts "$(hold_file g)" >"$T/g"
+	checkpoint_ok
+	local a u p q
+	a=$d/orphan$(jq '.entries[] | select(.path | endswith("/a")) | .n' "$M")-a
+	u=$d/orphan$(jq '.entries[] | select(.path | endswith("line")) | .n' "$M")-new_line
+	p=$d/orphan$(jq '.entries[] | select(.type == "fifo") | .n' "$M")-fifo
+	q=$d/orphan$(jq '.entries[] | select(.type == "directory") | .n' "$M")-directory
+	cgroup_empty "$CG"
+
+	# one that is taken: nothing is left of the others, and no name is gone
+	mkdir "$d"
+	echo theirs >"$u"
+	rt restore "$M" --to "$d"
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"$u"* || $stderr == *new_line* ]]
+	[ "$(ls "$d")" = "${u##*/}" ]
+	[ "$(<"$u")" = theirs ]
+	rm -r "$d"
+
+	rt_ok restore "$M" --to "$d" --keep
+	[ "$(stat -c %a "$d")" = 700 ]
+	[ "$(stat -c '%u:%g %a %.9Y' "$a")" = '12:34 4751 1286705410.123456789' ]
+	[ "$(stat -c %b "$a")" -lt 16384 ]
+	jq -en --argjson now "$(file_facts "$a")" --slurpfile was "$T/h" '$now |
+		.sum == $was[0].sum and .size == $was[0].size and .nlink == 1'
+	[ "$(file_facts "$u" | jq .sum)" = "$(jq .sum "$T/g")" ]
+	[[ -p $p && $(stat -c %a "$p") == 620 ]]
+	[[ -d $q && $(stat -c %a "$q") == 750 ]]
+	rm -r "$d"
+	rt_ok restore "$M" --to "$d"
+	[ "$(find "$d" -type f | wc -l)" -eq 2 ]
+	no_new_names
+}
+
+# listen_start [OPTION]...: waits until it listens on $T/socket.
+listen_start() {
+	local line
+	mkfifo "$T/listen.out"
+	"$RT" restore "$M" --listen "$T/socket" "$@" >"$T/listen.out" 2>"$T/listen.err" 3>&- &
+	LISTEN_PID=$!
+	exec {LISTEN_OUT}<"$T/listen.out"
+	IFS= read -r -t "$PATIENCE" -u "$LISTEN_OUT" line
+	[ "$line" = "listening on $T/socket" ]
+}
+
+# listen_end [SIGNAL]: its status is in $status.
+listen_end() {
+	[[ -z ${1:-} ]] || kill "-$1" "$LISTEN_PID"
+	status=0
+	wait "$LISTEN_PID" || status=$?
+}
+
+# take [WORD]: what was taken is in $output, the messages in $T/messages.
+take() {
+	run --separate-stderr alone timeout "$PATIENCE" "$HELPERS/taker" "$T/socket" \
+		"$T/messages" "$@"
+}
+
+@test "--listen hands the descriptions over, and removes the names when they are taken" {
+	hold h two
+	file_facts "$(hold_file h)" >"$T/h"
+	checkpoint_ok
+	cgroup_empty "$CG"
+	listen_start
+	[ "$(stat -c %a "$T/socket")" = 600 ]
+
+	# another user, somebody who leaves, and somebody who says another word get nothing
+	chmod 755 "$BATS_RUN_TMPDIR" "$T" && chmod 666 "$T/socket" && : >"$T/messages" && chmod 666 "$T/messages"
+	run --separate-stderr setpriv --reuid 65534 --clear-groups "$HELPERS/taker" \
+		"$T/socket" "$T/messages"
+	[ "$status" -eq 3 ]
+	[ ! -s "$T/messages" ]
+	take ''
+	take give
+	[ -e "$(entry_file)" ]
+
+	take
+	[ "$status" -eq 0 ]
+	json_is --slurpfile was "$T/h" '[.fds[] | .sum] == [$was[0].sum, $was[0].sum] and
+		[.fds[] | .pos, .shares] == [7, 3, 3, 4]'
+	output=$(jq -s . "$T/messages")
+	json_is --slurpfile m "$M" 'length == 2 and .[0].schema == "relinktrace.handover/1" and
+		.[0].manifest == $m[0].id and .[0].total == 2 and .[0].first == 0 and
+		.[1] == {names: "removed"}'
+	json_is --argjson pid "${HOLD_PID[h]}" --arg path "$DIR/shared" '.[0].files[0] |
+		.n == 1 and .path == $path and .pid == $pid and .fd == 3 and .pos == 7 and
+		.type == "regular" and .ofd == 1'
+	listen_end
+	[ "$status" -eq 0 ]
+	grep -q 'user 65534 was sent away' "$T/listen.err"
+	[ "$(grep -c 'has not taken' "$T/listen.err")" -eq 2 ]
+	[ ! -e "$T/socket" ]
+	no_new_names
+}
+
+@test "--listen --keep serves one after the other; a socket that exists is not taken" {
+	hold h many "$DIR" 600
+	checkpoint_ok
+	cgroup_empty "$CG"
+	echo theirs >"$T/socket"
+	rt restore "$M" --listen "$T/socket"
+	[ "$status" -eq 1 ]
+	[ "$(<"$T/socket")" = theirs ]
+	rm "$T/socket"
+	listen_start --keep
+	take
+	[ "$status" -eq 0 ]
+	take
+	json_is '(.fds | length) == 600 and ([.fds[].sum] | unique | length) == 600'
+	jq -es '[.[].files[]?.n] | length == 600 and . == sort' "$T/messages"
+	jq -es '.[-1] == {names: "kept"} and length > 3' "$T/messages"
+	listen_end TERM
+	[ "$status" -eq 0 ]
+	[ ! -e "$T/socket" ]
+	rt_ok clean "$M"
+	no_new_names
+}

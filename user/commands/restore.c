@@ -6,10 +6,15 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/escape.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "manifest/manifest_file.h"
+#include "restore/guard.h"
+#include "restore/handover.h"
 #include "restore/program.h"
 #include "restore/roots.h"
+#include "restore/writeout.h"
 #include "restore/restore.h"
 #include "base/why.h"
 #include "commands.h"
@@ -21,12 +26,14 @@ struct restore_options {
 	const char *manifest;
 	pid_t holder;
 	struct roots roots;
+	const char *to;	    /* a directory */
+	const char *listen; /* a socket */
 	bool keep;
 	bool check;
 	char **command; /* of argv, after "--"; NULL none */
 };
 
-enum { OPT_HOLDER = 256, OPT_KEEP, OPT_CHECK, OPT_ROOT };
+enum { OPT_HOLDER = 256, OPT_KEEP, OPT_CHECK, OPT_ROOT, OPT_TO, OPT_LISTEN };
 
 static const struct argp_option options[] = {
 	{"holder", OPT_HOLDER, "PID", 0,
@@ -36,6 +43,12 @@ static const struct argp_option options[] = {
 	{"root", OPT_ROOT, "[POINT=]DIR", 0,
 	 "What was mounted on POINT, or below it, is in DIR now (POINT: /): after a "
 	 "migration, or in a snapshot; can be repeated",
+	 0},
+	{"to", OPT_TO, "DIR", 0, "Write the files into DIR, as orphan<n>-<name>", 0},
+	{"listen", OPT_LISTEN, "SOCKET", 0,
+	 "Hand the open files to whoever of the same user connects to SOCKET; with "
+	 "--keep "
+	 "one after the other, until SIGTERM",
 	 0},
 	{"keep", OPT_KEEP, 0, 0, "Leave the relink names, to restore again", 0},
 	{"check", OPT_CHECK, 0, 0, "Verify every entry and change nothing", 0},
@@ -59,6 +72,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (roots_add(&chosen->roots, arg, &why))
 			argp_error(state, "--root: %s", why_text(why));
 		break;
+	case OPT_TO:
+		chosen->to = arg;
+		break;
+	case OPT_LISTEN:
+		chosen->listen = arg;
+		break;
 	case OPT_KEEP:
 		chosen->keep = true;
 		break;
@@ -73,8 +92,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!chosen->manifest)
 			argp_error(state, "which MANIFEST, please");
-		if (chosen->check == !!chosen->command)
-			argp_error(state, "either --check or -- CMD, please");
+		if (chosen->check + !!chosen->command + !!chosen->to + !!chosen->listen !=
+		    1)
+			argp_error(state, "one of --check, --to, --listen and -- CMD, "
+					  "please");
 		if (chosen->check && (chosen->keep || chosen->holder))
 			argp_error(state,
 				   "--check looks at everything and removes nothing");
@@ -88,7 +109,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.args_doc = "MANIFEST -- CMD [ARG]...\nMANIFEST --check",
+	.args_doc = "MANIFEST -- CMD [ARG]...\nMANIFEST --to DIR\n"
+		    "MANIFEST --listen SOCKET\nMANIFEST --check",
 	.doc = "Opens every entry of the manifest by its relink name, verifies that it "
 	       "is the file recorded, sets flags and position, removes the relink name, "
 	       "and executes CMD with the files open.",
@@ -136,6 +158,126 @@ static int check_all(const struct manifest *manifest)
 	return manifest->complete ? EXIT_DONE : EXIT_PARTLY;
 }
 
+static void warn_of_failed(const struct restore_options *chosen,
+			   const struct manifest *manifest)
+{
+	if (manifest->n_failed)
+		log_warning("%s: %zu orphans could not be preserved at the checkpoint",
+			    chosen->manifest, manifest->n_failed);
+}
+
+static int print_written(const struct restore_options *chosen,
+			 const struct manifest *manifest, const struct writeout *written)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < written->n; i++) {
+		AUTO_FREE char *name = NULL;
+
+		if (!written->names[i])
+			continue;
+		name = escape_control(written->names[i]);
+		printf("orphan%u  %s/%s\n", manifest->entries[i].n, chosen->to,
+		       name ? name : "?");
+		n++;
+	}
+	printf("%zu written\n", n);
+	if (!fflush(stdout))
+		return 0;
+	log_error("cannot write to stdout: %s; the files are complete on disk",
+		  strerror(errno));
+	return -EIO;
+}
+
+static int write_out(const struct restore_options *chosen,
+		     const struct manifest *manifest)
+{
+	AUTO(writeout_fini) struct writeout written = WRITEOUT_INIT;
+	AUTO_FREE char *why = NULL;
+
+	interrupt_catch();
+	if (writeout_all(&written, manifest, chosen->holder, chosen->to, &why)) {
+		log_error("%s: %s; what was written is removed again, and the names stay",
+			  chosen->manifest, why_text(why));
+		return EXIT_FAILED;
+	}
+	writeout_keep(&written);
+	warn_of_failed(chosen, manifest);
+	if (!chosen->keep)
+		restore_unlink(manifest, chosen->holder);
+	return print_written(chosen, manifest, &written) ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Serves one client with @restore. 0 when it has taken all; an error that was logged. */
+static int serve(const struct restore_options *chosen, const struct handover *handover,
+		 const struct restore *restore)
+{
+	AUTO_FD client = handover_accept(handover);
+	int ret = client < 0 ? client : handover_send(client, restore);
+
+	if (interrupt_pending())
+		return -EINTR;
+	if (client < 0) {
+		log_error("%s: %s", chosen->listen, strerror(-ret));
+		return ret;
+	}
+	if (ret) {
+		log_warning("a client has not taken the files: %s; the names stay",
+			    ret == -EPROTO ? "it said another word" : strerror(-ret));
+		return -EAGAIN;
+	}
+	if (!chosen->keep)
+		restore_unlink_names(restore);
+	handover_confirm(client, chosen->keep);
+	return 0;
+}
+
+/* The line is what a caller may wait for. */
+static void say_listening(const struct restore_options *chosen,
+			  const struct manifest *manifest)
+{
+	warn_of_failed(chosen, manifest);
+	printf("listening on %s\n", chosen->listen);
+	fflush(stdout);
+}
+
+static int listen_on(const struct restore_options *chosen,
+		     const struct manifest *manifest)
+{
+	AUTO(handover_fini) struct handover handover = HANDOVER_INIT;
+	AUTO_FREE char *why = NULL;
+	bool first = true;
+	int ret;
+
+	interrupt_catch();
+	do {
+		/* For each client anew, as the one before may have moved a position. */
+		AUTO(restore_fini) struct restore restore = RESTORE_INIT;
+
+		ret = restore_open_files(&restore, manifest, chosen->holder, &why);
+		if (!ret && first)
+			ret = handover_listen(&handover, chosen->listen, &why);
+		if (ret) {
+			log_error("%s: %s; nothing was removed", chosen->manifest,
+				  why_text(why));
+			return EXIT_FAILED;
+		}
+		if (first)
+			say_listening(chosen, manifest);
+		first = false;
+		ret = serve(chosen, &handover, &restore);
+	} while (ret == -EAGAIN || (!ret && chosen->keep));
+	if (ret == -EINTR && !chosen->keep)
+		log_error("interrupted before anybody had taken the files; the names "
+			  "stay");
+	return !ret || (ret == -EINTR && chosen->keep) ? EXIT_DONE : EXIT_FAILED;
+}
+
+static void remove_names(void *restore)
+{
+	restore_unlink_names(restore);
+}
+
 static int run(const struct restore_options *chosen, const struct manifest *manifest)
 {
 	AUTO(restore_fini) struct restore restore = RESTORE_INIT;
@@ -152,12 +294,11 @@ static int run(const struct restore_options *chosen, const struct manifest *mani
 		log_error("%s: %s; nothing was removed", chosen->manifest, why_text(why));
 		return EXIT_FAILED;
 	}
-	if (manifest->n_failed)
-		log_warning("%s: %zu orphans could not be preserved at the checkpoint",
-			    chosen->manifest, manifest->n_failed);
-	if (!chosen->keep)
-		restore_unlink_names(&restore);
+	warn_of_failed(chosen, manifest);
 	fflush(stdout);
+	/* Where nobody may trace us, before an exec that may fail. */
+	if (!chosen->keep && guard_exec(remove_names, &restore))
+		remove_names(&restore);
 	ret = restore_execute(&restore, path, chosen->command);
 	log_error("%s: %s", path, strerror(-ret));
 	return EXIT_CANNOT_EXECUTE;
@@ -178,7 +319,14 @@ int command_restore(int argc, char **argv)
 	}
 	if (chosen.roots.n)
 		manifest.roots = &chosen.roots;
-	ret = chosen.check ? check_all(&manifest) : run(&chosen, &manifest);
+	if (chosen.check)
+		ret = check_all(&manifest);
+	else if (chosen.to)
+		ret = write_out(&chosen, &manifest);
+	else if (chosen.listen)
+		ret = listen_on(&chosen, &manifest);
+	else
+		ret = run(&chosen, &manifest);
 	roots_fini(&chosen.roots);
 	return ret;
 }

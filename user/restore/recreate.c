@@ -117,34 +117,53 @@ static bool is_new(const struct stat *st, const struct orphan *orphan)
 	return st->st_nlink == 1 && (S_ISLNK(st->st_mode) || !(st->st_mode & 077));
 }
 
+static int remove_node(int dir_fd, const char *name, const struct orphan *orphan)
+{
+	return unlinkat(dir_fd, name, S_ISDIR(orphan->mode) ? AT_REMOVEDIR : 0) ? -errno
+										: 0;
+}
+
+int recreate_at(int dir_fd, const char *name, const struct manifest_entry *entry,
+		char **why)
+{
+	AUTO_FD fd = -1;
+	struct stat st;
+	int ret = make_node(dir_fd, name, entry);
+
+	if (ret)
+		return why_set(why, ret, "cannot make %s again: %s", name,
+			       strerror(-ret));
+	fd = beneath_open(dir_fd, name, O_PATH | O_NOFOLLOW);
+	if (fd < 0)
+		return why_set(why, fd, "%s was taken away: %s", name, strerror(-fd));
+	if (fstat(fd, &st))
+		return -errno;
+	if (!is_new(&st, &entry->orphan))
+		return why_set(why, -ESTALE, "%s was replaced while it was made", name);
+	ret = set_attributes(fd, entry);
+	if (!ret)
+		return TAKE_FD(fd);
+	remove_node(dir_fd, name, &entry->orphan);
+	return why_set(why, ret, "cannot make %s again: %s", name, strerror(-ret));
+}
+
 /* Makes, opens and removes @path, whose folder is there. */
 static int make(int root_fd, const char *path, const struct manifest_entry *entry,
 		char **why)
 {
 	AUTO_FD dir_fd = -1, fd = -1;
 	const char *name;
-	struct stat st;
 	int ret;
 
 	dir_fd = relink_open_folder(root_fd, path, &name, why);
 	if (dir_fd < 0)
 		return dir_fd;
-	ret = make_node(dir_fd, name, entry);
-	if (ret)
-		return why_set(why, ret, "cannot make %s again: %s", path,
-			       strerror(-ret));
-	fd = beneath_open(dir_fd, name, O_PATH | O_NOFOLLOW);
+	fd = recreate_at(dir_fd, name, entry, why);
 	if (fd < 0)
-		return why_set(why, fd, "%s was taken away: %s", path, strerror(-fd));
-	if (fstat(fd, &st))
-		return -errno;
-	if (!is_new(&st, &entry->orphan))
-		return why_set(why, -ESTALE, "%s was replaced while it was made", path);
-	ret = set_attributes(fd, entry);
-	if (unlinkat(dir_fd, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) && !ret)
-		ret = -errno;
+		return TAKE_FD(fd);
+	ret = remove_node(dir_fd, name, &entry->orphan);
 	if (ret)
-		return why_set(why, ret, "cannot make %s again: %s", path,
+		return why_set(why, ret, "cannot remove %s again: %s", path,
 			       strerror(-ret));
 	return TAKE_FD(fd);
 }

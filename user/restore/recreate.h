@@ -12,4 +12,9 @@
 int recreate(const struct manifest *manifest, const struct manifest_entry *entry,
 	     char **why);
 
+/* The same under @name in folder @dir_fd, which nobody else may write to, and it stays
+ * there. */
+int recreate_at(int dir_fd, const char *name, const struct manifest_entry *entry,
+		char **why);
+
 #endif

@@ -24,6 +24,7 @@
 void restore_fini(struct restore *restore)
 {
 	fdplan_fini(&restore->plan);
+	free(restore->files);
 	auto_close(&restore->cwd_fd);
 	seals_fini(&restore->seals);
 	*restore = (struct restore)RESTORE_INIT;
@@ -46,9 +47,8 @@ static int check_size(const struct manifest_entry *entry, int fd, char **why)
 		       (unsigned long long)entry->relinked.size);
 }
 
-/* O_PATH fd of the file behind the relink name. */
-static int open_relinked(const struct manifest *manifest,
-			 const struct manifest_entry *entry, char **why)
+int restore_open_name(const struct manifest *manifest, const struct manifest_entry *entry,
+		      char **why)
 {
 	AUTO(located_fini) struct located located = LOCATED_INIT;
 	struct relink_identity identity = clean_identity(manifest, entry);
@@ -71,7 +71,7 @@ static int open_entry(const struct manifest *manifest, const struct manifest_ent
 
 	if (entry->method == METHOD_RECREATE)
 		return recreate(manifest, entry, why);
-	fd = open_relinked(manifest, entry, why);
+	fd = restore_open_name(manifest, entry, why);
 	if (fd < 0 || !tmpfile_is_wanted(entry))
 		return TAKE_FD(fd);
 	return tmpfile_make(manifest, entry, fd, why);
@@ -89,6 +89,25 @@ static int wanted_number(const struct restore *restore, const struct holder *hol
 	if (!restore->holder)
 		return LISTEN_FIRST + restore->plan.n;
 	return holder && holder->kind == RT_HOLDER_FD && !holder->tid ? holder->fd : -1;
+}
+
+/* Adds @fd, which is the plan's from then on, also on failure. */
+static int add_file(struct restore *restore, int fd, const struct manifest_entry *entry,
+		    const struct holder *holder)
+{
+	size_t n = restore->plan.n;
+	struct restore_file *files = restore->files;
+	AUTO_FD own = fd;
+
+	if ((n & (n - 1)) == 0) {
+		files = reallocarray(files, n ? 2 * n : 1, sizeof(*files));
+		if (!files)
+			return -ENOMEM;
+		restore->files = files;
+	}
+	files[n] = (struct restore_file){entry, holder};
+	return fdplan_add(&restore->plan, TAKE_FD(own), wanted_number(restore, holder),
+			  entry->n);
 }
 
 /* The plan's item that has the description of @orphan's holder @i already, or -1. @items
@@ -125,7 +144,7 @@ static int add_fd(struct restore *restore, const struct manifest_entry *entry,
 		return why_set(why, fd, "cannot open it as fd %d was: %s", holder->fd,
 			       strerror(-fd));
 	items[i] = restore->plan.n;
-	return fdplan_add(&restore->plan, fd, wanted_number(restore, holder), entry->n);
+	return add_file(restore, fd, entry, holder);
 }
 
 /* What no fd held (a mapping, an executable, a directory) still gets one, so that the
@@ -137,7 +156,7 @@ static int add_without_holder(struct restore *restore, const struct manifest_ent
 
 	if (fd < 0)
 		return why_set(why, fd, "cannot open it: %s", strerror(-fd));
-	return fdplan_add(&restore->plan, fd, wanted_number(restore, NULL), entry->n);
+	return add_file(restore, fd, entry, NULL);
 }
 
 static int add_cwd(struct restore *restore, int path_fd, char **why)
@@ -173,13 +192,12 @@ static int add_holders(struct restore *restore, const struct manifest_entry *ent
 	return ret;
 }
 
-static bool entry_is_wanted(const struct restore *restore,
-			    const struct manifest_entry *entry)
+bool restore_is_of(const struct manifest_entry *entry, pid_t holder)
 {
-	for (size_t i = 0; i < entry->orphan.n_holders; i++)
-		if (is_wanted(restore, &entry->orphan.holders[i]))
+	for (size_t i = 0; i < entry->orphan.n_holders && holder; i++)
+		if (entry->orphan.holders[i].pid == holder)
 			return true;
-	return !restore->holder;
+	return !holder;
 }
 
 static int add_entry(struct restore *restore, const struct manifest_entry *entry,
@@ -194,8 +212,8 @@ static int add_entry(struct restore *restore, const struct manifest_entry *entry
 		       : 0;
 }
 
-int restore_open(struct restore *restore, const struct manifest *manifest, pid_t holder,
-		 char **why)
+int restore_open_files(struct restore *restore, const struct manifest *manifest,
+		       pid_t holder, char **why)
 {
 	bool found = !holder;
 	int ret;
@@ -203,7 +221,7 @@ int restore_open(struct restore *restore, const struct manifest *manifest, pid_t
 	restore->manifest = manifest;
 	restore->holder = holder;
 	for (size_t i = 0; i < manifest->n_entries; i++) {
-		if (!entry_is_wanted(restore, &manifest->entries[i]))
+		if (!restore_is_of(&manifest->entries[i], holder))
 			continue;
 		found = true;
 		ret = add_entry(restore, &manifest->entries[i], why);
@@ -212,6 +230,16 @@ int restore_open(struct restore *restore, const struct manifest *manifest, pid_t
 	}
 	if (!found)
 		return why_set(why, -ESRCH, "no process %d is among the holders", holder);
+	return 0;
+}
+
+int restore_open(struct restore *restore, const struct manifest *manifest, pid_t holder,
+		 char **why)
+{
+	int ret = restore_open_files(restore, manifest, holder, why);
+
+	if (ret)
+		return ret;
 	ret = fdplan_prepare(&restore->plan);
 	if (ret)
 		return why_set(why, ret, "the fds cannot be put at their numbers: %s",
@@ -219,16 +247,20 @@ int restore_open(struct restore *restore, const struct manifest *manifest, pid_t
 	return 0;
 }
 
-void restore_unlink_names(const struct restore *restore)
+void restore_unlink(const struct manifest *manifest, pid_t holder)
 {
 	struct clean_result result = {0};
 
-	for (size_t i = 0; i < restore->manifest->n_entries; i++)
-		if (entry_is_wanted(restore, &restore->manifest->entries[i]))
-			clean_entry(restore->manifest, &restore->manifest->entries[i],
-				    &result);
+	for (size_t i = 0; i < manifest->n_entries; i++)
+		if (restore_is_of(&manifest->entries[i], holder))
+			clean_entry(manifest, &manifest->entries[i], &result);
 	/* As long as another holder's files are in them, they stay. */
-	clean_folders(restore->manifest);
+	clean_folders(manifest);
+}
+
+void restore_unlink_names(const struct restore *restore)
+{
+	restore_unlink(restore->manifest, restore->holder);
 	seals_set(&restore->seals);
 }
 
@@ -317,6 +349,6 @@ int restore_check_entry(const struct manifest *manifest,
 	/* What is made again needs its mount, and nothing else. */
 	if (entry->method == METHOD_RECREATE)
 		return locate_entry(manifest, entry, "", &located, why);
-	fd = open_relinked(manifest, entry, why);
+	fd = restore_open_name(manifest, entry, why);
 	return fd < 0 ? fd : check_readable(fd, entry, why);
 }

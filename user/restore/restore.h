@@ -11,10 +11,17 @@
 #include "manifest/manifest.h"
 #include "seal.h"
 
+/* What an fd of the plan is. Nothing is owned. */
+struct restore_file {
+	const struct manifest_entry *entry;
+	const struct holder *holder; /* of the description; NULL: no fd held it */
+};
+
 struct restore {
 	const struct manifest *manifest; /* not owned */
 	pid_t holder; /* only what it held, at its numbers; 0: everything */
 	struct fdplan plan;
+	struct restore_file *files; /* owned; one for each item of the plan */
 	int cwd_fd; /* of the holder, where that was an orphan; owned; -1 none */
 	struct seals seals;
 };
@@ -34,9 +41,25 @@ void restore_fini(struct restore *restore);
 int restore_open(struct restore *restore, const struct manifest *manifest, pid_t holder,
 		 char **why);
 
+/* As restore_open(), but chooses no numbers: for whoever hands the fds on. */
+int restore_open_files(struct restore *restore, const struct manifest *manifest,
+		       pid_t holder, char **why);
+
 /* Removes the relink names of what was opened, and folders that are empty then, and makes
  * files immutable or append-only again that were. What stays is logged. */
 void restore_unlink_names(const struct restore *restore);
+
+/* The same for what @holder held, or for everything where it is 0. */
+void restore_unlink(const struct manifest *manifest, pid_t holder);
+
+/* Whether process @holder held @entry; for 0 anything is of it. */
+bool restore_is_of(const struct manifest_entry *entry, pid_t holder);
+
+/* Opens (O_PATH) the file behind the relink name of @entry, which has one, and verifies
+ * that it is the one recorded. The fd, owned by the caller; -errno and the reason in
+ * @why. */
+int restore_open_name(const struct manifest *manifest, const struct manifest_entry *entry,
+		      char **why);
 
 /* Executes @path with @argv: the fds at their numbers, told by the environment
  * (RELINKTRACE_ORPHANS, and without a holder sd_listen_fds(3)'s), in the holder's

@@ -7,11 +7,10 @@
 #include <sys/stat.h>
 
 #include "base/auto.h"
-#include "base/log.h"
 #include "base/why.h"
 #include "locate.h"
 #include "preserve/beneath.h"
-#include "preserve/fill.h"
+#include "refill.h"
 
 bool tmpfile_is_wanted(const struct manifest_entry *entry)
 {
@@ -53,24 +52,6 @@ static int open_at_home(int root_fd, const struct manifest_entry *entry)
 	return below && *below ? open_beside(root_fd, below) : -ENOENT;
 }
 
-/* The bytes as they are now: what was linked may have been written to since. */
-static int fill_again(int preserved, int fd, const struct manifest_entry *entry)
-{
-	AUTO(manifest_entry_fini) struct manifest_entry scratch = {0};
-	struct stat st;
-	int ret;
-
-	if (fstat(preserved, &st))
-		return -errno;
-	ret = fill(preserved, &st, METHOD_CLONE, fd, &scratch);
-	if (ret)
-		ret = fill(preserved, &st, METHOD_COPY, fd, &scratch);
-	if (scratch.not_carried)
-		log_warning("orphan%u is given back without %s", entry->n,
-			    scratch.not_carried);
-	return ret;
-}
-
 int tmpfile_make(const struct manifest *manifest, const struct manifest_entry *entry,
 		 int preserved, char **why)
 {
@@ -85,7 +66,7 @@ int tmpfile_make(const struct manifest *manifest, const struct manifest_entry *e
 		fd = open_beside(located.root_fd, located.path);
 	if (fd < 0)
 		return why_set(why, fd, "cannot make an O_TMPFILE: %s", strerror(-fd));
-	ret = fill_again(preserved, fd, entry);
+	ret = refill(preserved, fd, entry);
 	if (ret)
 		return why_set(why, ret, "cannot copy %s into an O_TMPFILE: %s",
 			       located.path, strerror(-ret));

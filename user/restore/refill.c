@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "refill.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "preserve/fill.h"
+
+int refill(int preserved, int fd, const struct manifest_entry *entry)
+{
+	AUTO(manifest_entry_fini) struct manifest_entry scratch = {0};
+	struct stat st;
+	int ret;
+
+	if (fstat(preserved, &st))
+		return -errno;
+	ret = fill(preserved, &st, METHOD_CLONE, fd, &scratch);
+	if (ret)
+		ret = fill(preserved, &st, METHOD_COPY, fd, &scratch);
+	if (scratch.not_carried)
+		log_warning("orphan%u is given back without %s", entry->n,
+			    scratch.not_carried);
+	return ret;
+}
