@@ -49,6 +49,7 @@ moved_to() {
 	local path
 	while read -r path; do
 		mkdir -p "$1${MOUNT%/}/${path%/*}"
+		chmod 700 "$1${MOUNT%/}/${path%/*}"
 		cp -a "${MOUNT%/}/$path" "$1${MOUNT%/}/$path"
 	done < <(jq -r '.entries[].relink_path // empty' "$M")
 	rt_ok clean "$M"
