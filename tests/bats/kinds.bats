@@ -162,3 +162,79 @@ sum_of() {
 	[[ $stderr == *"No such file"* ]]
 	no_new_names
 }
+
+# plain PATH: what stat and getfattr tell of what must not be opened.
+plain() {
+	stat -L -c '%F %a %u:%g %t:%T %.9X %.9Y' "$1"
+	getfattr -d -m - -e hex --absolute-names "$1" 2>/dev/null | grep -v '^# file' || true
+}
+
+@test "what is in a FIFO stays there, and is in it again when restored" {
+	local method
+	for method in recreate link; do
+		mkfifo -m 640 "$DIR/fifo"
+		[ $method = recreate ] || ln "$DIR/fifo" "$DIR/other"
+		keep "h$method" fifo=rw fifo=w fifo=path
+		rm "$DIR/fifo"
+		# 300000 bytes that are no text, in a pipe that was made larger for them
+		"$HELPERS/keep" --fill "$(hold_file "h$method")" 1048576 300000 >"$T/sum"
+		hold_do "h$method" write 1 tail
+		checkpoint_ok
+		json_is --arg method $method '.entries[0] | .method == $method and
+			.pipe.capacity == 1048576 and .not_carried == null'
+		[ "$(json '.entries[0].pipe.data_b64' | base64 -d | tail -c 4)" = tail ]
+		hold_do "h$method" unread 0
+		[ "$REPLY" -eq 300004 ]
+		cgroup_empty "$CG"
+		rt_ok restore "$M" -- "$HELPERS/keep" --drain 3
+		[ "$output" = "capacity 1048576 bytes 300004 sum $(<"$T/sum")" ]
+		rm -f "$M" "$DIR/other"
+		no_new_names
+	done
+}
+
+@test "sockets, devices, symbolic links and directories are made again as they were" {
+	local name
+	# the second of a nested tree, of which both are held
+	mkdir -m 2750 "$DIR/tree" "$DIR/tree/inner"
+	ln -s 'to nowhere' "$DIR/link"
+	mknod -m 621 "$DIR/device" c 1 3
+	mkfifo -m 601 "$DIR/fifo"
+	perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0); bind(S, pack_sockaddr_un($ARGV[0])) or die' "$DIR/socket"
+	chmod 4701 "$DIR/socket"
+	for name in tree tree/inner link device fifo socket; do
+		chown -h 12:34 "$DIR/$name"
+		setfattr -h -n trusted.of -v "$name" "$DIR/$name" 2>/dev/null || true
+		touch -h -a -d '2009-09-09 09:09:09.987654321 UTC' "$DIR/$name"
+		touch -h -m -d '2010-10-10 10:10:10.123456789 UTC' "$DIR/$name"
+	done
+	setfattr -n user.x -v y "$DIR/tree" 2>/dev/null || true
+	setfacl -d -m u:77:rx "$DIR/tree" 2>/dev/null || true
+	chattr +d "$DIR/tree" 2>/dev/null || true
+	touch -a -d '2009-09-09 09:09:09.987654321 UTC' "$DIR/tree/inner" "$DIR/tree"
+	touch -m -d '2010-10-10 10:10:10.123456789 UTC' "$DIR/tree/inner" "$DIR/tree"
+	keep h tree=dir tree/inner=path link=path device=path fifo=path socket=path
+	local fd
+	for fd in 40 41 42 43 44 45; do
+		plain "/proc/${HOLD_PID[h]}/fd/$fd" >"$T/was$fd"
+	done
+	rm -r "$DIR/tree" "$DIR/link" "$DIR/device" "$DIR/fifo" "$DIR/socket"
+	checkpoint_ok
+	json_is '(.entries | length) == 6 and all(.entries[]; .method == "recreate") and
+		([.entries[].target] | index("to nowhere") == 2)'
+	for fd in 40 41; do # removing what was in it changed its times
+		plain "/proc/${HOLD_PID[h]}/fd/$fd" >"$T/was$fd"
+	done
+	cgroup_empty "$CG"
+	# the shell's own plain(), in the restored program
+	export -f plain
+	export T
+	# shellcheck disable=SC2016 # the program's
+	rt_ok restore "$M" --holder "${HOLD_PID[h]}" -- bash -c 'for fd in 40 41 42 43 44 45; do
+		plain "/proc/$$/fd/$fd" >"$T/is$fd"; done; stat -L -c %s /proc/$$/fd/42 >"$T/length"'
+	for fd in 40 41 42 43 44 45; do
+		diff -u "$T/was$fd" "$T/is$fd"
+	done
+	[ "$(<"$T/length")" -eq 10 ] # of the target
+	no_new_names
+}

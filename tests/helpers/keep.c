@@ -16,6 +16,9 @@
  *   keep --flags FD
  *
  * says which of these flags the file has, and what is in it.
+ *
+ *   keep --fill FIFO CAPACITY SIZE    and the sum of it and of the word "tail"
+ *   keep --drain FD
  */
 #include <linux/fs.h>
 #include <sys/ioctl.h>
@@ -115,6 +118,47 @@ static int flags_print(int fd)
 	return ioctl(fd, FS_IOC_SETFLAGS, &none) ? 1 : 0;
 }
 
+static uint64_t sum_more(uint64_t sum, const unsigned char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sum = (sum ^ bytes[i]) * 0x100000001b3u;
+	return sum;
+}
+
+static int pipe_fill(const char *path, int capacity, size_t size)
+{
+	int fd = open_or_die(path, O_RDWR | O_NONBLOCK);
+	unsigned char *bytes = malloc(size);
+	uint64_t sum;
+
+	if (!bytes || fcntl(fd, F_SETPIPE_SZ, capacity) < 0)
+		die("F_SETPIPE_SZ");
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = i * 2654435761u >> 13;
+	if (write(fd, bytes, size) != (ssize_t)size)
+		die("write %s", path);
+	sum = sum_more(0xcbf29ce484222325u, bytes, size);
+	printf("%016llx\n", (unsigned long long)sum_more(sum, (void *)"tail", 4));
+	return 0;
+}
+
+static int pipe_drain(int fd)
+{
+	int capacity = fcntl(fd, F_GETPIPE_SZ);
+	uint64_t sum = 0xcbf29ce484222325u;
+	unsigned char bytes[4096];
+	size_t size = 0;
+	ssize_t n;
+
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0) {
+		sum = sum_more(sum, bytes, n);
+		size += n;
+	}
+	printf("capacity %d bytes %zu sum %016llx\n", capacity, size,
+	       (unsigned long long)sum);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	char line[4096];
@@ -122,6 +166,10 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc == 3 && !strcmp(argv[1], "--flags"))
 		return flags_print(atoi(argv[2]));
+	if (argc == 5 && !strcmp(argv[1], "--fill"))
+		return pipe_fill(argv[2], atoi(argv[3]), atoi(argv[4]));
+	if (argc == 3 && !strcmp(argv[1], "--drain"))
+		return pipe_drain(atoi(argv[2]));
 	if (argc < 5 || argc - 4 > MOST) {
 		fprintf(stderr, "usage: keep HOLD SITUATION DIR NAME=HOW...\n");
 		return 2;

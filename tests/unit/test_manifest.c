@@ -62,6 +62,12 @@ static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
 		entry.relinked.has_mtime = n != 5;
 		entry.relinked.mtime = (struct timespec){n == 1 ? -2 : 1 << 30, 1};
 	}
+	if (S_ISFIFO(mode)) {
+		entry.pipe = (struct manifest_pipe){
+			.known = true, .capacity = 65536, .data = malloc(3), .size = 3};
+		MUST(entry.pipe.data);
+		memcpy(entry.pipe.data, "\xff\0x", 3);
+	}
 	if (S_ISLNK(mode))
 		entry.link_target = strdup("to/\xff");
 	if (method != METHOD_LINK) {

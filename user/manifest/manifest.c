@@ -102,6 +102,7 @@ void manifest_entry_fini(struct manifest_entry *entry)
 	free(entry->mount_root);
 	free(entry->link_target);
 	attributes_fini(&entry->attributes);
+	free(entry->pipe.data);
 	free(entry->not_carried);
 	for (size_t i = 0; i < entry->n_steps; i++)
 		free(entry->steps[i].text);

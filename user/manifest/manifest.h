@@ -19,6 +19,7 @@
 #define MANIFEST_MAX_HOLDERS (1U << 20) /* of one entry */
 #define MANIFEST_MAX_STEPS   8		/* of one entry; the ladder has four */
 #define MANIFEST_MAX_FOLDERS 65536
+#define MANIFEST_MAX_PIPE    (16U << 20) /* bytes; pipe-max-size is 1 MiB by default */
 
 enum method { METHOD_AUTO, METHOD_LINK, METHOD_CLONE, METHOD_COPY, METHOD_RECREATE };
 
@@ -39,6 +40,14 @@ struct manifest_relinked {
 	struct timespec mtime; /* at the time; tv_sec may be negative */
 };
 
+/* What was in a FIFO. */
+struct manifest_pipe {
+	bool known;
+	uint32_t capacity; /* bytes; F_GETPIPE_SZ */
+	char *data;	   /* owned; never NULL where known */
+	size_t size;
+};
+
 struct manifest_entry {
 	unsigned int n;
 	struct orphan orphan; /* owned; with the mode, owner and rdev as they were */
@@ -49,6 +58,7 @@ struct manifest_entry {
 	char *link_target;   /* owned; of a symlink that is recreated, else NULL */
 	bool has_attributes; /* never with link: it is the inode itself */
 	struct attributes attributes; /* owned */
+	struct manifest_pipe pipe;    /* of a FIFO */
 	char *not_carried; /* owned; what a copy could not be given, as text; else NULL */
 	struct manifest_relinked relinked; /* where relink_path is set */
 	uint64_t bytes_copied;

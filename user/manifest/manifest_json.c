@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/auto.h"
+#include "base/base64.h"
 #include "base/json.h"
 #include "orphan/orphan_json.h"
 #include "manifest.h"
@@ -90,6 +92,23 @@ static int set_attributes(json_t *object, const struct manifest_entry *entry)
 	return ret;
 }
 
+static json_t *from_pipe(const struct manifest_pipe *pipe)
+{
+	AUTO_FREE char *data = NULL;
+	json_t *object;
+	int ret;
+
+	if (!pipe->known)
+		return json_null();
+	data = base64_encode(pipe->data, pipe->size);
+	if (!data)
+		return NULL;
+	object = json_object();
+	ret = json_set(object, "capacity", json_integer(pipe->capacity));
+	ret = ret ?: json_set(object, "data_b64", json_string(data));
+	return unless(ret, object);
+}
+
 static json_t *from_entry(const struct manifest_entry *entry)
 {
 	json_t *object = json_from_orphan(&entry->orphan);
@@ -108,6 +127,8 @@ static json_t *from_entry(const struct manifest_entry *entry)
 				  entry->has_attributes
 					  ? attributes_to_json(&entry->attributes)
 					  : json_null());
+	if (S_ISFIFO(entry->orphan.mode))
+		ret = ret ?: json_set(object, "pipe", from_pipe(&entry->pipe));
 	ret = ret ?: json_set_bytes(object, "not_carried", entry->not_carried);
 	return unless(ret, object);
 }

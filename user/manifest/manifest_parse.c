@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/auto.h"
+#include "base/base64.h"
 #include "orphan/orphan_parse.h"
 #include "base/jsonread.h"
 #include "manifest.h"
@@ -140,6 +141,29 @@ static void read_relink(struct jsonread *reader, const json_t *object,
 		jsonread_fault(reader, "method", "does not go with the type");
 }
 
+static void read_pipe(struct jsonread *reader, const json_t *object,
+		      struct manifest_pipe *out)
+{
+	const json_t *pipe = json_object_get(object, "pipe");
+	const char *text;
+	int ret;
+
+	if (!pipe || json_is_null(pipe))
+		return;
+	pipe = jsonread_object(reader, object, "pipe");
+	out->capacity = jsonread_integer(reader, pipe, "capacity", 1, INT_MAX);
+	text = jsonread_string(reader, pipe, "data_b64", MANIFEST_MAX_PIPE / 3 * 4 + 8);
+	if (!text)
+		return;
+	ret = base64_decode(text, &out->data, &out->size);
+	if (ret == -EINVAL)
+		jsonread_fault(reader, "pipe", "data_b64 is no base64");
+	else if (ret)
+		reader->error = ret;
+	else
+		out->known = true;
+}
+
 /* What earlier versions did not write may be absent. */
 static void read_carried(struct jsonread *reader, const json_t *object,
 			 struct manifest_entry *out)
@@ -147,6 +171,8 @@ static void read_carried(struct jsonread *reader, const json_t *object,
 	const json_t *attributes = json_object_get(object, "attributes");
 
 	out->not_carried = jsonread_bytes(reader, object, "not_carried", PATH_MAX, true);
+	if (S_ISFIFO(out->orphan.mode))
+		read_pipe(reader, object, &out->pipe);
 	if (!attributes || json_is_null(attributes))
 		return;
 	attributes = jsonread_object(reader, object, "attributes");

@@ -10,6 +10,7 @@
 
 #include "base/auto.h"
 #include "carry.h"
+#include "fifo.h"
 #include "fill.h"
 #include "relink.h"
 #include "manifest/template.h"
@@ -217,6 +218,23 @@ static int prepare_recreate(struct ladder *ladder, char **why)
 	return entry->link_target ? 0 : -ENOMEM;
 }
 
+/* Its data is in no file, and goes with whoever holds it last. */
+static int record_fifo(struct ladder *ladder)
+{
+	struct manifest_entry *entry = ladder->entry;
+	int ret;
+
+	if (!S_ISFIFO(entry->orphan.mode))
+		return 0;
+	ret = fifo_read(ladder->source->fd, &entry->pipe);
+	if (ret && ret != -ENOMEM) {
+		why_set(&entry->not_carried, 0, "what is in the FIFO: %s",
+			strerror(-ret));
+		return entry->not_carried ? 0 : -ENOMEM;
+	}
+	return ret;
+}
+
 static int prepare(struct ladder *ladder, enum method method, char **why)
 {
 	switch (method) {
@@ -357,7 +375,7 @@ int ladder_publish(struct ladder *ladder)
 	entry->method = method;
 	auto_close(&ladder->fd);
 	ladder->fd = -1;
-	return 0;
+	return record_fifo(ladder);
 }
 
 void ladder_fini(struct ladder *ladder)

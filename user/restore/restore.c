@@ -13,6 +13,7 @@
 #include "locate.h"
 #include "base/log.h"
 #include "recreate.h"
+#include "preserve/fifo.h"
 #include "preserve/relink.h"
 #include "reopen.h"
 #include "tmpfile.h"
@@ -205,7 +206,17 @@ static int add_entry(struct restore *restore, const struct manifest_entry *entry
 {
 	AUTO_FREE char *reason = NULL;
 	AUTO_FD fd = open_entry(restore->manifest, entry, &reason);
-	int ret = fd < 0 ? fd : add_holders(restore, entry, fd, &reason);
+	AUTO_FD keeper = -1;
+	int ret = fd < 0 ? fd : 0;
+
+	if (!ret && entry->pipe.known) {
+		keeper = fifo_write(fd, &entry->pipe);
+		if (keeper < 0)
+			ret = why_set(&reason, keeper,
+				      "cannot put back what was in the FIFO: %s",
+				      strerror(-keeper));
+	}
+	ret = ret ?: add_holders(restore, entry, fd, &reason);
 
 	ret = ret ?: seals_add(&restore->seals, fd, entry);
 	return ret < 0 ? why_set(why, ret, "orphan%u: %s", entry->n, why_text(reason))

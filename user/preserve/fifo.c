@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "fifo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+
+/* Without waiting for the other end (fifo(7)). */
+static int fifo_open(int fd, int flags)
+{
+	char link[64];
+	int opened;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	opened = open(link, flags | O_NONBLOCK | O_CLOEXEC);
+	return opened < 0 ? -errno : opened;
+}
+
+/* Everything that is in pipe @fd, taken out of it. */
+static int drain(int fd, size_t size, struct manifest_pipe *out)
+{
+	AUTO_FREE char *data = malloc(size + 1);
+	size_t got = 0;
+
+	if (!data)
+		return -ENOMEM;
+	while (got < size) {
+		ssize_t n = read(fd, data + got, size - got);
+
+		if (n < 0)
+			return -errno;
+		if (!n)
+			return -EIO;
+		got += n;
+	}
+	out->data = TAKE_PTR(data);
+	out->size = size;
+	return 0;
+}
+
+int fifo_read(int fd, struct manifest_pipe *out)
+{
+	AUTO_FD source = fifo_open(fd, O_RDONLY), in = -1, end = -1;
+	struct manifest_pipe pipe = {.known = true};
+	int ends[2], capacity, ret;
+	ssize_t size;
+
+	if (source < 0)
+		return source;
+	capacity = fcntl(source, F_GETPIPE_SZ);
+	if (capacity < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK))
+		return -errno;
+	end = ends[0];
+	in = ends[1];
+	/* As many slots as there, so that one call sees all: it begins at the front each
+	 * time. */
+	if (fcntl(in, F_SETPIPE_SZ, capacity) < 0)
+		return -errno;
+	size = tee(source, in, MANIFEST_MAX_PIPE, SPLICE_F_NONBLOCK);
+	if (size < 0 && errno == EAGAIN)
+		size = 0;
+	if (size < 0)
+		return -errno;
+	if (size == MANIFEST_MAX_PIPE)
+		return -EFBIG;
+	pipe.capacity = capacity;
+	ret = drain(end, size, &pipe);
+	if (!ret)
+		*out = pipe;
+	return ret;
+}
+
+int fifo_write(int fd, const struct manifest_pipe *pipe)
+{
+	AUTO_FD opened = fifo_open(fd, O_RDWR);
+	int unread;
+
+	if (opened < 0)
+		return TAKE_FD(opened);
+	if (ioctl(opened, FIONREAD, &unread))
+		return -errno;
+	if (unread)
+		return TAKE_FD(opened);
+	if (fcntl(opened, F_GETPIPE_SZ) != (int)pipe->capacity &&
+	    fcntl(opened, F_SETPIPE_SZ, pipe->capacity) < 0)
+		log_warning("a FIFO that had room for %u bytes has room for %d: %s",
+			    pipe->capacity, fcntl(opened, F_GETPIPE_SZ), strerror(errno));
+	for (size_t done = 0; done < pipe->size;) {
+		ssize_t n = write(opened, pipe->data + done, pipe->size - done);
+
+		if (n < 0)
+			return errno == EAGAIN ? -ENOSPC : -errno;
+		done += n;
+	}
+	return TAKE_FD(opened);
+}
