@@ -5,6 +5,7 @@
  *   track.h      births and releases by fentry/fexit or kprobe/kretprobe
  *   fallback.h   what tracepoints can tell where functions cannot be hooked
  *   holders.h    the iterators that say who holds which unlinked dentry
+ *   ours.h       what no task holds, told through fds of the reader's own
  *   flight.h     what waits in a Unix socket, for tables.h
  *   uring.h      what is registered with an io_uring, for tables.h
  *   tables.h     a quicker one for open files, where the kernel has what it needs
@@ -23,6 +24,7 @@
 #include "track.h"
 #include "fallback.h"
 #include "holders.h"
+#include "ours.h"
 #include "flight.h"
 #include "uring.h"
 #include "tables.h"

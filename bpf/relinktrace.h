@@ -65,6 +65,9 @@ enum rt_holder_kind {
 	RT_HOLDER_ROOT = 5,
 	RT_HOLDER_FLIGHT = 6, /* sent over a Unix socket; fd is that of the socket */
 	RT_HOLDER_URING = 7,  /* registered with an io_uring; fd is that of the ring */
+	/* Held by no task: */
+	RT_HOLDER_LOOP = 8,  /* behind a loop device; fd is the reader's own, of it */
+	RT_HOLDER_MOUNT = 9, /* mounted; fd is the reader's own, of the mount point */
 };
 
 /* In place of a kind: no holding, but a table of open files that rt_iter_files has to be
@@ -121,7 +124,7 @@ struct rt_target_info {
 
 /* Raised with every change of what is in this file: programs that are pinned outlive the
  * command that pinned them, and may meet a newer one. */
-#define RT_ABI 1
+#define RT_ABI 2
 
 /* Places in the map of counters: the kernel's own, and a copy of it that user space makes
  * after a bootstrap. What the first has more was lost since. */

@@ -134,9 +134,27 @@ struct path {
 	struct dentry *dentry;
 };
 
+struct address_space {
+	struct inode *host;
+};
+
+struct gendisk {
+	void *private_data;
+};
+
+struct block_device {
+	struct gendisk *bd_disk;
+};
+
+struct bdev_inode {
+	struct block_device bdev;
+	struct inode vfs_inode;
+};
+
 struct file {
 	fmode_t f_mode;
 	unsigned int f_flags;
+	struct address_space *f_mapping;
 	struct inode *f_inode;
 	struct path f_path;
 	loff_t f_pos;

@@ -171,27 +171,3 @@ load lib
 	done
 	rt_ok detach --all
 }
-
-@test "a file that was sent over a socket and not received" {
-	"$RT" doctor | grep -q 'a table in one call' || skip "no iterators of one task"
-	hold h in-flight
-	rt_ok list --cgroup "$CG" -j
-	json_is --argjson pid "${HOLD_PID[h]}" '(.orphans | length) == 1 and (.orphans[0] |
-		.nlink == 0 and .size == 8192 and (.holders | length) == 1 and
-		(.holders[0] | .kind == "flight" and .pid == $pid))'
-	[[ $(readlink "/proc/${HOLD_PID[h]}/fd/$(json '.orphans[0].holders[0].fd')") == socket:* ]]
-	checkpoint
-	[ "$status" -eq 3 ]
-	[[ $output == *"in flight"* ]]
-}
-
-@test "a file that is registered with an io_uring" {
-	"$RT" doctor | grep -q 'a table in one call' || skip "no iterators of one task"
-	[ "$(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null || echo 0)" -eq 0 ] ||
-		skip "io_uring is disabled"
-	hold h uring
-	rt_ok list --cgroup "$CG" -j
-	json_is --argjson pid "${HOLD_PID[h]}" --argjson ring "$(hold_value h ring)" '
-		(.orphans | length) == 1 and (.orphans[0] | .nlink == 0 and .size == 8192 and
-		(.holders[] | .kind == "uring" and .pid == $pid and .fd == $ring))'
-}

@@ -6,9 +6,8 @@
  *   hold SITUATION DIR [ARG]...
  *
  * Commands on stdin, each answered with one line (`ok`, a number, or `failed` and why):
- * close, unlink, link NAME, poke, write TEXT, pos.
+ * close, unlink, link NAME, poke, write TEXT, pos, receive.
  */
-#include <linux/io_uring.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/ipc.h>
@@ -16,11 +15,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "hold.h"
+#include "hold_kernel.h"
 
 /* The descriptions of the patch of 2010: DIR [SIZE [OFFSET]]. */
 static void make_ab(struct hold *hold)
@@ -278,45 +276,6 @@ static void make_by_other(struct hold *hold)
 	seek(hold->fd, 31);
 }
 
-/* In a message that nobody has received: no task holds it. */
-static void make_in_flight(struct hold *hold)
-{
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {.header = {.cmsg_level = SOL_SOCKET,
-				.cmsg_type = SCM_RIGHTS,
-				.cmsg_len = CMSG_LEN(sizeof(int))}};
-	struct iovec byte = {"", 1};
-	struct msghdr message = {.msg_iov = &byte,
-				 .msg_iovlen = 1,
-				 .msg_control = control.room,
-				 .msg_controllen = sizeof(control.room)};
-	int sockets[2], fd = file_make(hold, "in-flight", SMALL, O_RDWR);
-
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) ||
-	    sendmsg(sockets[0], &message, 0) != 1)
-		die("sendmsg");
-	close(fd);
-	unlink_or_die(hold, "in-flight");
-}
-
-/* Registered with an io_uring, and its fd closed. */
-static void make_uring(struct hold *hold)
-{
-	struct io_uring_params params = {0};
-	int fd = file_make(hold, "uring", SMALL, O_RDWR);
-	int ring = syscall(SYS_io_uring_setup, 4, &params);
-
-	if (ring < 0 ||
-	    syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES, &fd, 1) < 0)
-		die("io_uring");
-	tell(hold, " ring=%d", ring);
-	close(fd);
-	unlink_or_die(hold, "uring");
-}
-
 static void make_nobody(struct hold *hold)
 {
 	close(file_make(hold, "nobody", SMALL, O_RDWR));
@@ -434,6 +393,10 @@ static int command_do(struct hold *hold, const char *word, const char *rest)
 
 		hold->fd = -1;
 		return close(fd);
+	}
+	if (!strcmp(word, "receive")) {
+		hold->fd = flight_receive();
+		return 0;
 	}
 	if (!strcmp(word, "unlink"))
 		return unlink(in_dir(hold, hold->name ? hold->name : ""));

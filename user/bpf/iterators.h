@@ -13,11 +13,13 @@ struct iterators {
 	int tables_fd; /* iter/task over whole tables: instead of it */
 	int maps_fd;   /* iter/task_vma; else user space reads map_files */
 	int tasks_fd;  /* iter/task: executables, cwds, roots */
+	int ours_fd;   /* iter/task_file over our own fds, see bpf/ours.h */
 };
 
 #define ITERATORS_INIT                                                                   \
 	{                                                                                \
-		.files_fd = -1, .tables_fd = -1, .maps_fd = -1, .tasks_fd = -1           \
+		.files_fd = -1, .tables_fd = -1, .maps_fd = -1, .tasks_fd = -1,          \
+		.ours_fd = -1                                                            \
 	}
 
 /* Calls @each for every record of every task in our pid namespace, see records_parse().
@@ -25,7 +27,10 @@ struct iterators {
  * 0; -errno, @each's included. */
 int iterators_run(const struct iterators *iterators, record_fn each, void *data);
 
-/* For AUTO(): closes all four. */
+/* The same for what our own fds lead to that no task holds. */
+int iterators_run_ours(const struct iterators *iterators, record_fn each, void *data);
+
+/* For AUTO(): closes all of them. */
 void iterators_close(struct iterators *iterators);
 
 #endif

@@ -120,6 +120,7 @@ int pins_open_iterators(struct pins *pins, bool wait)
 		iterators.tables_fd = open_iterator("rt_iter_tables");
 	iterators.maps_fd = open_iterator("rt_iter_maps");
 	iterators.tasks_fd = open_iterator("rt_iter_tasks");
+	iterators.ours_fd = open_iterator("rt_iter_ours");
 	if (iterators.files_fd < 0 || iterators.tasks_fd < 0)
 		return -ENOENT;
 	pins->iterators = iterators;

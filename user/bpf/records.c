@@ -29,7 +29,7 @@ ssize_t records_parse(const char *buffer, size_t length, record_fn each, void *d
 	return done;
 }
 
-static void fill_orphan(struct orphan *orphan, const struct rt_holder *record)
+void records_fill(struct orphan *orphan, const struct rt_holder *record)
 {
 	orphan->has_generation = true;
 	orphan->generation = record->generation;
@@ -127,7 +127,7 @@ int records_collect(const struct rt_holder *record, const char *path, void *data
 	if (!orphan)
 		return -ENOMEM;
 	if (!orphan->mode)
-		fill_orphan(orphan, record);
+		records_fill(orphan, record);
 	err = orphan_add_key(orphan,
 			     context->key_is_inode ? record->inode : record->dentry);
 	if (err)

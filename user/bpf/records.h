@@ -25,6 +25,9 @@ struct records_context {
 	void *data; /* handed to it */
 };
 
+/* Fills in of @orphan what @record tells of the inode. */
+void records_fill(struct orphan *orphan, const struct rt_holder *record);
+
 /* A record_fn; @data is a struct records_context. Adds the orphan and its holder, when it
  * is of the target, to the set. 0 or -ENOMEM. */
 int records_collect(const struct rt_holder *record, const char *path, void *data);

@@ -102,6 +102,8 @@ static void choose_programs(struct relinktrace_bpf *skel,
 		bool wanted = is_hook_of(name, options->backend) ||
 			      (options->iterators && !strncmp(name, "rt_iter_", 8));
 
+		if (!strcmp(name, "rt_iter_ours"))
+			wanted = options->ours;
 		bpf_program__set_autoload(program, wanted && is_available(name, kernel));
 	}
 }
@@ -305,6 +307,7 @@ struct iterators tracker_iterators(const struct tracker *tracker)
 				     : program_fd(tracker->skel->progs.rt_iter_tables),
 		.maps_fd = program_fd(tracker->skel->progs.rt_iter_maps),
 		.tasks_fd = program_fd(tracker->skel->progs.rt_iter_tasks),
+		.ours_fd = program_fd(tracker->skel->progs.rt_iter_ours),
 	};
 }
 

@@ -20,6 +20,7 @@ struct tracker_options {
 	bool bootstrap;	      /* iterators also fill the map of orphans */
 	bool streaming;	      /* births and releases go to the ring buffer */
 	bool iterators;
+	bool ours; /* the iterator over our own fds */
 };
 
 /* Loads what @options asks for and attaches the hooks. @kernel as kernel_read() gave it.

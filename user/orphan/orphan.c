@@ -39,6 +39,10 @@ const char *holder_kind_name(enum rt_holder_kind kind)
 		return "flight";
 	case RT_HOLDER_URING:
 		return "uring";
+	case RT_HOLDER_LOOP:
+		return "loop";
+	case RT_HOLDER_MOUNT:
+		return "mount";
 	}
 	return "unknown";
 }
@@ -69,6 +73,9 @@ void orphan_fini(struct orphan *orphan)
 	free(orphan->path);
 	free(orphan->mnt_point);
 	free(orphan->cgroup);
+	for (size_t i = 0; i < orphan->n_holders; i++)
+		if (orphan->holders[i].kind == RT_HOLDER_MOUNT)
+			free(orphan->holders[i].mnt_point);
 	free(orphan->holders);
 	free(orphan->keys);
 	*orphan = (struct orphan){.mnt_id = -1};
@@ -212,7 +219,7 @@ int orphan_add_key(struct orphan *orphan, uint64_t key)
 const struct holder *orphan_first_linked(const struct orphan *orphan)
 {
 	for (size_t i = 0; i < orphan->n_holders; i++)
-		if (!holder_is_behind(orphan->holders[i].kind))
+		if (holder_has_link(orphan->holders[i].kind))
 			return &orphan->holders[i];
 	return NULL;
 }
@@ -234,6 +241,11 @@ void holder_proc_link(const struct holder *holder, char *path, size_t size)
 			 (unsigned long)holder->map_end);
 	else
 		snprintf(path, size, "%s/%s", task, holder_kind_name(holder->kind));
+}
+
+void holder_device(const struct holder *holder, char *path, size_t size)
+{
+	snprintf(path, size, "/dev/loop%llu", (unsigned long long)holder->loop);
 }
 
 int orphan_add_holder(struct orphan *orphan, const struct holder *holder)

@@ -15,7 +15,9 @@
 #include "../../bpf/relinktrace.h"
 
 struct holder {
-	pid_t pid;	     /* in our pid namespace */
+	/* In our pid namespace. Kind mount: a task that has the mount in its namespace;
+	 * kind loop: 0, as nobody's. */
+	pid_t pid;
 	pid_t tid;	     /* 0 where it is the leader's own table */
 	uint64_t start_time; /* clock ticks since boot, as in /proc/PID/stat */
 	char comm[RT_COMM_LEN];
@@ -26,8 +28,19 @@ struct holder {
 	bool cloexec;	/* kind fd */
 	uint64_t ofd; /* equal for one open file description; 0 unknown. Any number until
 		       * orphan_set_sort(), which counts from 1 */
-	uint64_t map_start, map_end; /* kind map: names /proc/PID/map_files/START-END */
-	uint64_t cgroup_id;	     /* 0 unknown */
+	union {
+		/* Kind map: names /proc/PID/map_files/START-END. */
+		struct {
+			uint64_t map_start, map_end;
+		};
+		uint64_t loop; /* kind loop: N of /dev/loopN */
+		/* Kind mount: as in mountinfo. */
+		struct {
+			uint64_t mnt_id;
+			char *mnt_point; /* owned by the orphan; NULL unknown */
+		};
+	};
+	uint64_t cgroup_id; /* 0 unknown */
 	uint64_t table; /* identity of the fd table, while it is collected; 0 unknown */
 };
 
@@ -92,7 +105,13 @@ static inline bool holder_is_behind(enum rt_holder_kind kind)
 	return kind == RT_HOLDER_FLIGHT || kind == RT_HOLDER_URING;
 }
 
-/* "fd", "map", "exe", "cwd", "root", "flight" or "uring". */
+/* Whether a link in /proc leads to what is held. */
+static inline bool holder_has_link(enum rt_holder_kind kind)
+{
+	return kind <= RT_HOLDER_ROOT;
+}
+
+/* "fd", "map", "exe", "cwd", "root", "flight", "uring", "loop" or "mount". */
 const char *holder_kind_name(enum rt_holder_kind kind);
 
 /* "regular", "directory", "fifo", "socket", "chr", "blk" or "symlink"; of a st_mode. */
@@ -123,14 +142,18 @@ void orphan_set_prune(struct orphan_set *set);
 int orphan_add_key(struct orphan *orphan, uint64_t key);
 
 /* The first holder of @orphan that a link in /proc leads through, see
- * holder_is_behind(); NULL. */
+ * holder_has_link(); NULL. */
 const struct holder *orphan_first_linked(const struct orphan *orphan);
 
 /* The link in /proc that leads to what @holder holds, in @path of @size bytes; 64 are
- * enough for any. Not for what is behind an fd. */
+ * enough for any. Of a kind that has one. */
 void holder_proc_link(const struct holder *holder, char *path, size_t size);
 
-/* Appends a copy of @holder. 0 or -ENOMEM. */
+/* The device of @holder, of kind loop, in @path of @size bytes; 32 are enough. */
+void holder_device(const struct holder *holder, char *path, size_t size);
+
+/* Appends a copy of @holder, whose mnt_point is the orphan's from then on. 0 or -ENOMEM.
+ */
 int orphan_add_holder(struct orphan *orphan, const struct holder *holder);
 
 /* Orders orphans by device and inode, holders by pid, tid, kind, fd and address, and

@@ -39,18 +39,47 @@ static int set_map(json_t *object, const struct holder *holder)
 	return ret ?: json_set(object, "end", json_string(hex));
 }
 
-static json_t *from_holder(const struct holder *holder)
+/* The task; what a loop device holds is no task's. */
+static int set_task(json_t *object, const struct holder *holder)
 {
-	json_t *object = json_object();
 	char comm[RT_COMM_LEN + 1] = "";
 	int ret;
 
+	if (holder->kind == RT_HOLDER_LOOP) {
+		ret = json_set(object, "pid", json_null());
+		ret = ret ?: json_set(object, "start_time", json_null());
+		return ret ?: json_set(object, "comm", json_null());
+	}
 	memcpy(comm, holder->comm, RT_COMM_LEN);
 	ret = json_set(object, "pid", json_integer(holder->pid));
 	if (holder->tid)
 		ret = ret ?: json_set(object, "tid", json_integer(holder->tid));
 	ret = ret ?: json_set(object, "start_time", integer(holder->start_time));
-	ret = ret ?: json_set_bytes(object, "comm", comm);
+	return ret ?: json_set_bytes(object, "comm", comm);
+}
+
+/* Which device, or which mount. */
+static int set_place(json_t *object, const struct holder *holder)
+{
+	char device[32];
+	json_t *mount;
+	int ret;
+
+	if (holder->kind == RT_HOLDER_LOOP) {
+		holder_device(holder, device, sizeof(device));
+		return json_set(object, "device", json_string(device));
+	}
+	mount = json_object();
+	ret = json_set(mount, "id", integer(holder->mnt_id));
+	ret = ret ?: json_set_bytes(mount, "point", holder->mnt_point);
+	return json_set(object, "mount", mount) ?: ret;
+}
+
+static json_t *from_holder(const struct holder *holder)
+{
+	json_t *object = json_object();
+	int ret = set_task(object, holder);
+
 	ret = ret
 		      ?: json_set(object, "kind",
 				  json_string(holder_kind_name(holder->kind)));
@@ -58,6 +87,8 @@ static json_t *from_holder(const struct holder *holder)
 		ret = ret ?: set_fd(object, holder);
 	if (holder->kind == RT_HOLDER_MAP)
 		ret = ret ?: set_map(object, holder);
+	if (holder->kind == RT_HOLDER_LOOP || holder->kind == RT_HOLDER_MOUNT)
+		ret = ret ?: set_place(object, holder);
 	if (!ret)
 		return object;
 	json_decref(object);

@@ -31,7 +31,7 @@ static enum rt_holder_kind read_kind(struct jsonread *reader, const json_t *obje
 {
 	const char *name = jsonread_string(reader, object, "kind", 16);
 
-	for (int kind = RT_HOLDER_FD; name && kind <= RT_HOLDER_URING; kind++)
+	for (int kind = RT_HOLDER_FD; name && kind <= RT_HOLDER_MOUNT; kind++)
 		if (!strcmp(name, holder_kind_name(kind)))
 			return kind;
 	jsonread_fault(reader, "kind", "is not a way to hold a file");
@@ -48,15 +48,52 @@ static void read_fixed(struct jsonread *reader, const json_t *object, const char
 		memcpy(out, bytes, strlen(bytes));
 }
 
-static void read_holder(struct jsonread *reader, const json_t *object, struct holder *out)
+static void read_task(struct jsonread *reader, const json_t *object, struct holder *out)
 {
 	out->pid = jsonread_integer(reader, object, "pid", 1, PID_LIMIT);
 	if (json_object_get(object, "tid"))
 		out->tid = jsonread_integer(reader, object, "tid", 1, PID_LIMIT);
 	out->start_time = jsonread_integer(reader, object, "start_time", 0, INT64_MAX);
 	read_fixed(reader, object, "comm", out->comm, sizeof(out->comm));
+}
+
+/* The N of "/dev/loopN", as holder_device() writes it. */
+static void read_device(struct jsonread *reader, const json_t *object, struct holder *out)
+{
+	const char *device = jsonread_string(reader, object, "device", 31);
+	unsigned int n;
+	char same[32];
+
+	if (device && sscanf(device, "/dev/loop%u", &n) == 1) {
+		out->loop = n;
+		holder_device(out, same, sizeof(same));
+		if (!strcmp(same, device))
+			return;
+	}
+	jsonread_fault(reader, "device", "is not a loop device");
+}
+
+static void read_holder_mount(struct jsonread *reader, const json_t *object,
+			      struct holder *out)
+{
+	const json_t *mount = jsonread_object(reader, object, "mount");
+
+	if (!mount)
+		return;
+	out->mnt_id = jsonread_integer(reader, mount, "id", 0, INT_MAX);
+	out->mnt_point = jsonread_bytes(reader, mount, "point", PATH_MAX, true);
+}
+
+static void read_holder(struct jsonread *reader, const json_t *object, struct holder *out)
+{
 	out->kind = read_kind(reader, object);
 	out->fd = -1;
+	if (out->kind == RT_HOLDER_LOOP)
+		read_device(reader, object, out);
+	else
+		read_task(reader, object, out);
+	if (out->kind == RT_HOLDER_MOUNT)
+		read_holder_mount(reader, object, out);
 	if (out->kind == RT_HOLDER_FD || holder_is_behind(out->kind)) {
 		out->fd = jsonread_integer(reader, object, "fd", 0, FD_LIMIT);
 		out->flags = jsonread_integer(reader, object, "flags", 0, UINT32_MAX);
@@ -92,6 +129,8 @@ static void read_holders(struct jsonread *reader, const json_t *object, size_t m
 		read_holder(reader, element, &holder);
 		if (!reader->error && orphan_add_holder(out, &holder))
 			reader->error = -ENOMEM;
+		if (reader->error && holder.kind == RT_HOLDER_MOUNT)
+			free(holder.mnt_point);
 	}
 	memcpy(reader->where, outer, sizeof(outer));
 }

@@ -289,6 +289,37 @@ int mount_try_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_in
 	return -ENOENT;
 }
 
+/* How dentry_path() ends the path of an unhashed dentry (fs/d_path.c); no name can, as
+ * none is empty. */
+static bool is_deleted(const char *root)
+{
+	static const char suffix[] = "//deleted";
+	size_t len = root ? strlen(root) : 0;
+
+	return len >= strlen(suffix) && !strcmp(root + len - strlen(suffix), suffix);
+}
+
+int mount_each_deleted(pid_t pid, int (*each)(const struct mount *mount, void *data),
+		       void *data)
+{
+	AUTO(auto_iter) struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	const struct view *view;
+	struct libmnt_fs *fs;
+	int err = view_of(pid, &view);
+
+	if (err || !iter)
+		return err ?: -ENOMEM;
+	while (!err && !mnt_table_next_fs(view->table, iter, &fs)) {
+		AUTO(mount_fini) struct mount mount = {0};
+
+		if (!is_deleted(mnt_fs_get_root(fs)))
+			continue;
+		err = mount_from_fs(view, fs, &mount);
+		err = err ?: each(&mount, data);
+	}
+	return err;
+}
+
 static bool match_type(struct libmnt_fs *fs, const void *wanted)
 {
 	const char *fstype = mnt_fs_get_fstype(fs);
@@ -349,8 +380,7 @@ static int point_open(int root_fd, const char *point)
 	return errno == ELOOP || errno == ENOTDIR ? -EXDEV : -errno;
 }
 
-/* mount_open_root() by what @pid sees. */
-static int view_open_root(pid_t pid, int id)
+int mount_open_point(pid_t pid, int id)
 {
 	AUTO(mount_fini) struct mount mount = {0};
 	AUTO_FD task = -1, root = -1, fd = -1;
@@ -374,6 +404,18 @@ static int view_open_root(pid_t pid, int id)
 	if (stx.stx_mnt_id != (uint64_t)id ||
 	    !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
 		return -EXDEV;
+	return TAKE_FD(fd);
+}
+
+/* mount_open_root() by what @pid sees. */
+static int view_open_root(pid_t pid, int id)
+{
+	AUTO_FD fd = mount_open_point(pid, id);
+	struct statx stx;
+	int err = fd < 0 ? fd : fd_statx(fd, &stx);
+
+	if (err)
+		return err;
 	return S_ISDIR(stx.stx_mode) ? TAKE_FD(fd) : -ENOTDIR;
 }
 

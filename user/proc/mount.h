@@ -45,6 +45,13 @@ int mount_try_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_in
  * there is one. 0; -ENOENT; -errno. */
 int mount_find_by_type(const char *fstype, struct mount *out);
 
+/* Calls @each with every mount that @pid sees of what has lost its name ("//deleted" in
+ * mountinfo: a bind mount whose source was unlinked), until it returns other than 0.
+ * @mount is not the callee's, and it must not ask for mounts itself; @data is handed to
+ * it. What @each returned; -ESRCH when @pid has exited; -errno. */
+int mount_each_deleted(pid_t pid, int (*each)(const struct mount *mount, void *data),
+		       void *data);
+
 /* Forgets the tables: mounts change. */
 void mount_cache_drop(void);
 
@@ -54,6 +61,10 @@ void mount_cache_drop(void);
  * -EXDEV when something is mounted over it, -ENOTDIR for the mount of a single file;
  * -errno. */
 int mount_open_root(pid_t pid, int id);
+
+/* As mount_open_root(), of what @pid sees, and whatever is mounted: also a single file.
+ */
+int mount_open_point(pid_t pid, int id);
 
 /* The mount id of what @fd is on (statx, STATX_MNT_ID). 0 or -errno. */
 int mount_id_of_fd(int fd, int *id);

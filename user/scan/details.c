@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "proc/cgroup.h"
+#include "proc/handle.h"
 #include "proc/mount.h"
 #include "proc/proctext.h"
 
@@ -65,9 +67,47 @@ static void fill_mount(struct orphan *orphan, const struct holder *holder)
 	AUTO(mount_fini) struct mount mount = {};
 
 	if (orphan->mnt_point || orphan->mnt_id < 0 ||
-	    mount_find(holder->pid, orphan->mnt_id, &mount))
+	    mount_find(holder->pid ?: getpid(), orphan->mnt_id, &mount))
 		return;
 	orphan->mnt_point = TAKE_PTR(mount.point);
+}
+
+/* The type at least, from any mount of the filesystem. */
+static void fill_fstype(struct orphan *orphan)
+{
+	AUTO(mount_fini) struct mount mount = {};
+
+	if (!orphan->fstype[0] &&
+	    !mount_find_by_dev(orphan->dev_major, orphan->dev_minor, "/", &mount))
+		snprintf(orphan->fstype, sizeof(orphan->fstype), "%s", mount.fstype);
+}
+
+/* What no link leads to. */
+static void fill_by_handle(struct orphan *orphan)
+{
+	AUTO(mount_fini) struct mount mount = {};
+	AUTO_FD fd = -1;
+	struct statx stx;
+	char link[64];
+	pid_t pid;
+
+	fill_fstype(orphan);
+	if (may_hang(orphan->fstype))
+		return;
+	fd = handle_open_mounted(orphan, &mount, &pid, NULL);
+	if (fd < 0 ||
+	    statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &stx))
+		return;
+	orphan->mode = stx.stx_mode;
+	orphan->nlink = stx.stx_nlink;
+	orphan->uid = stx.stx_uid;
+	orphan->gid = stx.stx_gid;
+	orphan->rdev_major = stx.stx_rdev_major;
+	orphan->rdev_minor = stx.stx_rdev_minor;
+	orphan->size = stx.stx_size;
+	orphan->allocated = stx.stx_blocks * 512;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	fill_path(orphan, link);
 }
 
 void details_fill(struct orphan_set *set)
@@ -89,12 +129,13 @@ void details_fill(struct orphan_set *set)
 			}
 			orphan->cgroup = cgroup ? strdup(cgroup) : NULL;
 		}
-		if (!orphan->n_holders)
-			continue;
-		fill_mount(orphan, &orphan->holders[0]);
+		if (orphan->n_holders)
+			fill_mount(orphan, &orphan->holders[0]);
 		linked = orphan_first_linked(orphan);
-		if (!linked)
+		if (!linked) {
+			fill_by_handle(orphan);
 			continue;
+		}
 		holder_proc_link(linked, link, sizeof(link));
 		fill_path(orphan, link);
 		fill_stat(orphan, link);

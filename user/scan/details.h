@@ -7,8 +7,8 @@
 #include "orphan/orphan.h"
 
 /* Fills in, for every orphan of @set where it is not there yet: path (the holder's link
- * in /proc), mount point, cgroup path, and the size and allocated bytes as the filesystem
- * itself counts them. A holder that is gone meanwhile leaves them as they are. */
+ * in /proc, or its file handle where no link leads to it), mount point, cgroup path, and
+ * the size and allocated bytes as the filesystem itself counts them. A holder that is gone meanwhile leaves them as they are. */
 void details_fill(struct orphan_set *set);
 
 #endif

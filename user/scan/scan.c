@@ -19,6 +19,7 @@
 #include "bpf/records.h"
 #include "bpf/tracker.h"
 #include "proc/cgroup.h"
+#include "unseen.h"
 
 bool backend_is_exact(enum backend backend)
 {
@@ -247,6 +248,32 @@ static int collect(const struct scan_source *source, const struct target *target
 	return err;
 }
 
+/* Whether the map has an orphan that the pass has found nowhere. */
+static bool has_unexplained(const struct known *known, const struct orphan_set *set)
+{
+	for (size_t i = 0; i < known->n; i++) {
+		const struct rt_orphan *orphan = &known->entries[i].orphan;
+
+		if (!orphan_set_find(set, kernel_major(orphan->dev),
+				     kernel_minor(orphan->dev), orphan->ino))
+			return true;
+	}
+	return false;
+}
+
+/* Adds what no task holds. An exact map that the pass explains leaves nothing to look
+ * for. */
+static int join_unseen(const struct scan_source *source, const struct target *target,
+		       const struct known *known, struct orphan_set *set)
+{
+	struct unseen unseen = {source, target, known, set};
+
+	if (backend_is_exact(source->backend) && !source->settles && !set->lost &&
+	    !has_unexplained(known, set))
+		return 0;
+	return unseen_join(&unseen);
+}
+
 int scan_with(const struct scan_source *source, const struct target *target,
 	      struct orphan_set *set)
 {
@@ -263,7 +290,10 @@ int scan_with(const struct scan_source *source, const struct target *target,
 	if (err)
 		return err;
 	mount_cache_drop();
-	err = collect(source, target, set);
+	/* Nobody's fd leads to what is not held by one: it is put into the map first. */
+	if (source->settles && exact)
+		err = unseen_bootstrap(source);
+	err = err ?: collect(source, target, set);
 	if (!err && source->settles)
 		err = settle(source->stats_fd, &before);
 	set->lost = scan_lost(source->stats_fd);
@@ -274,6 +304,8 @@ int scan_with(const struct scan_source *source, const struct target *target,
 	if (!err && exact && has_iterators(source) && source->iterators.maps_fd < 0 &&
 	    known.n > set->n)
 		err = join_mapped_elsewhere(set);
+	if (!err)
+		err = join_unseen(source, target, &known, set);
 	if (!err && exact && has_iterators(source))
 		err = join_unattributed(source, target, &known, set);
 	if (err)

@@ -145,6 +145,8 @@ static char *format_fd(const struct holder *holder)
 {
 	if (holder->kind == RT_HOLDER_FD)
 		return format("%d", holder->fd);
+	if (holder->kind == RT_HOLDER_LOOP)
+		return format("loop%llu", (unsigned long long)holder->loop);
 	return strdup(holder_kind_name(holder->kind));
 }
 
@@ -188,9 +190,9 @@ static char *cell(const struct orphan *orphan, enum column column, bool bytes)
 	case COL_CONTAINER:
 		return format_container(orphan, column == COL_POD);
 	case COL_PID:
-		return first ? format("%d", first->pid) : NULL;
+		return first && first->pid ? format("%d", first->pid) : NULL;
 	case COL_COMMAND:
-		return first ? strdup(first->comm) : NULL;
+		return first && first->pid ? strdup(first->comm) : NULL;
 	case COL_FD:
 		return first ? format_fd(first) : NULL;
 	case COL_HOLDERS:

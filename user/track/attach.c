@@ -24,6 +24,7 @@ static int open_tracker(const struct attach_wish *wish, struct attach *attach, c
 		.streaming = wish->streaming,
 		.bootstrap = true,
 		.iterators = true,
+		.ours = true,
 	};
 	struct kernel kernel;
 	int err = kernel_read(&kernel);

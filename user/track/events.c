@@ -59,7 +59,9 @@ static int print_line(const char *name, const char *when, const struct orphan *o
 
 	printf("%s %-8s %u:%u %llu", when, name, orphan->dev_major, orphan->dev_minor,
 	       (unsigned long long)orphan->ino);
-	if (orphan->n_holders) {
+	if (orphan->n_holders && !orphan->holders[0].pid) {
+		printf(" %s", holder_kind_name(orphan->holders[0].kind));
+	} else if (orphan->n_holders) {
 		AUTO_FREE char *comm = escape_control(orphan->holders[0].comm);
 
 		printf(" %s[%d]", comm ? comm : "?", orphan->holders[0].pid);

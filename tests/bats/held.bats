@@ -1,0 +1,187 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What no fd of anybody leads to: behind a loop device, mounted, in flight over a Unix
+# socket, registered with an io_uring. Found, released when it is let go, preserved and
+# given back. Run once for each filesystem.
+
+load lib
+
+# loop_orphan: a loop device whose file a task of $CG has removed; $LOOP, $INO.
+loop_orphan() {
+	head -c 102400 /dev/urandom >"$DIR/image"
+	INO=$(stat -c %i "$DIR/image")
+	sum=$(sha256sum <"$DIR/image")
+	LOOP=$(losetup -f --show "$DIR/image") || skip "no loop device"
+	(in_cgroup "$CG" rm "$DIR/image")
+}
+
+# Listing with what follows, the one orphan of ours in $output.
+ours() {
+	rt_ok list "$@" -j
+	json_is '.complete'
+	output=$(jq --argjson ino "$INO" --arg fstype "$FSTYPE" \
+		'[.orphans[] | select(.ino == $ino and .fstype == $fstype)]' <<<"$output")
+}
+
+is_behind_loop() {
+	json_is --arg device "$LOOP" 'length == 1 and .[0].holders ==
+		[{pid: null, start_time: null, comm: null, kind: "loop", device: $device}]'
+	json_is --arg path "$DIR/image" '.[0] | .path == $path and .size == 102400 and
+		.type == "regular" and .nlink == 0 and (.unattributed | not)'
+}
+
+# As `list`, of everybody, without BPF.
+list_by_proc() {
+	run --separate-stderr setpriv --bounding-set=-bpf,-sys_admin,-perfmon \
+		--inh-caps=-bpf,-sys_admin,-perfmon timeout "$PATIENCE" "$RT" list "$@" -j
+	echo "$output $stderr"
+	# 3: somebody else's process that only a capability shows
+	[[ $status -eq 0 || ($status -eq 3 && $1 == --all) ]]
+	json_is '.holders_by == "proc"'
+}
+
+# mount_orphan TYPE: a bind mount of a file (f) or folder (d) that has lost its name, in a
+# mount namespace that only hold has; $INO.
+mount_orphan() {
+	if [ "$1" = d ]; then
+		mkdir "$DIR/bound" "$DIR/point"
+	else
+		head -c 5000 /dev/urandom >"$DIR/bound"
+		: >"$DIR/point"
+	fi
+	INO=$(stat -c %i "$DIR/bound")
+	# shellcheck disable=SC2016 # for that shell
+	HOLD_VIA=(unshare --mount sh -c 'mount --bind "$0/bound" "$0/point" && exec "$@"' "$DIR")
+	hold h nobody
+	[ "$1" = d ] || sum=$(sha256sum <"$DIR/bound")
+	if [ "$1" = d ]; then rmdir "$DIR/bound"; else rm "$DIR/bound"; fi
+}
+
+is_mounted() {
+	local id
+	id=$(awk -v point="$DIR/point" '$5 == point { print $1 }' "/proc/${HOLD_PID[h]}/mountinfo")
+	json_is --argjson pid "${HOLD_PID[h]}" --argjson id "$id" --arg point "$DIR/point" \
+		'length == 1 and (.[0].holders | length) == 1 and (.[0].holders[0] |
+		.kind == "mount" and .pid == $pid and .mount == {id: $id, point: $point})'
+	json_is --arg path "$DIR/bound" --arg cgroup "$(cgroup_name "$CG")" \
+		'.[0] | .path == $path and .cgroup == $cgroup and (.unattributed | not)'
+}
+
+needs_tables() {
+	"$RT" doctor | grep -q 'a table in one call' || skip "no iterators of one task"
+}
+
+needs_uring() {
+	[ "$(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null || echo 0)" -eq 0 ] ||
+		skip "io_uring is disabled"
+}
+
+@test "a file behind a loop device, until the device lets it go" {
+	loop_orphan
+	ours --all
+	is_behind_loop
+	json_is '.[0].mount != null'
+	# of an overlay's own inode the kernel has no blocks
+	[ "$FSTYPE" = overlay ] || json_is '.[0].allocated >= 102400'
+	rt_ok list --all -o INODE,PID,COMMAND,FD
+	[[ $output =~ (^|$'\n')\ *$INO\ +-\ +-\ +${LOOP#/dev/} ]]
+	list_by_proc --all
+	output=$(jq --argjson ino "$INO" '[.orphans[] | select(.ino == $ino)]' <<<"$output")
+	is_behind_loop
+	losetup -d "$LOOP" && LOOP=''
+	ours --all
+	json_is '. == []'
+}
+
+@test "behind a loop device, tracked: its unlinker's, and found if it is older" {
+	needs_hooks
+	loop_orphan
+	pin "$CG"
+	ours --all
+	is_behind_loop
+	losetup -d "$LOOP" && LOOP=''
+	ours --all
+	json_is '. == []'
+	has_function_hooks || return 0
+	loop_orphan
+	ours --cgroup "$CG"
+	is_behind_loop
+	json_is --arg cgroup "$(cgroup_name "$CG")" '.[0] | .cgroup == $cgroup and
+		.unlinked.comm == "rm"'
+	mkdir "$CG/other"
+	ours --cgroup "$CG/other"
+	json_is '. == []'
+	losetup -d "$LOOP" && LOOP=''
+	[ -z "$(map_inodes)" ]
+}
+
+@test "a mounted file, in a mount namespace of its own, until it is unmounted" {
+	mount_orphan f
+	ours --cgroup "$CG"
+	is_mounted
+	json_is '.[0] | .size == 5000 and .type == "regular" and .nlink == 0'
+	list_by_proc --cgroup "$CG"
+	output=$(jq --argjson ino "$INO" '[.orphans[] | select(.ino == $ino)]' <<<"$output")
+	is_mounted
+	mkdir "$CG/other"
+	ours --cgroup "$CG/other"
+	json_is '. == []'
+	nsenter -t "${HOLD_PID[h]}" -m umount "$DIR/point"
+	ours --cgroup "$CG"
+	json_is '. == []'
+}
+
+@test "a mounted folder, tracked" {
+	needs_hooks
+	mount_orphan d
+	pin "$CG"
+	ours --cgroup "$CG"
+	is_mounted
+	json_is '.[0] | .type == "directory"'
+	if has_function_hooks; then
+		map_inodes | grep -qx "$INO"
+	fi
+	# in its namespace alone
+	cgroup_empty "$CG"
+	ours --all
+	json_is '. == []'
+	[ -z "$(map_inodes)" ]
+}
+
+@test "in flight over a Unix socket, until it is received and closed" {
+	needs_tables
+	local shape
+	for shape in stream third dgram seqpacket; do
+		hold "$shape" in-flight "$DIR" "$shape"
+		rt_ok list -p "${HOLD_PID[$shape]}" -j
+		json_is --argjson pid "${HOLD_PID[$shape]}" \
+			--argjson socket "$(hold_value "$shape" socket)" '
+			(.orphans | length) == 1 and (.orphans[0] | .nlink == 0 and .size == 8192 and
+			(.holders | length) == 1 and (.holders[0] | .kind == "flight" and
+			.pid == $pid and .fd == $socket and .pos == 77))'
+		if [[ $FSTYPE == @(ext4|xfs|btrfs) ]]; then
+			json_is --arg path "$DIR/in-flight" '.orphans[0].path == $path'
+		fi
+		hold_do "$shape" receive
+		[ "$REPLY" = ok ]
+		rt_ok list -p "${HOLD_PID[$shape]}" -j
+		json_is '[.orphans[0].holders[].kind] == ["fd"]'
+		hold_do "$shape" close
+		rt_ok list -p "${HOLD_PID[$shape]}" -j
+		json_is '.orphans == []'
+	done
+}
+
+@test "registered with an io_uring, until the ring ends" {
+	needs_tables
+	needs_uring
+	hold h uring
+	rt_ok list --cgroup "$CG" -j
+	json_is --argjson pid "${HOLD_PID[h]}" --argjson ring "$(hold_value h ring)" '
+		(.orphans | length) == 1 and (.orphans[0] | .nlink == 0 and .size == 8192 and
+		(.holders[] | .kind == "uring" and .pid == $pid and .fd == $ring and .pos == 78))'
+	if [[ $FSTYPE == @(ext4|xfs|btrfs) ]]; then
+		json_is --arg path "$DIR/uring" '.orphans[0].path == $path'
+	fi
+}
