@@ -7,22 +7,13 @@
 
 #include "base/auto.h"
 #include "base/escape.h"
-#include "proc/freezer.h"
+#include "checkpoint/checkpoint.h"
 #include "base/hook.h"
 #include "base/interrupt.h"
 #include "base/log.h"
-#include "journal/index.h"
-#include "journal/journal_file.h"
-#include "manifest/manifest_file.h"
-#include "preserve/preserve.h"
-#include "restore/unfinished.h"
-#include "scan/scan.h"
 #include "manifest/template.h"
 #include "base/why.h"
 #include "commands.h"
-
-/* As long as a task may sit in an uninterruptible sleep on a busy disk. */
-#define FREEZE_TIMEOUT_MS 10000
 
 struct checkpoint_options {
 	struct target_specs cgroups;
@@ -127,163 +118,18 @@ static const struct argp argp = {
 	       "clone, else copy), and writes down how to give it back.",
 };
 
-/* What is written while a checkpoint is made. The journal is there first and goes last, so
- * that whenever this ends, it is known what was made. */
-struct record {
-	struct journal_file journal;
-	struct manifest_file file;
-	struct manifest manifest;
-};
-
-static void record_fini(struct record *record)
-{
-	manifest_file_fini(&record->file);
-	journal_file_fini(&record->journal);
-	manifest_fini(&record->manifest);
-}
-
-/* Removes what an earlier checkpoint to the same manifest left that was killed. */
-static int clean_earlier(const char *path)
-{
-	struct clean_result result = {0};
-	AUTO_FREE char *why = NULL;
-	int state = unfinished_clean(path, NULL, &result, &why);
-
-	if (state < 0)
-		log_error("%s", why_text(why));
-	else if (state == UNFINISHED_LEFT)
-		log_error("%s.journal is of a checkpoint that did not finish, and not "
-			  "all that it made could be removed: see above, or name another "
-			  "--manifest",
-			  path);
-	else if (state == UNFINISHED_CLEAN)
-		log_warning("%s.journal was of a checkpoint that did not finish: %zu "
-			    "names that it had made were removed",
-			    path, result.removed);
-	else if (state == UNFINISHED_FINISHED)
-		log_warning("%s.journal was of a checkpoint that did finish: its names "
-			    "stay, and are in its manifest",
-			    path);
-	return state < 0 ? state : state == UNFINISHED_LEFT ? -EBUSY : 0;
-}
-
-/* Everything that is written down before the first name is made. */
-static int record_begin(const struct checkpoint_options *chosen,
-			const struct target *target, struct record *record)
-{
-	AUTO_FREE char *why = NULL;
-	int ret = clean_earlier(chosen->manifest);
-
-	if (ret)
-		return ret;
-	ret = manifest_begin(&record->manifest, target->cgroups[0].path,
-			     target->cgroups[0].id, chosen->template);
-	if (ret) {
-		log_error("cannot begin a manifest: %s", strerror(-ret));
-		return ret;
-	}
-	ret = journal_file_begin(&record->journal, chosen->manifest, &record->manifest,
-				 &why);
-	ret = ret
-		      ?: manifest_file_begin(&record->file, chosen->manifest,
-					     record->manifest.id, &why);
-	if (ret) {
-		journal_file_remove(&record->journal);
-		log_error("%s", why_text(why));
-		return ret;
-	}
-	if (index_add(record->manifest.id, chosen->manifest, &why))
-		log_warning("%s: clean will find this checkpoint by its manifest only, "
-			    "not by --id or --expired",
-			    why_text(why));
-	return 0;
-}
-
-/* Nothing of the checkpoint stays, unless @left says that names do. */
-static void record_give_up(struct record *record, const char *path, size_t left)
-{
-	if (left) {
-		log_error("%zu names are left: `relinktrace clean %s` removes them", left,
-			  path);
-		record->file.temp[0] = '\0'; /* says that it is unfinished */
-		return;
-	}
-	index_remove(record->manifest.id);
-	manifest_file_fini(&record->file);
-	journal_file_remove(&record->journal);
-}
-
-/* Writes the manifest; the names stay. */
-static int commit(const struct checkpoint_options *chosen, struct record *record)
-{
-	int ret = manifest_file_write(&record->file, &record->manifest);
-
-	ret = ret ?: journal_file_commit(&record->journal);
-	ret = ret ?: manifest_file_commit(&record->file);
-	if (ret)
-		log_error("cannot write manifest %s: %s; the names that were made are "
-			  "removed again",
-			  chosen->manifest, strerror(-ret));
-	return ret;
-}
-
-/* Scan, preserve and write; the cgroup may be frozen. 0 or an error that was logged. */
-static int work(const struct checkpoint_options *chosen, const struct target *target,
-		struct record *record)
-{
-	AUTO(orphan_set_fini) struct orphan_set set;
-	AUTO(preserve_fini) struct preserve preserve;
-	struct preserve_options options = chosen->preserve;
-	int ret;
-
-	orphan_set_init(&set);
-	options.journal = &record->journal;
-	preserve_begin(&preserve, &options, &record->manifest);
-	ret = scan(target, &set);
-	if (ret)
-		log_error("cannot find out what cgroup %s holds: %s",
-			  target->cgroups[0].path, strerror(-ret));
-	ret = ret ?: preserve_all(&preserve, &set);
-	ret = ret ?: commit(chosen, record);
-	if (ret) {
-		record_give_up(record, chosen->manifest, preserve_undo(&preserve));
-		return ret;
-	}
-	preserve_keep(&preserve);
-	journal_file_remove(&record->journal);
-	return 0;
-}
-
 /* The caller's command, for what has to be done while nothing changes, such as a snapshot.
- * 0, or 1 when it failed. */
-static int run_hook(const struct checkpoint_options *chosen)
+ */
+static int run_hook(const struct manifest *manifest, void *data)
 {
+	const struct checkpoint_options *chosen = data;
 	AUTO_FREE char *why = NULL;
 
+	(void)manifest;
 	if (!chosen->exec || !hook_run(chosen->exec, chosen->manifest, &why))
 		return 0;
 	log_error("--exec: %s; the manifest and its names stay", why_text(why));
 	return 1;
-}
-
-/* Freezes @cgroup where that was asked for, for the time of work() and of the caller's
- * command. 0; 1 that command failed; an error that was logged. */
-static int work_frozen(const struct checkpoint_options *chosen,
-		       const struct target *target, struct record *record)
-{
-	AUTO(freezer_thaw) struct freezer freezer = FREEZER_INIT;
-	int ret = 0;
-
-	if (chosen->freeze)
-		ret = freezer_freeze(&freezer, &target->cgroups[0], FREEZE_TIMEOUT_MS);
-	if (ret) {
-		log_error("cannot freeze cgroup %s: %s", target->cgroups[0].path,
-			  strerror(-ret));
-		record_give_up(record, chosen->manifest, 0);
-		return ret;
-	}
-	ret = work(chosen, target, record);
-	return ret ?: run_hook(chosen);
 }
 
 /* What the kernel is asked for by each method. */
@@ -380,9 +226,9 @@ static int print(const struct manifest *manifest, bool json)
 int command_checkpoint(int argc, char **argv)
 {
 	AUTO(target_fini) struct target target;
-	AUTO(record_fini)
-	struct record record = {.journal = JOURNAL_FILE_INIT, .file = MANIFEST_FILE_INIT};
+	AUTO(manifest_fini) struct manifest manifest = {0};
 	struct checkpoint_options chosen = {.template = TEMPLATE_DEFAULT};
+	struct checkpoint_wish wish;
 	int ret;
 
 	target_init(&target);
@@ -390,10 +236,16 @@ int command_checkpoint(int argc, char **argv)
 	if (target_add_specs(&target, &chosen.cgroups))
 		return EXIT_USAGE;
 	interrupt_catch();
-	if (record_begin(&chosen, &target, &record))
+	wish = (struct checkpoint_wish){
+		.manifest = chosen.manifest,
+		.template = chosen.template,
+		.preserve = chosen.preserve,
+		.freeze = chosen.freeze,
+		.inside = run_hook,
+		.data = &chosen,
+	};
+	ret = checkpoint_run(&wish, &target, &manifest);
+	if (ret < 0 || print(&manifest, chosen.json))
 		return EXIT_FAILED;
-	ret = work_frozen(&chosen, &target, &record);
-	if (ret < 0 || print(&record.manifest, chosen.json))
-		return EXIT_FAILED;
-	return record.manifest.complete && !ret ? EXIT_DONE : EXIT_PARTLY;
+	return manifest.complete && !ret ? EXIT_DONE : EXIT_PARTLY;
 }

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "checkpoint.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "journal/index.h"
+#include "journal/journal_file.h"
+#include "manifest/manifest_file.h"
+#include "proc/freezer.h"
+#include "restore/unfinished.h"
+#include "scan/scan.h"
+
+/* As long as a task may sit in an uninterruptible sleep on a busy disk. */
+#define FREEZE_TIMEOUT_MS 10000
+
+/* What is written while a checkpoint is made. The journal is there first and goes last, so
+ * that whenever this ends, it is known what was made. */
+struct record {
+	struct journal_file journal;
+	struct manifest_file file;
+	struct manifest manifest;
+};
+
+static void record_fini(struct record *record)
+{
+	manifest_file_fini(&record->file);
+	journal_file_fini(&record->journal);
+	manifest_fini(&record->manifest);
+}
+
+/* Removes what an earlier checkpoint to the same manifest left that was killed. */
+static int clean_earlier(const char *path)
+{
+	struct clean_result result = {0};
+	AUTO_FREE char *why = NULL;
+	int state = unfinished_clean(path, NULL, &result, &why);
+
+	if (state < 0)
+		log_error("%s", why_text(why));
+	else if (state == UNFINISHED_LEFT)
+		log_error("%s.journal is of a checkpoint that did not finish, and not "
+			  "all that it made could be removed: see above, or name another "
+			  "--manifest",
+			  path);
+	else if (state == UNFINISHED_CLEAN)
+		log_warning("%s.journal was of a checkpoint that did not finish: %zu "
+			    "names that it had made were removed",
+			    path, result.removed);
+	else if (state == UNFINISHED_FINISHED)
+		log_warning("%s.journal was of a checkpoint that did finish: its names "
+			    "stay, and are in its manifest",
+			    path);
+	return state < 0 ? state : state == UNFINISHED_LEFT ? -EBUSY : 0;
+}
+
+/* Everything that is written down before the first name is made. */
+static int record_begin(const struct checkpoint_wish *wish, const struct target *target,
+			struct record *record)
+{
+	AUTO_FREE char *why = NULL;
+	int ret = clean_earlier(wish->manifest);
+
+	if (ret)
+		return ret;
+	ret = manifest_begin(&record->manifest, target->cgroups[0].path,
+			     target->cgroups[0].id, wish->template);
+	if (ret) {
+		log_error("cannot begin a manifest: %s", strerror(-ret));
+		return ret;
+	}
+	ret = journal_file_begin(&record->journal, wish->manifest, &record->manifest,
+				 &why);
+	ret = ret
+		      ?: manifest_file_begin(&record->file, wish->manifest,
+					     record->manifest.id, &why);
+	if (ret) {
+		journal_file_remove(&record->journal);
+		log_error("%s", why_text(why));
+		return ret;
+	}
+	if (index_add(record->manifest.id, wish->manifest, &why))
+		log_warning("%s: clean will find this checkpoint by its manifest only, "
+			    "not by --id or --expired",
+			    why_text(why));
+	return 0;
+}
+
+/* Nothing of the checkpoint stays, unless @left says that names do. */
+static void record_give_up(struct record *record, const char *path, size_t left)
+{
+	if (left) {
+		log_error("%zu names are left: `relinktrace clean %s` removes them", left,
+			  path);
+		record->file.temp[0] = '\0'; /* says that it is unfinished */
+		return;
+	}
+	index_remove(record->manifest.id);
+	manifest_file_fini(&record->file);
+	journal_file_remove(&record->journal);
+}
+
+/* Writes the manifest; the names stay. */
+static int commit(const struct checkpoint_wish *wish, struct record *record)
+{
+	int ret = manifest_file_write(&record->file, &record->manifest);
+
+	ret = ret ?: journal_file_commit(&record->journal);
+	ret = ret ?: manifest_file_commit(&record->file);
+	if (ret)
+		log_error("cannot write manifest %s: %s; the names that were made are "
+			  "removed again",
+			  wish->manifest, strerror(-ret));
+	return ret;
+}
+
+/* Scan, preserve and write; the cgroup may be frozen. 0 or an error that was logged. */
+static int work(const struct checkpoint_wish *wish, const struct target *target,
+		struct record *record)
+{
+	AUTO(orphan_set_fini) struct orphan_set set;
+	AUTO(preserve_fini) struct preserve preserve;
+	struct preserve_options options = wish->preserve;
+	int ret;
+
+	orphan_set_init(&set);
+	options.journal = &record->journal;
+	preserve_begin(&preserve, &options, &record->manifest);
+	ret = scan(target, &set);
+	if (ret)
+		log_error("cannot find out what cgroup %s holds: %s",
+			  target->cgroups[0].path, strerror(-ret));
+	ret = ret ?: preserve_all(&preserve, &set);
+	ret = ret ?: commit(wish, record);
+	if (ret) {
+		record_give_up(record, wish->manifest, preserve_undo(&preserve));
+		return ret;
+	}
+	preserve_keep(&preserve);
+	journal_file_remove(&record->journal);
+	return 0;
+}
+
+/* Freezes the cgroup where that was asked for, for the time of work() and of the caller's
+ * own. 0; 1 that failed; an error that was logged. */
+static int work_frozen(const struct checkpoint_wish *wish, const struct target *target,
+		       struct record *record)
+{
+	AUTO(freezer_thaw) struct freezer freezer = FREEZER_INIT;
+	int ret = 0;
+
+	if (wish->freeze)
+		ret = freezer_freeze(&freezer, &target->cgroups[0], FREEZE_TIMEOUT_MS);
+	if (ret) {
+		log_error("cannot freeze cgroup %s: %s", target->cgroups[0].path,
+			  strerror(-ret));
+		record_give_up(record, wish->manifest, 0);
+		return ret;
+	}
+	ret = work(wish, target, record);
+	if (ret || !wish->inside)
+		return ret;
+	return wish->inside(&record->manifest, wish->data) ? 1 : 0;
+}
+
+int checkpoint_run(const struct checkpoint_wish *wish, const struct target *target,
+		   struct manifest *out)
+{
+	AUTO(record_fini)
+	struct record record = {.journal = JOURNAL_FILE_INIT, .file = MANIFEST_FILE_INIT};
+	int ret = record_begin(wish, target, &record);
+
+	ret = ret ?: work_frozen(wish, target, &record);
+	if (ret < 0)
+		return ret;
+	*out = record.manifest;
+	record.manifest = (struct manifest){0};
+	return ret;
+}
+
+void checkpoint_undo(const char *path, const struct manifest *manifest)
+{
+	struct clean_result result = {0};
+
+	clean_all(manifest, &result);
+	if (result.left) {
+		log_error("%zu names are left: `relinktrace clean %s` removes them",
+			  result.left, path);
+		return;
+	}
+	if (unlink(path) && errno != ENOENT)
+		log_error("cannot remove %s: %s", path, strerror(errno));
+	index_remove(manifest->id);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A whole checkpoint: freeze, scan, preserve, and the manifest on the disk; whatever
+ * happens, nothing that it made is forgotten. */
+#ifndef RELINKTRACE_CHECKPOINT_H
+#define RELINKTRACE_CHECKPOINT_H
+
+#include "manifest/manifest.h"
+#include "preserve/preserve.h"
+#include "proc/target.h"
+
+struct checkpoint_wish {
+	const char
+		*manifest; /* path; nothing may be there but what was left unfinished */
+	const char *template;
+	struct preserve_options preserve; /* the journal is ours */
+	bool freeze;			  /* for the time of the work */
+	/* Called when the manifest is on the disk and the cgroup is still frozen; logs its
+	 * own failure, and returns other than 0 then. NULL: nothing. */
+	int (*inside)(const struct manifest *manifest, void *data);
+	void *data;
+};
+
+/* Does what @wish says for @target, which is one cgroup, and fills @out (owned by the
+ * caller; for AUTO(manifest_fini)). What an earlier one to the same path left unfinished is
+ * removed first. 0, also when some orphans failed (see @out); 1 when only @wish->inside
+ * did; -errno: @out is untouched, nothing is left of it or the journal says what, and the
+ * reason is logged. */
+int checkpoint_run(const struct checkpoint_wish *wish, const struct target *target,
+		   struct manifest *out);
+
+/* Takes back all of @manifest, which checkpoint_run() wrote to @path: the names, and where
+ * none is left the file itself. What is left is logged. */
+void checkpoint_undo(const char *path, const struct manifest *manifest);
+
+#endif
