@@ -1,0 +1,449 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Whoever is root in the container owns names, links, mounts and timing (docs/security.md).
+# It works on $IN, the container's whole mount ($POINT); outside of it, on the same
+# filesystem, is a tree in which nothing may ever change, nor in $IN/keep. Every race is
+# run twice: at each call between look and act (helpers/stopat.c), and against a racer
+# that swaps as fast as it can (helpers/racer.c).
+
+load lib
+
+# A race takes so long, or so many rounds if the machine is slow.
+RACE_SECONDS=${RELINKTRACE_RACE_SECONDS:-4} RACE_ROUNDS=3
+
+container() {
+	IN=$DIR/in OUTSIDE=$DIR/outside POINT=$T/point
+	mkdir -p "$IN/keep/folder" "$OUTSIDE/checkpoint" "$POINT"
+	mount --bind "$IN" "$POINT"
+	mount --make-private "$POINT"
+	local dir
+	for dir in "$OUTSIDE" "$OUTSIDE/checkpoint" "$IN/keep"; do
+		echo "secret of $dir" >"$dir/secret"
+		chmod 600 "$dir/secret"
+	done
+	mkfifo -m 600 "$IN/keep/fifo"
+	FOLDER=$IN/lost+found/checkpoint
+}
+
+canary() {
+	find "$OUTSIDE" "$IN/keep" -printf '%p %y %i %n %U:%G %m %s %C@\n' | sort
+	cat "$OUTSIDE/secret" "$OUTSIDE/checkpoint/secret" "$IN/keep/secret"
+}
+
+canary_set() {
+	canary >"$T/canary"
+}
+
+canary_lives() {
+	canary | diff "$T/canary" - >&2
+}
+
+# What the manifest says of an inode is so.
+manifest_is_true() {
+	jq -e '[.entries[] | select(.method == "link") | .ino == .relinked.ino and .same_inode] |
+		all' "$M" >/dev/null
+}
+
+# at_each_call HOOK UNDO RT-ARG...: the command is stopped before each of its calls in
+# turn, for the shell function HOOK; UNDO puts everything back. The canary lives.
+at_each_call() {
+	local hook=$1 undo=$2 n status
+	shift 2
+	export IN OUTSIDE POINT FOLDER M
+	# shellcheck disable=SC2163 # the function
+	export -f "$hook"
+	for ((n = 1; ; n++)); do
+		status=0
+		(alone timeout "$PATIENCE" "$HELPERS/stopat" "$n" "$hook" "$RT" "$@") \
+			>"$T/said" 2>&1 </dev/null || status=$?
+		cat "$T/said" >&2
+		echo "stopped at call $n: status $status" >&2
+		[[ $status == @(0|1|3|100) ]] || return 1
+		"$undo" || return 1
+		canary_lives || return 1
+		((status != 100)) || break
+	done
+	# else nothing was stopped, and the test shows nothing
+	((n > 3))
+}
+
+# racing RACE ARG...: until raced.
+racing() {
+	mkfifo "$T/racer.in" "$T/racer.out"
+	in_cgroup "${HOLD_CGROUP:-$CGROOT}" "${HOLD_VIA[@]}" "$HELPERS/racer" "$@" \
+		<"$T/racer.in" >"$T/racer.out" 3>&- &
+	disown
+	exec {RACER_IN}>"$T/racer.in" {RACER_OUT}<"$T/racer.out"
+	IFS= read -r -t "$PATIENCE" -u "$RACER_OUT" REPLY
+}
+
+raced() {
+	local rounds
+	exec {RACER_IN}>&-
+	read -r -t "$PATIENCE" -u "$RACER_OUT" REPLY rounds
+	echo "the racer made $rounds rounds" >&2
+	((rounds > 100))
+}
+
+# Checkpoint, restore and clean, over and over. Manifests whose names could not be
+# removed are kept for the time after.
+against_racer() {
+	local until=$((SECONDS + RACE_SECONDS)) n
+	for ((n = 0; n < RACE_ROUNDS || SECONDS < until; n++)); do
+		checkpoint "$@"
+		[[ $status == @(0|1|3) ]]
+		[[ -e $M ]] || continue
+		manifest_is_true
+		rt restore "$M" --check
+		[[ $status == @(0|1|3) ]]
+		rt restore "$M" --keep -- true
+		[[ $status == @(0|1) ]]
+		rt clean "$M"
+		[[ $status == @(0|3) ]]
+		# a name whose folder was away just then counts as gone
+		[[ $output == *" 0 gone already, 0 left" ]] || cp "$M" "$T/left.$n.json"
+		rm "$M"
+		canary_lives
+	done
+	echo "$n rounds" >&2
+}
+
+clean_left() {
+	local manifest
+	for manifest in "$T"/left.*.json; do
+		[[ -e $manifest ]] || continue
+		rt clean "$manifest"
+		[[ $status -eq 0 ]]
+	done
+}
+
+# Nothing of a checkpoint is in the container any more, when the racer's folders have been
+# in their places: where a new one was made while one was away, that stayed away.
+all_cleaned() {
+	local folder
+	clean_left
+	for folder in "$FOLDER" "$IN/lost+found"; do
+		[[ -d $folder.away ]] || continue
+		[[ ! -e $folder ]] || mv "$folder" "$folder.made"
+		mv "$folder.away" "$folder"
+		clean_left
+	done
+	[ -z "$(find "$IN" -name 'unlink-at-restart*')" ]
+	canary_lives
+}
+
+three_orphans() {
+	hold linked ab "$POINT"
+	hold unlinked unlinked "$POINT"
+	hold fifo fifo "$POINT"
+}
+
+# swapped folders ------------------------------------------------------------------
+
+plant() {
+	[[ ! -e $IN/lost+found ]] || mv "$IN/lost+found" "$IN/away"
+	ln -s "$OUTSIDE" "$IN/lost+found"
+}
+
+# The symbolic link goes, and what was there comes back.
+unplant() {
+	[[ ! -L $IN/lost+found ]] || rm "$IN/lost+found"
+	[[ ! -e $IN/away ]] || mv "$IN/away" "$IN/lost+found"
+}
+
+forget() {
+	unplant
+	[[ -e $M ]] || return 0
+	manifest_is_true || return 1
+	"$RT" clean "$M" || return 1
+	rm "$M"
+	[[ -z $(find "$IN" -name 'unlink-at-restart*') ]]
+}
+
+@test "the folder becomes a symbolic link at any moment of a checkpoint" {
+	container
+	three_orphans
+	canary_set
+	at_each_call plant forget checkpoint --cgroup "$CG" --manifest "$M"
+	racing symlink "$IN/lost+found" "$OUTSIDE"
+	against_racer
+	raced
+	unplant
+	all_cleaned
+}
+
+plant_inner() {
+	[[ ! -e $FOLDER ]] || mv "$FOLDER" "$IN/away"
+	[[ ! -d $IN/lost+found ]] || ln -s "$OUTSIDE/checkpoint" "$FOLDER"
+}
+
+unplant_inner() {
+	[[ ! -L $FOLDER ]] || rm "$FOLDER"
+	[[ ! -e $IN/away ]] || mv "$IN/away" "$FOLDER"
+}
+
+forget_inner() {
+	unplant_inner
+	forget
+}
+
+@test "so does the folder in it" {
+	container
+	three_orphans
+	canary_set
+	at_each_call plant_inner forget_inner checkpoint --cgroup "$CG" --manifest "$M"
+	mkdir -m 700 -p "$IN/lost+found"
+	racing symlink "$FOLDER" "$OUTSIDE/checkpoint"
+	against_racer
+	raced
+	unplant_inner
+	all_cleaned
+}
+
+# Names that clean would remove stand outside too: of the same inode even.
+bait() {
+	local n file
+	for n in "$FOLDER"/*; do
+		[[ -f $n ]] || continue
+		ln "$n" "$OUTSIDE/checkpoint/"
+	done
+	for file in "$OUTSIDE/checkpoint"/*; do
+		[[ -e $file ]]
+	done
+}
+
+baits() {
+	find "$OUTSIDE" -printf '%p %y %i\n' | sort
+	cat "$IN/keep/secret"
+}
+
+again_checkpoint() {
+	unplant
+	baits | diff "$T/baits" - >&2 || return 1
+	canary_set # links and ctimes of the very inodes change
+	manifest_is_true
+}
+
+@test "clean and restore find the folder swapped for one with the same names" {
+	container
+	three_orphans
+	checkpoint_ok
+	bait
+	baits >"$T/baits"
+	canary_set
+	at_each_call plant again_checkpoint restore "$M" --keep -- true
+	at_each_call plant again_checkpoint restore "$M" --check
+	at_each_call plant again_checkpoint clean "$M"
+	[ -z "$(find "$IN" -name 'unlink-at-restart*')" ]
+	baits | diff "$T/baits" -
+}
+
+# The folder itself, moved out of the mount while it is in use. Root in a container cannot
+# do that, but whoever sees the whole filesystem may.
+move_out() {
+	[[ ! -e $FOLDER ]] || mv "$FOLDER" "${OUTSIDE}2/moved"
+}
+
+move_back() {
+	if [[ -e ${OUTSIDE}2/moved ]]; then
+		[[ -e $M ]] || [[ -z $(ls -A "${OUTSIDE}2/moved") ]] || return 1
+		mkdir -p -m 700 "$IN/lost+found"
+		if [[ -e $FOLDER ]]; then
+			rmdir "${OUTSIDE}2/moved"
+		else
+			mv "${OUTSIDE}2/moved" "$FOLDER"
+		fi
+	fi
+	forget
+}
+
+@test "the folder is moved out of the mount while names are made in it" {
+	container
+	mkdir "${OUTSIDE}2"
+	three_orphans
+	canary_set
+	mkdir -m 700 -p "$IN/lost+found" "$FOLDER"
+	at_each_call move_out move_back checkpoint --cgroup "$CG" --manifest "$M"
+	mkdir -m 700 -p "$IN/lost+found" "$FOLDER"
+	racing move "$FOLDER" "${OUTSIDE}2/moved"
+	against_racer
+	raced
+	[ -e "$FOLDER" ] || [ ! -e "${OUTSIDE}2/moved" ] || mv "${OUTSIDE}2/moved" "$FOLDER"
+	all_cleaned
+	[ -z "$(find "${OUTSIDE}2" -name 'unlink-at-restart*')" ]
+}
+
+# swapped names --------------------------------------------------------------------
+
+@test "the names themselves are swapped for links to files outside" {
+	container
+	three_orphans
+	canary_set
+	mkdir -m 700 -p "$IN/lost+found" "$FOLDER"
+	racing names "$FOLDER" "$OUTSIDE/secret"
+	against_racer
+	raced
+	# What it moved away at the wrong moment is its own business.
+	canary_lives
+	rm -r "$IN/lost+found"
+}
+
+# What was made to be given back is swapped for an old one of the same kind.
+swap_made() {
+	local name
+	for name in "$FOLDER"/*; do
+		[[ -p $name ]] || continue
+		[[ ! -e $IN/swapped ]] || continue
+		mv "$name" "$IN/swapped"
+		mv "$IN/keep/fifo" "$name"
+		echo "$name" >"$IN/swapped.name"
+	done
+}
+
+unswap_made() {
+	[[ -e $IN/swapped.name ]] || return 0
+	# clean of the one that was swapped in is no harm: it was put there to be removed
+	if [[ -e $(<"$IN/swapped.name") ]]; then
+		[ "$(stat -c '%U %a' "$(<"$IN/swapped.name")")" = "root 600" ] || return 1
+		mv "$(<"$IN/swapped.name")" "$IN/keep/fifo"
+	fi
+	rm "$IN/swapped.name" "$IN/swapped"
+	rm -rf "$IN/lost+found"
+	find "$IN/keep/fifo" -user root -perm 600 | grep -q .
+	canary_set
+}
+
+@test "a FIFO that is made again is swapped for another one before it gets its owner" {
+	container
+	hold fifo fifo "$POINT"
+	chown 65533 "$(hold_file fifo)"
+	checkpoint_ok
+	canary_set
+	at_each_call swap_made unswap_made restore "$M" --keep -- true
+}
+
+# mounts ---------------------------------------------------------------------------
+
+cover() {
+	[[ -d $FOLDER ]] || return 0
+	mount -t tmpfs -o mode=700 cover "$POINT/lost+found/checkpoint"
+}
+
+uncover() {
+	if findmnt "$POINT/lost+found/checkpoint" >/dev/null; then
+		[[ -z $(ls -A "$POINT/lost+found/checkpoint") ]] || return 1
+		umount "$POINT/lost+found/checkpoint"
+	fi
+	forget
+}
+
+@test "something is mounted over the folder at any moment" {
+	container
+	three_orphans
+	canary_set
+	at_each_call cover uncover checkpoint --cgroup "$CG" --manifest "$M"
+	mkdir -m 700 -p "$IN/lost+found" "$FOLDER"
+	racing mount "$POINT/lost+found/checkpoint"
+	against_racer
+	raced
+	all_cleaned
+}
+
+cover_all() {
+	mount --bind "$OUTSIDE" "$POINT"
+}
+
+uncover_all() {
+	! findmnt -n -o SOURCE "$POINT" | grep -q 'outside]$' || umount "$POINT"
+	forget
+}
+
+@test "something is mounted over the whole mount at any moment" {
+	container
+	three_orphans
+	canary_set
+	at_each_call cover_all uncover_all checkpoint --cgroup "$CG" --manifest "$M"
+	racing mount "$POINT"
+	against_racer
+	raced
+	all_cleaned
+}
+
+# fds and pids ---------------------------------------------------------------------
+
+@test "an fd is swapped between look and link, also for a file outside" {
+	container
+	echo one >"$IN/one"
+	echo two >"$IN/two"
+	ln "$IN/one" "$IN/one.link"
+	canary_set
+	HOLD_CGROUP=$CG racing fd "$POINT/one" "$POINT/two" "$OUTSIDE/secret"
+	local until=$((SECONDS + RACE_SECONDS)) n entry ino
+	for ((n = 0; n < RACE_ROUNDS || SECONDS < until; n++)); do
+		checkpoint_ok
+		json_is '.entries | length == 2'
+		manifest_is_true
+		# what was copied is what has the inode number that is recorded
+		ino=$(stat -c %i "$IN/one.link")
+		for entry in 0 1; do
+			if [ "$(jq ".entries[$entry].ino" "$M")" = "$ino" ]; then
+				[ "$(<"$POINT/$(jq -r ".entries[$entry].relink_path" "$M")")" = one ]
+			else
+				[ "$(<"$POINT/$(jq -r ".entries[$entry].relink_path" "$M")")" = two ]
+			fi
+		done
+		rt_ok clean "$M"
+		rm "$M"
+		canary_lives
+	done
+	raced
+	all_cleaned
+}
+
+# The holder ends, and its number is given to a process that holds something else there.
+reuse_pid() {
+	[[ ! -e $IN/reused ]] || return 0
+	kill -KILL "$VICTIM"
+	while [[ -e /proc/$VICTIM ]]; do :; done
+	for _ in {1..50}; do
+		echo $((VICTIM - 1)) >/proc/sys/kernel/ns_last_pid
+		sh -c 'exec 3<>"$1"; rm "$1"; echo $$ >"$2.new"; mv "$2.new" "$2"; exec sleep 1000' \
+			sh "$IN/other" "$IN/reused" >/dev/null 2>&1 &
+		while [[ ! -e $IN/reused ]]; do :; done
+		[[ $(<"$IN/reused") != "$VICTIM" ]] || return 0
+		kill -KILL $!
+		rm "$IN/reused"
+		echo other >"$IN/other"
+	done
+	return 1
+}
+
+@test "a process id is used again between look and link" {
+	[ -w /proc/sys/kernel/ns_last_pid ] || skip "no /proc/sys/kernel/ns_last_pid"
+	container
+	canary_set
+	export IN VICTIM
+	export -f reuse_pid
+	local n
+	for ((n = 1; ; n++)); do
+		hold "h$n" unlinked "$POINT"
+		VICTIM=${HOLD_PID[h$n]}
+		echo other >"$IN/other"
+		run alone "$HELPERS/stopat" "$n" reuse_pid \
+			"$RT" checkpoint --cgroup "$CG" --manifest "$M"
+		echo "stopped at call $n: status $status, $output" >&2
+		kill -KILL "$VICTIM"
+		[[ $status != 100 ]] || break
+		[ "$(<"$IN/reused")" = "$VICTIM" ]
+		rm "$IN/reused"
+		# that file or nothing, never the other one
+		jq -e '.failed == [] or (.failed[0].error | test("process"))' "$M"
+		jq -e '.entries == [] or .entries[0].size == 8192' "$M"
+		"$RT" clean "$M"
+		rm "$M"
+		canary_lives
+		cgroup_empty "$CG"
+	done
+	((n > 3))
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Stops a command between look and act, so that a race is surely lost:
+ *
+ *   stopat N HOOK COMMAND [ARG]...
+ *
+ * runs COMMAND, stops it before the N-th of its system calls that follow a path below a
+ * directory (openat2, mkdirat, mknodat, symlinkat, linkat, unlinkat, renameat2), runs the
+ * command HOOK by bash meanwhile, and lets it go on. Ends with the status of COMMAND; 100
+ * when it made fewer calls than that. $STOPAT is the call's name for HOOK.
+ */
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "lib.h"
+
+#define FEWER 100
+
+static const struct {
+	long number;
+	const char *name;
+} calls[] = {
+	{SYS_openat2, "openat2"},     {SYS_mkdirat, "mkdirat"},
+	{SYS_mknodat, "mknodat"},     {SYS_symlinkat, "symlinkat"},
+	{SYS_linkat, "linkat"},	      {SYS_unlinkat, "unlinkat"},
+	{SYS_renameat2, "renameat2"},
+};
+
+/* The name of the call that @pid is about to make, or NULL. */
+static const char *entered(pid_t pid)
+{
+	struct __ptrace_syscall_info info;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) <= 0 ||
+	    info.op != PTRACE_SYSCALL_INFO_ENTRY)
+		return NULL;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if ((long)info.entry.nr == calls[i].number)
+			return calls[i].name;
+	return NULL;
+}
+
+/* By bash, so that HOOK may be a function that was exported (export -f). */
+static void run_hook(const char *hook, const char *call)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		setenv("STOPAT", call, 1);
+		execlp("bash", "bash", "-c", hook, NULL);
+		die("bash");
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		die("hook %s, status %x", hook, status);
+}
+
+int main(int argc, char **argv)
+{
+	bool hit = false;
+	int status, left, pass = 0;
+	pid_t pid;
+
+	if (argc < 4 || (left = atoi(argv[1])) < 1)
+		die("usage: stopat N HOOK COMMAND [ARG]...");
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (!pid) {
+		/* LeakSanitizer is a tracer itself, and there can be one only. */
+		setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		execvp(argv[3], argv + 3);
+		die("%s", argv[3]);
+	}
+	if (waitpid(pid, &status, 0) != pid ||
+	    ptrace(PTRACE_SETOPTIONS, pid, NULL,
+		   PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL))
+		die("ptrace");
+	while (!ptrace(hit ? PTRACE_CONT : PTRACE_SYSCALL, pid, NULL, pass) &&
+	       waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
+		const char *call = NULL;
+
+		pass = WSTOPSIG(status);
+		if (pass == (SIGTRAP | 0x80)) {
+			pass = 0;
+			call = entered(pid);
+		} else if (pass == SIGTRAP) {
+			pass = 0; /* execve */
+		}
+		if (call && --left == 0) {
+			run_hook(argv[2], call);
+			hit = true;
+		}
+	}
+	if (!WIFEXITED(status))
+		die("%s was killed by signal %d", argv[3], WTERMSIG(status));
+	return hit ? WEXITSTATUS(status) : FEWER;
+}
