@@ -91,7 +91,7 @@ raced() {
 against_racer() {
 	local until=$((SECONDS + RACE_SECONDS)) n
 	for ((n = 0; n < RACE_ROUNDS || SECONDS < until; n++)); do
-		checkpoint "$@"
+		checkpoint
 		[[ $status == @(0|1|3) ]]
 		[[ -e $M ]] || continue
 		manifest_is_true
@@ -131,6 +131,12 @@ all_cleaned() {
 	done
 	[ -z "$(find "$IN" -name 'unlink-at-restart*')" ]
 	canary_lives
+}
+
+# What a checkpoint made, and clean removed, is there again.
+folders() {
+	[[ -d $IN/lost+found ]] || mkdir -m 700 "$IN/lost+found"
+	[[ -d $FOLDER ]] || mkdir -m 700 "$FOLDER"
 }
 
 three_orphans() {
@@ -193,7 +199,7 @@ forget_inner() {
 	three_orphans
 	canary_set
 	at_each_call plant_inner forget_inner checkpoint --cgroup "$CG" --manifest "$M"
-	mkdir -m 700 -p "$IN/lost+found"
+	folders
 	racing symlink "$FOLDER" "$OUTSIDE/checkpoint"
 	against_racer
 	raced
@@ -248,7 +254,7 @@ move_out() {
 move_back() {
 	if [[ -e ${OUTSIDE}2/moved ]]; then
 		[[ -e $M ]] || [[ -z $(ls -A "${OUTSIDE}2/moved") ]] || return 1
-		mkdir -p -m 700 "$IN/lost+found"
+		[[ -d $IN/lost+found ]] || mkdir -m 700 "$IN/lost+found"
 		if [[ -e $FOLDER ]]; then
 			rmdir "${OUTSIDE}2/moved"
 		else
@@ -263,9 +269,9 @@ move_back() {
 	mkdir "${OUTSIDE}2"
 	three_orphans
 	canary_set
-	mkdir -m 700 -p "$IN/lost+found" "$FOLDER"
+	folders
 	at_each_call move_out move_back checkpoint --cgroup "$CG" --manifest "$M"
-	mkdir -m 700 -p "$IN/lost+found" "$FOLDER"
+	folders
 	racing move "$FOLDER" "${OUTSIDE}2/moved"
 	against_racer
 	raced
@@ -280,7 +286,7 @@ move_back() {
 	container
 	three_orphans
 	canary_set
-	mkdir -m 700 -p "$IN/lost+found" "$FOLDER"
+	folders
 	racing names "$FOLDER" "$OUTSIDE/secret"
 	against_racer
 	raced
@@ -343,7 +349,7 @@ uncover() {
 	three_orphans
 	canary_set
 	at_each_call cover uncover checkpoint --cgroup "$CG" --manifest "$M"
-	mkdir -m 700 -p "$IN/lost+found" "$FOLDER"
+	folders
 	racing mount "$POINT/lost+found/checkpoint"
 	against_racer
 	raced

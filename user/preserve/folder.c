@@ -10,6 +10,8 @@
 
 #include "base/auto.h"
 #include "beneath.h"
+#include "mountroot.h"
+#include "project.h"
 #include "relink.h"
 #include "manifest/template.h"
 #include "base/why.h"
@@ -125,6 +127,7 @@ static int make_folder(struct folder_set *set, const struct folder *folder,
 	if (mkdirat(parent, own, 0700))
 		return -errno;
 	ret = fstatat(parent, own, &st, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
+	ret = ret ?: project_end_inheritance(parent, own);
 	ret = ret ?: intend(set, folder, path, (const uint64_t *)&st.st_ino);
 	ret = ret ?: rename_exclusively(parent, own, name);
 	if (ret) {
@@ -186,26 +189,6 @@ static int make_all(struct folder_set *set, struct manifest *manifest,
 	return 0;
 }
 
-static int open_root(const struct holder *holder, int mnt_id, char **why)
-{
-	int fd = mount_open_root(holder->pid, mnt_id);
-
-	if (fd == -EXDEV)
-		return why_set(why, fd,
-			       "another mount covers mount %d of process %d: names "
-			       "cannot be made there",
-			       mnt_id, holder->pid);
-	if (fd == -ENOTDIR)
-		return why_set(why, fd,
-			       "mount %d of process %d is a single file: there is "
-			       "no folder to make names in",
-			       mnt_id, holder->pid);
-	if (fd < 0)
-		return why_set(why, fd, "cannot reach mount %d of process %d: %s", mnt_id,
-			       holder->pid, strerror(-fd));
-	return fd;
-}
-
 static int append(struct folder_set *set, struct folder **folder)
 {
 	struct folder **grown =
@@ -223,23 +206,19 @@ static int find_root(const struct holder *holder, int mnt_id, struct folder **ou
 		     char **why)
 {
 	AUTO(folder_free) struct folder *folder = calloc(1, sizeof(*folder));
+	AUTO(mountroot_fini) struct mountroot root = MOUNTROOT_INIT;
 	int ret;
 
 	if (!folder)
 		return -ENOMEM;
-	folder->fd = -1;
-	folder->root_fd = open_root(holder, mnt_id, why);
-	if (folder->root_fd < 0)
-		return folder->root_fd;
-	/* Until root_fd held the mount its id could become another one's: what was read
-	 * before may be of that. */
-	mount_cache_drop();
-	ret = mount_find(holder->pid, mnt_id, &folder->mount);
-	if (ret == -ENOENT)
-		ret = mount_find(getpid(), mnt_id, &folder->mount);
+	folder->fd = folder->root_fd = -1;
+	ret = mountroot_open(holder->pid, mnt_id, &root, why);
 	if (ret)
-		return why_set(why, ret, "mount %d of process %d is not in its mountinfo",
-			       mnt_id, holder->pid);
+		return ret;
+	folder->mount = root.mount;
+	root.mount = (struct mount){0};
+	folder->root_fd = TAKE_FD(root.fd);
+	folder->detour = root.detour;
 	*out = TAKE_PTR(folder);
 	return 0;
 }

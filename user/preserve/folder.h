@@ -11,6 +11,7 @@
 struct folder {
 	struct mount mount;
 	int root_fd;	    /* the mount's root, O_PATH */
+	const char *detour; /* why that is on another mount, see mountroot.h; or NULL */
 	int fd;		    /* the folder, O_PATH */
 	unsigned int place; /* of the journal, where there is one */
 	bool no_tmpfile;    /* the filesystem refuses O_TMPFILE (open(2)) */

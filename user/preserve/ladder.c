@@ -12,6 +12,7 @@
 #include "carry.h"
 #include "fifo.h"
 #include "fill.h"
+#include "project.h"
 #include "relink.h"
 #include "manifest/template.h"
 #include "base/why.h"
@@ -112,6 +113,10 @@ static int prepare_link(struct ladder *ladder, char **why)
 			why, -EPERM,
 			"a live O_TMPFILE: the program would lose its own right to "
 			"link it (--stop says that it ends)");
+	if (ladder->folder->detour)
+		return why_set(why, -EXDEV,
+			       "%s, and the kernel makes no link through another one",
+			       ladder->folder->detour);
 	record_relinked(ladder->entry, &ladder->source->stat, ladder->source->fd);
 	ret = name_choose(ladder);
 	return ret ? why_set(why, ret, "%s", strerror(-ret)) : 0;
@@ -327,26 +332,48 @@ static int rename_exclusively(int dir_fd, const char *from, const char *to)
 	return unlinkat(dir_fd, from, 0) ? -errno : 0;
 }
 
-/* Gives what was prepared its name. */
-static int name_make(struct ladder *ladder)
+static int name_new_file(struct ladder *ladder, const char *name)
 {
-	const struct folder *folder = ladder->folder;
-	const char *name = name_of(ladder->path);
 	struct stat st;
 	int ret;
 
-	if (ladder->fd < 0)
-		return relink_link(ladder->source->fd, &ladder->source->stat, folder->fd,
-				   name);
 	if (ladder->own[0]) {
-		ret = rename_exclusively(folder->fd, ladder->own, name);
+		ret = rename_exclusively(ladder->folder->fd, ladder->own, name);
 		if (!ret)
 			ladder->own[0] = '\0';
 		return ret;
 	}
 	if (fstat(ladder->fd, &st))
 		return -errno;
-	return relink_link(ladder->fd, &st, folder->fd, name);
+	return relink_link(ladder->fd, &st, ladder->folder->fd, name);
+}
+
+/* In the folder's project for a moment, see project.h. */
+static int name_in_project(struct ladder *ladder, const char *name)
+{
+	uint32_t project, was;
+	int ret = project_of_folder(ladder->folder->fd, &project);
+
+	ret = ret ?: project_set(ladder->fd, project, &was);
+	if (ret)
+		return -EXDEV;
+	ret = name_new_file(ladder, name);
+	/* Who pays for it matters less than that it is there. */
+	project_set(ladder->fd, was, &project);
+	return ret;
+}
+
+/* Gives what was prepared its name. */
+static int name_make(struct ladder *ladder)
+{
+	const char *name = name_of(ladder->path);
+	int ret;
+
+	if (ladder->fd < 0)
+		return relink_link(ladder->source->fd, &ladder->source->stat,
+				   ladder->folder->fd, name);
+	ret = name_new_file(ladder, name);
+	return ret == -EXDEV ? name_in_project(ladder, name) : ret;
 }
 
 int ladder_publish(struct ladder *ladder)

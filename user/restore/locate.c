@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "base/auto.h"
 #include "proc/mount.h"
@@ -22,6 +23,7 @@ struct place {
 	const struct holder *holders;
 	size_t n_holders;
 	const char *path; /* below the mount's root */
+	bool writable;	  /* only a mount that is not read-only will do */
 };
 
 void located_fini(struct located *located)
@@ -45,13 +47,20 @@ static bool same_dev(const struct place *place, const struct mount *mount)
 	       mount->dev_minor == place->dev_minor;
 }
 
+static bool is_read_only(int fd)
+{
+	struct statvfs fs;
+
+	return !fstatvfs(fd, &fs) && (fs.f_flag & ST_RDONLY);
+}
+
 /* Mount @mount, seen by @pid, when it has the path of @place. */
 static int take(const struct place *place, pid_t pid, const struct mount *mount,
 		struct located *out)
 {
 	char path_in_fs[2 * PATH_MAX];
 	const char *below;
-	int fd;
+	AUTO_FD fd = -1;
 
 	if (!same_dev(place, mount))
 		return -ENOENT;
@@ -64,8 +73,10 @@ static int take(const struct place *place, pid_t pid, const struct mount *mount,
 		return -ENAMETOOLONG;
 	fd = mount_open_root(pid, mount->id);
 	if (fd < 0)
-		return fd;
-	out->root_fd = fd;
+		return TAKE_FD(fd);
+	if (place->writable && is_read_only(fd))
+		return -EROFS;
+	out->root_fd = TAKE_FD(fd);
 	strcpy(out->path, below);
 	return 0;
 }
@@ -162,10 +173,17 @@ static int by_root(const struct place *place, struct located *out, char **why)
 
 static int locate(const struct place *place, struct located *out, char **why)
 {
+	struct place wanted = *place;
+
 	if (place->manifest->roots)
 		return by_root(place, out, why);
-	if (!by_point(place, out) || !by_dev(place, out) || !by_holder(place, out))
-		return 0;
+	/* Names of files on a read-only mount were made through another one. */
+	for (int i = 0; i < 2; i++) {
+		wanted.writable = i == 0;
+		if (!by_point(&wanted, out) || !by_dev(&wanted, out) ||
+		    !by_holder(&wanted, out))
+			return 0;
+	}
 	return why_set(
 		why, -ENOENT,
 		"filesystem %u:%u (it was mounted on %s) is not mounted here with %s "
