@@ -20,6 +20,8 @@ static const struct {
 	 "tell what a checkpoint would do with each, and CRIU alone"},
 	{"checkpoint", command_checkpoint, "give every orphan of a cgroup a name again"},
 	{"restore", command_restore, "hand a checkpoint's files to a command"},
+	{"criu", command_criu,
+	 "dump and restore by CRIU, which aborts on them by itself"},
 	{"clean", command_clean, "remove what a checkpoint left"},
 	{"doctor", command_doctor, "tell what works on this machine, and why not"},
 };

@@ -65,8 +65,8 @@ int restore_open_name(const struct manifest *manifest, const struct manifest_ent
 	return ret ?: TAKE_FD(fd);
 }
 
-static int open_entry(const struct manifest *manifest, const struct manifest_entry *entry,
-		      char **why)
+int restore_open_entry(const struct manifest *manifest,
+		       const struct manifest_entry *entry, char **why)
 {
 	AUTO_FD fd = -1;
 
@@ -205,7 +205,7 @@ static int add_entry(struct restore *restore, const struct manifest_entry *entry
 		     char **why)
 {
 	AUTO_FREE char *reason = NULL;
-	AUTO_FD fd = open_entry(restore->manifest, entry, &reason);
+	AUTO_FD fd = restore_open_entry(restore->manifest, entry, &reason);
 	AUTO_FD keeper = -1;
 	int ret = fd < 0 ? fd : 0;
 

@@ -61,6 +61,11 @@ bool restore_is_of(const struct manifest_entry *entry, pid_t holder);
 int restore_open_name(const struct manifest *manifest, const struct manifest_entry *entry,
 		      char **why);
 
+/* Opens (O_PATH) @entry by its relink name, verified as above, or makes it again. The fd,
+ * owned by the caller; -errno and the reason in @why. */
+int restore_open_entry(const struct manifest *manifest,
+		       const struct manifest_entry *entry, char **why);
+
 /* Executes @path with @argv: the fds at their numbers, told by the environment
  * (RELINKTRACE_ORPHANS, and without a holder sd_listen_fds(3)'s), in the holder's
  * directory where that was an orphan. Returns only on failure, with -errno; the fds of

@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Orphans taken off CRIU's hands: a program with one of every kind is dumped and restored,
+# and sees what it saw before.
+
+load lib
+
+setup_file() {
+	# What a kernel without udev and a running system has not loaded yet.
+	local module
+	for module in {unix,inet,tcp,udp,raw,netlink,af_packet}_diag nf_tables; do
+		modprobe -q "$module" 2>/dev/null || true
+	done
+}
+
+can_criu() {
+	# 3.17 knows of kernels up to 6.1 or so; its own check is of single features only.
+	command -v criu >/dev/null && [[ $(uname -r) == 6.1.* ]]
+}
+
+# The program is in $PROGRAM.
+orphanage_begin() {
+	mkfifo "$T/said" "$T/report"
+	in_cgroup "$CG" "$HELPERS/orphanage" "$DIR" "$T/report" </dev/null >"$T/said" \
+		2>"$T/stderr" 3>&- &
+	PROGRAM=$!
+	read -r -t "$PATIENCE" _ PROGRAM <"$T/said"
+	mkdir "$T/images"
+}
+
+# seen_to FILE: what the program sees of its files.
+seen_to() {
+	kill -USR1 "$PROGRAM"
+	timeout "$PATIENCE" cat "$T/report" >"$1"
+}
+
+# The same as before it was dumped, and still those bytes: 8 MiB, an offset, what was in the
+# pipe.
+sees_the_same() {
+	seen_to "$T/now"
+	diff -u "$T/before" "$T/now" >&2
+}
+
+dump() {
+	rt criu dump --tree "$PROGRAM" --images-dir "$T/images" "$@" -- -v4 -o dump.log
+	[ "$status" -eq 0 ] || { tail -n 20 "$T/images/dump.log" >&2 && false; }
+}
+
+restore() {
+	rt criu restore --images-dir "$T/images" "$@" -- -v4 -o restore.log
+	[ "$status" -eq 0 ] || { tail -n 20 "$T/images/restore.log" >&2 && false; }
+}
+
+program_end() {
+	kill -KILL "$PROGRAM" 2>/dev/null || true
+	wait "$PROGRAM" 2>/dev/null || true
+	cgroup_empty "$CG"
+}
+
+@test "criu dump --leave-running, and restored twice, then once more: everything is as it was" {
+	can_criu || skip "criu does not work on this kernel"
+	orphanage_begin
+	seen_to "$T/before"
+	[ "$(wc -l <"$T/before")" -eq 8 ]
+	dump --leave-running
+	[[ $output == *"7 orphans preserved, 0 left to CRIU"* ]]
+	sees_the_same # it goes on
+	[ "$(jq '.taken | length' "$T/images/relinktrace-criu.json")" -eq 7 ]
+	program_end
+	for _ in 1 2; do
+		restore --keep
+		sees_the_same
+		program_end
+	done
+	restore
+	sees_the_same
+	list_is_true 7
+	program_end
+	no_new_names
+}
+
+@test "criu dump ends the program, restore brings it back; a failed one leaves everything" {
+	can_criu || skip "criu does not work on this kernel"
+	orphanage_begin
+	seen_to "$T/before"
+	rt criu dump --tree "$PROGRAM" --images-dir "$T/images" -- --no-such-option
+	[ "$status" -eq 1 ]
+	[ -z "$(ls "$T/images")" ]
+	no_new_names
+	sees_the_same
+	list_is_true 7
+	dump
+	wait "$PROGRAM" || true
+	"$HELPERS/await" "$CG" populated 0
+	rt criu restore --images-dir "$T/images" -- --no-such-option
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"no name was removed"* ]]
+	restore
+	sees_the_same
+	program_end
+	no_new_names
+}
+
+@test "CRIU alone aborts on this program" {
+	can_criu || skip "criu does not work on this kernel"
+	orphanage_begin
+	rt_ok check --cgroup "$CG" -j
+	json_is '[.orphans[].criu.verdict] | index("abort") and index("link-remap")'
+	run criu dump --tree "$PROGRAM" --images-dir "$T/images" --leave-running -o one.log
+	[ "$status" -ne 0 ]
+	grep -Eq "Can't (create link remap|dump ghost file)" "$T/images/one.log"
+	run criu dump --tree "$PROGRAM" --images-dir "$T/images" --leave-running --link-remap \
+		-o two.log
+	[ "$status" -ne 0 ]
+	grep -q "Can't dump ghost file" "$T/images/two.log"
+	program_end
+}
+
+@test "criu dump and restore refuse what they do not understand" {
+	rt criu
+	[ "$status" -eq 2 ]
+	rt criu dump --images-dir "$T"
+	[ "$status" -eq 2 ]
+	rt criu dump --tree 1
+	[ "$status" -eq 2 ]
+	rt criu restore --images-dir "$T"
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"$T/relinktrace.json"* ]]
+}

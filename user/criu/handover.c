@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "handover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/why.h"
+#include "proc/proctext.h"
+#include "restore/restore.h"
+#include "restore/tmpfile.h"
+
+void criu_dump_fini(struct criu_dump *dump)
+{
+	criu_keys_fini(&dump->keys);
+}
+
+char *criu_path(const char *images, const char *name)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s", images, name) < 0 ? NULL : path;
+}
+
+void criu_keys_remove(const char *images)
+{
+	AUTO_FREE char *path = criu_path(images, CRIU_KEYS);
+
+	if (path)
+		unlink(path);
+}
+
+static int keys_write(const char *images, const struct criu_keys *keys, char **why)
+{
+	AUTO_FREE char *path = criu_path(images, CRIU_KEYS);
+	json_t *root = criu_keys_to_json(keys);
+	AUTO_FD fd = -1;
+	int ret = path && root ? 0 : -ENOMEM;
+
+	if (!ret) {
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			  0600);
+		if (fd < 0)
+			ret = why_set(why, -errno, "cannot make %s: %m", path);
+		else if (json_dumpfd(root, fd, JSON_INDENT(2)) || fsync(fd))
+			ret = why_set(why, -errno ?: -EIO, "cannot write %s: %m", path);
+	}
+	json_decref(root);
+	return ret;
+}
+
+int criu_keys_read(const char *images, struct criu_keys *out, char **why)
+{
+	AUTO_FREE char *path = criu_path(images, CRIU_KEYS);
+	AUTO_FREE char *text = NULL, *reason = NULL;
+	int ret = path ? proctext_read(AT_FDCWD, path, &text) : -ENOMEM;
+
+	if (ret)
+		return why_set(
+			why, ret,
+			"cannot read %s: %s; is it a folder that `relinktrace criu "
+			"dump` wrote to?",
+			path ? path : images, strerror(-ret));
+	ret = criu_keys_parse(text, strlen(text), out, &reason);
+	return ret ? why_set(why, ret, "%s: %s", path, why_text(reason)) : 0;
+}
+
+static int add_extra(struct criu_words *words, char *const *extra)
+{
+	int ret = 0;
+
+	for (; extra && *extra && !ret; extra++)
+		ret = criu_words_add(words, "%s", *extra);
+	return ret;
+}
+
+int criu_dump(struct criu_dump *dump, const struct manifest *manifest,
+	      const char *cgroup_dir, char **why)
+{
+	AUTO(criu_words_fini) struct criu_words words = {0};
+	int ret = criu_keys_collect(manifest, &dump->keys, why);
+
+	if (ret)
+		return ret;
+	ret = criu_words_add(&words, "dump");
+	ret = ret ?: criu_words_add(&words, "--tree");
+	ret = ret ?: criu_words_add(&words, "%d", dump->tree);
+	ret = ret ?: criu_words_add(&words, "--images-dir");
+	ret = ret ?: criu_words_add(&words, "%s", dump->images);
+	/* It must know that what it meets is frozen already, or waits for ever. */
+	ret = ret ?: criu_words_add(&words, "--freeze-cgroup");
+	ret = ret ?: criu_words_add(&words, "%s", cgroup_dir);
+	if (dump->leave_running)
+		ret = ret ?: criu_words_add(&words, "--leave-running");
+	ret = ret ?: criu_words_dump(&words, &dump->keys);
+	ret = ret ?: add_extra(&words, dump->extra);
+	ret = ret ?: keys_write(dump->images, &dump->keys, why);
+	if (ret)
+		return ret;
+	ret = criu_run(&words, why);
+	if (ret)
+		criu_keys_remove(dump->images);
+	return ret;
+}
+
+static const struct manifest_entry *entry_of(const struct manifest *manifest,
+					     unsigned int n)
+{
+	for (size_t i = 0; i < manifest->n_entries; i++)
+		if (manifest->entries[i].n == n)
+			return &manifest->entries[i];
+	return NULL;
+}
+
+/* The file for @entry, that criu is to have. */
+static int open_for(const struct manifest *manifest, const struct manifest_entry *entry,
+		    bool keep, char **why)
+{
+	AUTO_FD fd = restore_open_entry(manifest, entry, why);
+
+	if (fd < 0 || !keep || entry->same_inode || !S_ISREG(entry->orphan.mode) ||
+	    tmpfile_is_wanted(entry))
+		return TAKE_FD(fd);
+	return tmpfile_make(manifest, entry, fd, why);
+}
+
+/* Opens the file of each entry once, and hands it over under each of its keys. The fds are
+ * not close-on-exec: this process does nothing else than run criu. */
+static int inherit_all(const struct manifest *manifest, const struct criu_keys *keys,
+		       bool keep, struct criu_words *words, char **why)
+{
+	for (size_t i = 0; i < keys->n_keys; i++) {
+		const struct manifest_entry *entry = entry_of(manifest, keys->keys[i].n);
+		AUTO_FREE char *reason = NULL;
+		AUTO_FD fd = -1;
+		char text[64];
+		int ret, number;
+
+		if (!entry)
+			return why_set(why, -EINVAL,
+				       "there is no orphan%u in its manifest",
+				       keys->keys[i].n);
+		fd = open_for(manifest, entry, keep, &reason);
+		if (fd < 0)
+			return why_set(why, fd, "orphan%u: %s", entry->n,
+				       why_text(reason));
+		number = fcntl(fd, F_DUPFD, 3);
+		if (number < 0)
+			return why_set(why, -errno, "orphan%u: %m", entry->n);
+		criu_key_text(&keys->keys[i], text);
+		ret = criu_words_add(words, "--inherit-fd");
+		ret = ret ?: criu_words_add(words, "fd[%d]:%s", number, text);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+int criu_restore(const char *images, const struct manifest *manifest,
+		 const struct criu_keys *keys, bool keep, char *const *extra, char **why)
+{
+	AUTO(criu_words_fini) struct criu_words words = {0};
+	int ret;
+
+	if (strcmp(keys->id, manifest->id))
+		return why_set(why, -EINVAL, "%s/" CRIU_KEYS " is of another checkpoint",
+			       images);
+	ret = criu_words_add(&words, "restore");
+	ret = ret ?: criu_words_add(&words, "--images-dir");
+	ret = ret ?: criu_words_add(&words, "%s", images);
+	ret = ret ?: criu_words_add(&words, "--restore-detached");
+	ret = ret ?: inherit_all(manifest, keys, keep, &words, why);
+	ret = ret ?: add_extra(&words, extra);
+	return ret ?: criu_run(&words, why);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A dump and a restore by CRIU, with what was preserved in between. */
+#ifndef RELINKTRACE_CRIU_HANDOVER_H
+#define RELINKTRACE_CRIU_HANDOVER_H
+
+#include "run.h"
+
+/* The files that a dump leaves in its folder of images. */
+#define CRIU_MANIFEST "relinktrace.json"
+#define CRIU_KEYS     "relinktrace-criu.json"
+
+struct criu_dump {
+	const char *images; /* the folder, which exists */
+	pid_t tree;
+	bool leave_running;
+	char *const *extra;    /* words for criu; NULL behind the last; not owned */
+	struct criu_keys keys; /* owned; filled by criu_dump() */
+};
+
+/* Frees what @dump owns; for AUTO(). */
+void criu_dump_fini(struct criu_dump *dump);
+
+/* Dumps the tree, which is frozen with cgroup @cgroup_dir (a directory), without the files
+ * of @manifest, and writes their keys into the folder first. 0; -errno and the reason in
+ * @why, and no keys are left in the folder. */
+int criu_dump(struct criu_dump *dump, const struct manifest *manifest,
+	      const char *cgroup_dir, char **why);
+
+/* Restores from the folder @images, to which @manifest and @keys belong: each file is
+ * opened, verified and inherited. Where @keep, copies are restored as copies again, so that
+ * what was preserved can be restored another time. No name is removed. 0; -errno and the
+ * reason in @why. */
+int criu_restore(const char *images, const struct manifest *manifest,
+		 const struct criu_keys *keys, bool keep, char *const *extra, char **why);
+
+/* Reads the keys in the folder @images. 0 and @out filled, owned by the caller; -errno and
+ * the reason in @why. */
+int criu_keys_read(const char *images, struct criu_keys *out, char **why);
+
+/* Removes the keys in the folder @images. */
+void criu_keys_remove(const char *images);
+
+/* "@images/@name"; owned by the caller; NULL when memory is out. */
+char *criu_path(const char *images, const char *name);
+
+#endif
