@@ -238,3 +238,16 @@ plain() {
 	[ "$(<"$T/length")" -eq 10 ] # of the target
 	no_new_names
 }
+
+@test "each of many copies has the bytes of its own file" {
+	local fd file n=0
+	hold h many "$DIR" 150
+	checkpoint_ok --method copy
+	while read -r fd file; do
+		cmp "/proc/${HOLD_PID[h]}/fd/$fd" "${MOUNT%/}/$file"
+		n=$((n + 1))
+	done < <(jq -r '.entries[] | "\(.holders[0].fd) \(.relink_path)"' "$M")
+	[ "$n" -eq 150 ]
+	rt_ok clean "$M"
+	no_new_names
+}

@@ -10,6 +10,7 @@
 
 #include "base/auto.h"
 #include "base/interrupt.h"
+#include "base/progress.h"
 
 /* Between two looks at the interrupt flag: some 10 ms on a slow disk. */
 #define STEP_BYTES (8U << 20)
@@ -80,6 +81,7 @@ static int copy_data(int src, int dst, off_t pos, off_t end, uint64_t *bytes)
 			return 0;
 		pos += copied;
 		*bytes += copied;
+		progress_add(copied, copied);
 	}
 	return 0;
 }

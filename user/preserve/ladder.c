@@ -122,6 +122,15 @@ static int prepare_link(struct ladder *ladder, char **why)
 	return ret ? why_set(why, ret, "%s", strerror(-ret)) : 0;
 }
 
+/* An error that is told once. */
+static int take_error(int *error)
+{
+	int taken = *error;
+
+	*error = 0;
+	return taken;
+}
+
 /* Fills @fd, the new file, from the orphan. */
 static int fill_new(struct ladder *ladder, enum method method, int fd)
 {
@@ -182,21 +191,74 @@ static void drop_file(struct ladder *ladder)
 	ladder->own[0] = '\0';
 	auto_close(&ladder->fd);
 	ladder->fd = -1;
+	ladder->filled = false;
 }
 
-static int prepare_file(struct ladder *ladder, enum method method, char **why)
+static bool is_file_method(enum method method)
 {
-	int ret;
+	return method == METHOD_CLONE || method == METHOD_COPY;
+}
+
+bool ladder_open(struct ladder *ladder)
+{
+	if (ladder->next >= ladder->n_methods ||
+	    !is_file_method(ladder->methods[ladder->next]))
+		return false;
+	if (ladder->fd < 0 && new_file(ladder))
+		return false;
+	return !ladder->filled;
+}
+
+/* The current method failed with @ret, which the entry says from now on. 0 or -ENOMEM. */
+static int note_step(struct ladder *ladder, int ret, const char *reason)
+{
+	enum method method = ladder->methods[ladder->next++];
+	AUTO_FREE char *before = TAKE_PTR(ladder->reasons);
+
+	if (manifest_add_step(ladder->entry, method, -ret, reason))
+		return -ENOMEM;
+	why_set(&ladder->reasons, ret, "%s%s%s: %s", before ? before : "",
+		before ? "; " : "", method_name(method), reason);
+	return 0;
+}
+
+int ladder_fill(struct ladder *ladder)
+{
+	for (;;) {
+		int ret = fill_new(ladder, ladder->methods[ladder->next], ladder->fd);
+
+		ladder->filled = !ret;
+		if (!ret || ret == -ENOMEM || ret == -EINTR)
+			return ret;
+		ladder->fill_error = ret;
+		if (ladder->next + 1 == ladder->n_methods)
+			return 0;
+		/* The same empty file is good for the next method. */
+		if (ftruncate(ladder->fd, 0))
+			return 0;
+		ladder->fill_error = 0;
+		ret = note_step(ladder, ret, strerror(-ret));
+		if (ret)
+			return ret;
+	}
+}
+
+static int prepare_file(struct ladder *ladder, char **why)
+{
+	int ret = take_error(&ladder->fill_error);
 
 	if (ladder->fd < 0) {
 		ret = new_file(ladder);
 		if (ret)
 			return why_set(why, ret, "cannot make the new file: %s",
 				       strerror(-ret));
-		ret = fill_new(ladder, method, ladder->fd);
-		if (ret)
-			return why_set(why, ret, "%s", strerror(-ret));
 	}
+	if (!ret && !ladder->filled) {
+		ret = ladder_fill(ladder);
+		ret = ret ?: take_error(&ladder->fill_error);
+	}
+	if (ret)
+		return why_set(why, ret, "%s", strerror(-ret));
 	ret = name_choose(ladder);
 	return ret ? why_set(why, ret, "%s", strerror(-ret)) : 0;
 }
@@ -247,7 +309,7 @@ static int prepare(struct ladder *ladder, enum method method, char **why)
 		return prepare_link(ladder, why);
 	case METHOD_CLONE:
 	case METHOD_COPY:
-		return prepare_file(ladder, method, why);
+		return prepare_file(ladder, why);
 	case METHOD_RECREATE:
 		return prepare_recreate(ladder, why);
 	case METHOD_AUTO:
@@ -280,19 +342,11 @@ static int look_again(struct ladder *ladder, char **why)
 	return fd == -ENOENT ? -ESTALE : fd;
 }
 
-/* The current method failed with @ret: says so in the entry and goes on to the next. 0 or
- * -ENOMEM. */
+/* Says so in the entry and goes on to the next method. 0 or -ENOMEM. */
 static int step_down(struct ladder *ladder, int ret, const char *reason)
 {
-	enum method method = ladder->methods[ladder->next++];
-	AUTO_FREE char *before = TAKE_PTR(ladder->reasons);
-
 	drop_file(ladder);
-	if (manifest_add_step(ladder->entry, method, -ret, reason))
-		return -ENOMEM;
-	why_set(&ladder->reasons, ret, "%s%s%s: %s", before ? before : "",
-		before ? "; " : "", method_name(method), reason);
-	return 0;
+	return note_step(ladder, ret, reason);
 }
 
 int ladder_prepare(struct ladder *ladder, char **why)

@@ -24,6 +24,8 @@ struct ladder {
 	enum method methods[LADDER_STEPS];
 	size_t n_methods, next; /* next: the one that is tried */
 	int fd;			/* a new file that has not its name yet; owned; -1 none */
+	bool filled;		/* it has its contents */
+	int fill_error;		/* -errno of the last method that could have filled it */
 	char own[JOURNAL_OWN_NAME]; /* its name in the folder meanwhile; "" none */
 	char *path;		    /* owned; the name that is to be made; NULL none */
 	char *reasons;		    /* owned; why the methods before were not taken */
@@ -33,6 +35,16 @@ struct ladder {
  * @forced, unless that is METHOD_AUTO. Returns how many. Pure. */
 size_t ladder_methods(const struct orphan *orphan, enum method forced,
 		      enum method out[static LADDER_STEPS]);
+
+/* Where a new file is the next method's way, makes it, empty and without its name. Whether
+ * ladder_fill() has something to do now; failures are ladder_prepare()'s to tell. */
+bool ladder_open(struct ladder *ladder);
+
+/* Fills the file that ladder_open() made, by the first of the methods left that can. The
+ * one function that may run in several threads, each with a ladder of its own; optional,
+ * since ladder_prepare() does what was not done. 0; -ENOMEM, -EINTR; any other failure is
+ * kept for ladder_prepare(), which tells it. */
+int ladder_fill(struct ladder *ladder);
 
 /* Does what comes before the name: for a link the name is chosen, for a clone or a copy
  * the file is made without one and filled too, by the first method that does not fail; the

@@ -11,6 +11,8 @@
 #include "base/interrupt.h"
 #include "ladder.h"
 #include "base/log.h"
+#include "base/progress.h"
+#include "parallel.h"
 #include "relink.h"
 #include "source.h"
 #include "manifest/template.h"
@@ -19,6 +21,9 @@
 /* Orphans that are worked on at a time: so many have their names brought to the disk by
  * one sync, and so many files are open, two for each. */
 #define BATCH 64
+
+/* Shorter work is not shown. */
+#define PROGRESS_MS 300
 
 /* One of a batch. */
 struct work {
@@ -246,11 +251,40 @@ static int grave(int ret)
 	return ret == -EINTR || interrupt_pending() ? -EINTR : 0;
 }
 
+static void fill_one(void *item)
+{
+	struct work *work = item;
+
+	work->ret = ladder_fill(&work->ladder);
+}
+
+/* Fills the new files of those whose turn that is, several at a time: each waits for the
+ * disk for most of its time. */
+static int batch_fill(struct preserve *preserve, struct work *works, size_t n)
+{
+	void *items[BATCH];
+	size_t n_items = 0;
+	int ret = 0;
+
+	for (size_t i = 0; i < n && !ret; i++) {
+		struct work *work = &works[i];
+
+		/* A failure is told when it is prepared. */
+		if (work->pending && !work_renew(preserve, work) &&
+		    ladder_open(&work->ladder))
+			items[n_items++] = work;
+	}
+	parallel_run(items, n_items, fill_one);
+	for (size_t i = 0; i < n_items && !ret; i++)
+		ret = grave(((struct work *)items[i])->ret);
+	return ret;
+}
+
 /* Every pending one of the batch a step further: what comes before the names, one sync,
  * the names. */
 static int batch_round(struct preserve *preserve, struct work *works, size_t n)
 {
-	int ret = 0;
+	int ret = batch_fill(preserve, works, n);
 
 	for (size_t i = 0; i < n && !ret; i++) {
 		struct work *work = &works[i];
@@ -286,6 +320,14 @@ static int by_number(const void *left, const void *right)
 	return a->entry.n < b->entry.n ? -1 : a->entry.n > b->entry.n;
 }
 
+/* What a copy of @orphan would move, about. */
+static uint64_t bytes_expected(const struct orphan *orphan)
+{
+	if (!S_ISREG(orphan->mode))
+		return 0;
+	return orphan->size < orphan->allocated ? orphan->size : orphan->allocated;
+}
+
 /* Moves the batch into the manifest. Numbers rise there, whoever had to take a later one
  * because the name was taken. */
 static int batch_record(struct preserve *preserve, struct work *works, size_t n)
@@ -293,10 +335,13 @@ static int batch_record(struct preserve *preserve, struct work *works, size_t n)
 	int ret = 0;
 
 	qsort(works, n, sizeof(*works), by_number);
-	for (size_t i = 0; i < n && !ret; i++)
+	for (size_t i = 0; i < n && !ret; i++) {
+		if (works[i].ret || works[i].entry.method != METHOD_COPY)
+			progress_add(bytes_expected(&works[i].entry.orphan), 0);
 		ret = works[i].ret
 			      ? add_failed(preserve, &works[i])
 			      : manifest_add_entry(preserve->manifest, &works[i].entry);
+	}
 	return ret;
 }
 
@@ -336,13 +381,18 @@ static int batch(struct preserve *preserve, struct orphan *orphans, size_t n)
 
 int preserve_all(struct preserve *preserve, struct orphan_set *set)
 {
+	uint64_t expected = 0;
 	int ret = 0;
 
+	for (size_t i = 0; i < set->n; i++)
+		expected += bytes_expected(&set->orphans[i]);
+	progress_begin(expected, PROGRESS_MS);
 	for (size_t i = 0; i < set->n && !ret; i += BATCH)
 		ret = interrupt_pending()
 			      ? -EINTR
 			      : batch(preserve, &set->orphans[i],
 				      set->n - i < BATCH ? set->n - i : BATCH);
+	progress_end();
 	if (ret == -EINTR)
 		log_error("interrupted: the names that were made are removed again");
 	else if (ret)

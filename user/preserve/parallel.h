@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The same work for many things, by as many threads as there are processors. */
+#ifndef RELINKTRACE_PARALLEL_H
+#define RELINKTRACE_PARALLEL_H
+
+#include <stddef.h>
+
+/* Calls @work for each of @n @items, in any order, several at a time; returns when all are
+ * done. Where no thread can be made, the caller's own does all of it. */
+void parallel_run(void **items, size_t n, void (*work)(void *item));
+
+#endif
