@@ -36,9 +36,10 @@ static void test_format(void)
 }
 
 /* What a work of 2 MiB writes to stderr, which is @fd meanwhile. */
-static ssize_t shown(int fd, int from, char *out, size_t size)
+static size_t shown(int fd, int from, char *out, size_t size)
 {
 	int stderr_was = dup(STDERR_FILENO);
+	size_t len = 0;
 	ssize_t n;
 
 	MUST(stderr_was >= 0 && dup2(fd, STDERR_FILENO) >= 0);
@@ -47,9 +48,13 @@ static ssize_t shown(int fd, int from, char *out, size_t size)
 	progress_end();
 	MUST(dup2(stderr_was, STDERR_FILENO) >= 0);
 	close(stderr_was);
-	n = read(from, out, size - 1);
-	out[n < 0 ? 0 : n] = '\0';
-	return n;
+	/* A terminal passes on what was written bit by bit. */
+	do {
+		n = read(from, out + len, size - 1 - len);
+		len += n > 0 ? n : 0;
+		out[len] = '\0';
+	} while (n > 0 && !strstr(out, "\r\033[K"));
+	return len;
 }
 
 static void test_terminal(void)
@@ -63,7 +68,7 @@ static void test_terminal(void)
 	shown(end, terminal, text, sizeof(text));
 	CHECK(strstr(text, "\r1.0 MiB of 2.0 MiB\033[K"));
 	CHECK(strstr(text, "\r\033[K"));
-	CHECK_INT(shown(ends[1], ends[0], text, sizeof(text)), -1);
+	CHECK_INT(shown(ends[1], ends[0], text, sizeof(text)), 0);
 	close(end);
 	close(terminal);
 }
