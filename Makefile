@@ -77,7 +77,11 @@ $(OUTPUT)/tests/unit/%: tests/unit/%.c $(MODULES)
 
 $(OUTPUT)/tests/helpers/%: tests/helpers/%.c $(OUTPUT)/.tools
 	$(Q)mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(RT_CFLAGS) -pthread -MMD -MP $< -o $@
+	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(RT_CFLAGS) -pthread -MMD -MP $< $(HELPER_LIBS) -o $@
+
+# They read relinktrace's JSON and its maps.
+$(OUTPUT)/tests/helpers/freezes $(OUTPUT)/tests/helpers/objects: \
+	HELPER_LIBS = $(shell pkg-config --cflags --libs jansson libbpf)
 
 $(OUTPUT)/tests/fuzz/%: tests/fuzz/%.c $(SKELETON) $(USER_SRC)
 	$(Q)mkdir -p $(@D)

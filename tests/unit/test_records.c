@@ -129,6 +129,28 @@ static void test_joined(void)
 	CHECK(!strcmp(set.orphans[0].path, "/a"));
 }
 
+/* What waits in a socket is told by every table that has the socket: once by each. */
+static void test_behind(void)
+{
+	AUTO(orphan_set_fini) struct orphan_set set;
+	struct records_context context = {.set = &set};
+	struct rt_holder record = record_of();
+	char buffer[8192];
+	size_t length = 0;
+
+	orphan_set_init(&set);
+	record.kind = RT_HOLDER_FLIGHT;
+	length += put(buffer + length, &record, "");
+	length += put(buffer + length, &record, ""); /* sent twice */
+	record.tid = 8;
+	record.files += 64; /* a thread with a copy of the table */
+	length += put(buffer + length, &record, "");
+	CHECK(records_parse(buffer, length, records_collect, &context) ==
+	      (ssize_t)length);
+	CHECK(set.n == 1);
+	CHECK(set.orphans[0].n_holders == 2);
+}
+
 static void test_outside(void)
 {
 	AUTO(orphan_set_fini) struct orphan_set set;
@@ -221,6 +243,7 @@ int main(void)
 {
 	test_one();
 	test_joined();
+	test_behind();
 	test_outside();
 	test_tmpfile();
 	test_broken();

@@ -105,7 +105,8 @@ static bool is_repeated(const struct orphan *orphan, const struct holder *holder
 		if (other->kind != holder->kind)
 			continue;
 		if (holder_is_behind(holder->kind) &&
-		    (other->fd != holder->fd || other->ofd != holder->ofd))
+		    (other->fd != holder->fd || other->ofd != holder->ofd ||
+		     other->table != holder->table))
 			continue;
 		if (holder->kind != RT_HOLDER_FD)
 			return true;

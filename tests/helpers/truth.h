@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The truth about held unlinked files, from /proc alone: rows of `MAJ:MIN INO` and a
+ * holder, which is PID/TID:fd:FD:POS:FLAGS:CLOEXEC (TID 0 in the leader's table, FLAGS
+ * decimal without O_CLOEXEC) or PID:KIND for map, exe, cwd and root. MAJ:MIN is what
+ * mountinfo says of the mount that the file was opened through.
+ *
+ * With a ledger (ledger.h) also PID/TID:flight:FD and PID/TID:uring:FD.
+ */
+#ifndef RELINKTRACE_TEST_TRUTH_H
+#define RELINKTRACE_TEST_TRUTH_H
+
+#include <dirent.h>
+#include <ftw.h>
+#include <linux/kcmp.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "ledger.h"
+
+struct row {
+	char key[48];
+	char holder[80];
+};
+
+struct rows {
+	struct row *rows;
+	size_t n, room;
+};
+
+static struct {
+	struct rows sure;   /* sorted and unique after truth_read */
+	struct rows unsure; /* of unsure entries of the ledger */
+	struct ledger *ledger;
+	const char *ledger_dev;	   /* of all files in it */
+	ino_t mnt_ns;		   /* our own */
+	unsigned long long mnt_id; /* the mount that was looked up last */
+	char mnt_dev[32];	   /* its MAJ:MIN */
+} truth;
+
+static inline void row_add(struct rows *to, const char *key, const char *holder)
+{
+	if (to->n == to->room) {
+		to->room = to->room ? to->room * 2 : 256;
+		to->rows = realloc(to->rows, to->room * sizeof(*to->rows));
+		if (!to->rows)
+			die("realloc");
+	}
+	snprintf(to->rows[to->n].key, sizeof(to->rows->key), "%s", key);
+	snprintf(to->rows[to->n++].holder, sizeof(to->rows->holder), "%s", holder);
+}
+
+static inline int row_compare(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	int keys = strcmp(x->key, y->key);
+
+	return keys ? keys : strcmp(x->holder, y->holder);
+}
+
+static inline void rows_sort(struct rows *rows)
+{
+	size_t n = 0;
+
+	if (rows->n)
+		qsort(rows->rows, rows->n, sizeof(*rows->rows), row_compare);
+	for (size_t i = 0; i < rows->n; i++)
+		if (!n || row_compare(&rows->rows[n - 1], &rows->rows[i]))
+			rows->rows[n++] = rows->rows[i];
+	rows->n = n;
+}
+
+/* "MAJ:MIN" of mount @id as @tid sees it; NULL when the mount is not among its mounts,
+ * which is so for memfd, SysV shm, pipes and sockets. */
+static inline const char *mount_dev(int tid, unsigned long long id)
+{
+	char *line = NULL;
+	size_t room = 0;
+	FILE *table;
+
+	if (truth.mnt_id == id)
+		return truth.mnt_dev;
+	table = fopen(path_of("/proc/%d/mountinfo", tid), "re");
+	while (table && truth.mnt_id != id && getline(&line, &room, table) >= 0)
+		if (sscanf(line, "%llu %*d %31s", &truth.mnt_id, truth.mnt_dev) != 2)
+			truth.mnt_id = -1;
+	free(line);
+	if (table)
+		fclose(table);
+	return truth.mnt_id == id ? truth.mnt_dev : NULL;
+}
+
+/* Where @path, as the kernel tells it to us, can be looked up: in another mount namespace
+ * through the root of @tid, in ours as it is, for a task can have another root. */
+static inline const char *path_seen(int tid, const char *path)
+{
+	struct stat ns;
+
+	if (stat(path_of("/proc/%d/ns/mnt", tid), &ns) || ns.st_ino == truth.mnt_ns)
+		return path_of("%s", path);
+	return path_of("/proc/%d/root%s", tid, path);
+}
+
+/* What @link leads to, terminated; false when it has nothing to do with what is deleted
+ * or kept by others. */
+static inline bool link_read(const char *link, char target[4096])
+{
+	ssize_t len = readlink(link, target, 4095);
+
+	target[len < 0 ? 0 : len] = '\0';
+	return len > 0;
+}
+
+static inline bool is_marked(const char *target)
+{
+	static const char mark[] = " (deleted)";
+	size_t len = strlen(target);
+
+	return len >= sizeof(mark) && !strcmp(target + len - sizeof(mark) + 1, mark);
+}
+
+/* Notes @holder when @link of /proc leads to an unlinked file of a mount of @tid: a
+ * thread, because a leader that has exited shows neither root nor mounts. The mark in
+ * its @target is a hint only: a real name can end so. */
+static inline void link_look(int tid, const char *link, const char *target,
+			     const char *holder)
+{
+	struct statx is, there;
+	const char *dev;
+
+	if (!is_marked(target) || statx(AT_FDCWD, link, 0, STATX_INO | STATX_MNT_ID, &is))
+		return;
+	if (!statx(AT_FDCWD, path_seen(tid, target), AT_SYMLINK_NOFOLLOW, STATX_INO,
+		   &there) &&
+	    there.stx_ino == is.stx_ino && there.stx_dev_minor == is.stx_dev_minor &&
+	    there.stx_dev_major == is.stx_dev_major)
+		return;
+	dev = mount_dev(tid, is.stx_mnt_id);
+	if (dev)
+		row_add(&truth.sure,
+			path_of("%s %llu", dev, (unsigned long long)is.stx_ino), holder);
+}
+
+/* What the ledger has for the socket or ring that is @fd. */
+static inline void entry_look(const struct ledger_entry *entry, int pid, int tid,
+			      const char *kind, int fd)
+{
+	char holder[80];
+	bool unsure = __atomic_load_n(&entry->unsure, __ATOMIC_SEQ_CST);
+
+	snprintf(holder, sizeof(holder), "%d/%d:%s:%d", pid, tid, kind, fd);
+	for (unsigned int i = 0; i < (unsure ? LEDGER_FILES : entry->n); i++)
+		if (entry->inos[i])
+			row_add(unsure ? &truth.unsure : &truth.sure,
+				path_of("%s %llu", truth.ledger_dev,
+					(unsigned long long)entry->inos[i]),
+				holder);
+}
+
+static inline void pseudo_look(int pid, int tid, const char *fd, const char *target)
+{
+	unsigned int ring = atoi(fd) - RING_FD;
+	struct ledger_entry *entry;
+	unsigned long long ino;
+
+	tid = tid == pid ? 0 : tid;
+	if (!strcmp(target, "anon_inode:[io_uring]") && ring < LEDGER_RINGS)
+		entry_look(&truth.ledger->rings[ring], pid, tid, "uring", atoi(fd));
+	if (sscanf(target, "socket:[%llu]", &ino) != 1)
+		return;
+	entry = ledger_socket(truth.ledger, ino);
+	if (entry->socket == ino)
+		entry_look(entry, pid, tid, "flight", atoi(fd));
+}
+
+static inline void fd_look(int pid, int tid, const char *fd)
+{
+	const char *link = path_of("/proc/%d/task/%d/fd/%s", pid, tid, fd);
+	char target[4096];
+	unsigned long long pos;
+	unsigned int flags;
+	FILE *info;
+
+	if (!link_read(link, target))
+		return;
+	if (truth.ledger && target[0] != '/')
+		pseudo_look(pid, tid, fd, target);
+	if (!is_marked(target))
+		return;
+	info = fopen(path_of("/proc/%d/task/%d/fdinfo/%s", pid, tid, fd), "re");
+	if (!info)
+		return;
+	if (fscanf(info, "pos: %llu flags: %o", &pos, &flags) == 2)
+		link_look(tid, link, target,
+			  path_of("%d/%d:fd:%s:%llu:%u:%d", pid, tid == pid ? 0 : tid, fd,
+				  pos, flags & ~O_CLOEXEC, !!(flags & O_CLOEXEC)));
+	fclose(info);
+}
+
+static inline void map_look(int pid, int tid, const char *range)
+{
+	const char *link = path_of("/proc/%d/map_files/%s", tid, range);
+	char target[4096];
+
+	if (link_read(link, target))
+		link_look(tid, link, target, path_of("%d:map", pid));
+}
+
+static inline void dir_each(const char *path, int pid, int tid,
+			    void (*look)(int pid, int tid, const char *name))
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			look(pid, tid, entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* A leader that has exited has no table and no memory: its threads have. */
+static inline bool shares(int pid, int tid, int what)
+{
+	return tid != pid && syscall(SYS_kcmp, pid, tid, what, 0, 0) == 0;
+}
+
+static inline void task_look(int pid, int leader, const char *name)
+{
+	static const char *const kinds[] = {"exe", "cwd", "root"};
+	char target[4096];
+	int tid = atoi(name);
+
+	(void)leader;
+	if (!shares(pid, tid, KCMP_FILES))
+		dir_each(path_of("/proc/%d/task/%d/fd", pid, tid), pid, tid, fd_look);
+	if (!shares(pid, tid, KCMP_VM))
+		dir_each(path_of("/proc/%d/map_files", tid), pid, tid, map_look);
+	for (int i = 0; i < 3; i++) {
+		const char *link = path_of("/proc/%d/task/%d/%s", pid, tid, kinds[i]);
+
+		if (link_read(link, target))
+			link_look(tid, link, target, path_of("%d:%s", pid, kinds[i]));
+	}
+}
+
+static inline void process_look(int pid)
+{
+	dir_each(path_of("/proc/%d/task", pid), pid, pid, task_look);
+}
+
+static inline int cgroup_look(const char *path, const struct stat *stat, int kind,
+			      struct FTW *at)
+{
+	FILE *procs;
+	int pid;
+
+	(void)stat;
+	(void)at;
+	if (kind != FTW_D)
+		return 0;
+	procs = fopen(path_of("%s/cgroup.procs", path), "re");
+	if (!procs)
+		die("%s is no cgroup", path);
+	while (fscanf(procs, "%d", &pid) == 1)
+		process_look(pid);
+	fclose(procs);
+	return 0;
+}
+
+static inline void truth_begin(void)
+{
+	struct stat ns;
+
+	truth.mnt_ns = stat("/proc/self/ns/mnt", &ns) ? 0 : ns.st_ino;
+	truth.sure.n = truth.unsure.n = 0;
+	truth.mnt_id = -1;
+}
+
+/* Of the tasks in the cgroup v2 directory @path and below it. */
+static inline void truth_of_cgroup(const char *path)
+{
+	truth_begin();
+	if (nftw(path, cgroup_look, 16, FTW_PHYS))
+		die("walk %s", path);
+	rows_sort(&truth.sure);
+	rows_sort(&truth.unsure);
+}
+
+#endif
