@@ -7,6 +7,7 @@
 load lib
 
 PROGRAMS=$TOP/build/programs/usr/sbin
+POSTGRESQL=$TOP/build/programs/usr/lib/postgresql/15/bin
 
 teardown() {
 	cgroup_empty "$CG"
@@ -18,7 +19,7 @@ teardown() {
 needs() {
 	local command
 	for command; do
-		PATH=$PATH:/usr/sbin:$PROGRAMS command -v "$command" >/dev/null ||
+		PATH=$PATH:/usr/sbin:$PROGRAMS:$POSTGRESQL command -v "$command" >/dev/null ||
 			skip "$command is not installed (tools/setup programs)"
 	done
 }
@@ -104,6 +105,48 @@ input()'
 	same_as_others
 	json_is --arg dir "$DIR/" '(.orphans | length) >= 3 and
 		all(.orphans[]; .path | startswith($dir))'
+}
+
+# It refuses to run as root: here it believes that it is somebody else.
+postgresql() {
+	unshare --user --map-user=1000 "$POSTGRESQL/$1" "${@:2}"
+}
+
+# What one session has opened and another drops is unlinked by the next checkpoint, and
+# the first keeps it open until it is told.
+@test "PostgreSQL with a table that another session has dropped" {
+	needs postgres psql
+	postgresql initdb -D "$DIR/data" -A trust -U postgres --no-sync >&2
+	# shellcheck disable=SC2016 # for that shell
+	begin server sh -c 'exec "$0" "$@" 2>&1' unshare --user --map-user=1000 \
+		"$POSTGRESQL/postgres" -D "$DIR/data" -c listen_addresses= \
+		-c unix_socket_directories="$T" -c fsync=off
+	until_said '*ready to accept connections*'
+	local psql=("$POSTGRESQL/psql" -qX -h "$T" -U postgres)
+	begin session "${psql[@]}"
+	cat >&"$TO" <<-END
+		CREATE TABLE t AS SELECT generate_series(1, 1000) AS x;
+		SELECT count(*) FROM t;
+		\\! ${psql[*]} -c 'DROP TABLE t' -c CHECKPOINT -c CHECKPOINT
+		\\echo ready
+	END
+	until_said ready
+	same_as_others
+	json_is --arg dir "$DIR/data/base/" 'any(.orphans[]; .path | startswith($dir))'
+}
+
+# Its shared memory is memfd by now, which never had a name; files of its own are unlinked
+# as soon as they are open.
+@test "headless Chromium's unlinked temporary files" {
+	needs chromium-headless-shell
+	# shellcheck disable=SC2016 # for that shell
+	begin chromium env TMPDIR="$DIR" sh -c 'exec "$0" "$@" 2>&1' chromium-headless-shell \
+		--headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
+		--disable-background-networking --disable-component-update --disable-sync \
+		--user-data-dir="$T/profile" --remote-debugging-port=0 about:blank
+	until_said '*DevTools listening*'
+	same_as_others
+	json_is --arg path "$DIR/.org.chromium." 'any(.orphans[]; .path | startswith($path))'
 }
 
 nginx_begin() {
