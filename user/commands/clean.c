@@ -11,9 +11,7 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "journal/index.h"
-#include "manifest/manifest_file.h"
-#include "restore/clean.h"
-#include "restore/unfinished.h"
+#include "restore/cleanup.h"
 #include "commands.h"
 
 struct clean_options {
@@ -90,54 +88,6 @@ static const struct argp argp = {
 	       "itself stays.",
 };
 
-/* Removes what manifest @path tells of. With @id, it has to be that checkpoint's. */
-static int clean_finished(const char *path, const char *id, struct clean_result *result,
-			  char **why)
-{
-	AUTO(manifest_fini) struct manifest manifest = {0};
-	size_t left = result->left;
-	int ret = manifest_file_read(path, &manifest, why);
-
-	if (ret)
-		return ret;
-	if (id && strcmp(id, manifest.id))
-		return why_set(why, -ENOENT, "%s is of another checkpoint by now", path);
-	clean_all(&manifest, result);
-	if (result->left == left)
-		index_remove(manifest.id);
-	return 0;
-}
-
-/* Removes what the checkpoint left that was to be written to manifest @path. 0 or an error
- * that was logged. */
-static int clean_path(const char *path, const char *id, struct clean_result *result)
-{
-	AUTO_FREE char *why = NULL;
-	/* First, since it tells whether the checkpoint is still at work. */
-	int state = unfinished_clean(path, id, result, &why);
-	int ret = state < 0 ? state : 0;
-
-	if (ret != -EWOULDBLOCK) {
-		AUTO_FREE char *reason = NULL;
-		int finished = clean_finished(path, id, result, &reason);
-
-		/* A checkpoint that was killed has no manifest. */
-		if (finished && (finished != -ENOENT || state == UNFINISHED_NONE ||
-				 state == UNFINISHED_FINISHED)) {
-			log_error("%s", why_text(reason));
-			if (state == UNFINISHED_FINISHED)
-				log_error("%s.journal said that this checkpoint did "
-					  "finish: give clean its manifest, wherever it "
-					  "is now",
-					  path);
-			return finished;
-		}
-	}
-	if (ret)
-		log_error("%s", why_text(why));
-	return ret;
-}
-
 /* The manifest that @path stands for: the journal's name may be given as well. */
 static char *manifest_of(const char *path)
 {
@@ -153,7 +103,7 @@ static int clean_argument(const char *path, struct clean_result *result)
 {
 	AUTO_FREE char *manifest = manifest_of(path);
 
-	return manifest ? clean_path(manifest, NULL, result) : -ENOMEM;
+	return manifest ? clean_checkpoint(manifest, NULL, result) : -ENOMEM;
 }
 
 static int clean_id(const char *id, struct clean_result *result)
@@ -162,7 +112,7 @@ static int clean_id(const char *id, struct clean_result *result)
 	int ret = index_find(id, &path);
 
 	if (!ret)
-		return clean_path(path, id, result);
+		return clean_checkpoint(path, id, result);
 	if (ret == -ENOENT) {
 		log_warning(
 			"no checkpoint %s is known in %s: it was cleaned or restored, "
@@ -186,7 +136,8 @@ static int clean_expired(long age, struct clean_result *result)
 		return ret;
 	}
 	for (size_t i = 0; i < list.n && list.entries[i].created <= before; i++) {
-		ret = clean_path(list.entries[i].manifest, list.entries[i].id, result);
+		ret = clean_checkpoint(list.entries[i].manifest, list.entries[i].id,
+				       result);
 		first = first ?: ret;
 	}
 	return first;
