@@ -18,6 +18,7 @@ OUTPUT	?= build
 CLANG	?= clang
 BPFTOOL	?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool || echo bpftool)
 CFLAGS	?= -O2 -g
+OBJCOPY	?= objcopy
 FUZZ_SECONDS ?= 60
 CI_FUZZ_SECONDS ?= 20
 VERSION	:= 0.1.0
@@ -34,6 +35,7 @@ WARNINGS := -Wall -Wextra -Wtype-limits -Werror
 RT_CPPFLAGS = -D_GNU_SOURCE -DRELINKTRACE_VERSION='"$(VERSION)"' -I$(OUTPUT) -Iuser \
 	$(shell pkg-config --cflags $(PACKAGES))
 RT_CFLAGS = -std=gnu11 $(WARNINGS) $(CFLAGS) $(SANITIZE)
+PIC	:= -fPIC -fvisibility=hidden
 RT_LIBS	= $(shell pkg-config --libs $(PACKAGES)) -lelf -lz
 
 USER_SRC := $(wildcard user/*.c user/*/*.c)
@@ -43,11 +45,15 @@ UNIT	:= $(patsubst tests/unit/%.c,$(OUTPUT)/tests/unit/%,$(wildcard tests/unit/t
 HELPERS	:= $(patsubst tests/helpers/%.c,$(OUTPUT)/tests/helpers/%,$(wildcard tests/helpers/*.c))
 FUZZERS	:= $(patsubst tests/fuzz/%.c,$(OUTPUT)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SKELETON := $(OUTPUT)/relinktrace.skel.h
+LIB_OBJ	:= $(patsubst lib/%.c,$(OUTPUT)/lib/%.o,$(wildcard lib/*.c))
+LIB	:= $(OUTPUT)/lib/librelinktrace
+# Raised with every change that a program built before it would not survive.
+SONAME	:= librelinktrace.so.0
 
 .PHONY: all demo check test tests lint format sanitize fuzz bench install clean
 .DELETE_ON_ERROR:
 
-all: $(OUTPUT)/relinktrace
+all: $(OUTPUT)/relinktrace $(LIB).so $(LIB).a
 
 # Asked once, before anything is compiled, so that the answer is one list of packages and
 # not the first error of a compiler.
@@ -63,9 +69,22 @@ $(OUTPUT)/relinktrace.bpf.o: bpf/relinktrace.bpf.c $(OUTPUT)/.tools
 $(SKELETON): $(OUTPUT)/relinktrace.bpf.o
 	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name relinktrace_bpf > $@
 
-$(OUTPUT)/user/%.o: user/%.c $(SKELETON)
+$(OUTPUT)/user/%.o: user/%.c $(SKELETON) Makefile
 	$(Q)mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) $(RT_CPPFLAGS) $(RT_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$@)$(CC) $(RT_CPPFLAGS) $(RT_CFLAGS) $(PIC) -MMD -MP -c $< -o $@
+
+$(OUTPUT)/lib/%.o: lib/%.c $(SKELETON) Makefile
+	$(Q)mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(RT_CPPFLAGS) -Ilib $(RT_CFLAGS) $(PIC) -MMD -MP -c $< -o $@
+
+$(LIB).so: $(LIB_OBJ) $(MODULES) lib/relinktrace.map
+	$(call say,LINK,$@)$(CC) $(RT_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) \
+		-Wl,--version-script=lib/relinktrace.map $(LIB_OBJ) $(MODULES) $(RT_LIBS) -o $@
+
+# One object in which only what relinktrace.h declares can be seen.
+$(LIB).a: $(LIB_OBJ) $(MODULES)
+	$(call say,AR,$@)rm -f $@ && $(LD) -r $^ -o $(LIB).o && \
+		$(OBJCOPY) --localize-hidden $(LIB).o && $(AR) rcs $@ $(LIB).o
 
 $(OUTPUT)/relinktrace: $(USER_OBJ)
 	$(call say,LINK,$@)$(CC) $(RT_CFLAGS) $(LDFLAGS) $^ $(RT_LIBS) -o $@
@@ -136,7 +155,15 @@ bench:
 
 install: all
 	install -Dm755 $(OUTPUT)/relinktrace $(DESTDIR)$(PREFIX)/bin/relinktrace
-	for page in docs/*.[18]; do \
+	install -Dm644 lib/relinktrace.h $(DESTDIR)$(PREFIX)/include/relinktrace.h
+	install -Dm644 $(LIB).a $(DESTDIR)$(PREFIX)/lib/librelinktrace.a
+	install -Dm755 $(LIB).so $(DESTDIR)$(PREFIX)/lib/$(SONAME).$(VERSION)
+	ln -sf $(SONAME).$(VERSION) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/librelinktrace.so
+	mkdir -p $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@PACKAGES@|$(PACKAGES)|' \
+		lib/relinktrace.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/relinktrace.pc
+	for page in docs/*.[138]; do \
 		[ -e "$$page" ] || continue; \
 		install -Dm644 "$$page" $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
 	done
@@ -147,4 +174,4 @@ install: all
 clean:
 	rm -rf $(OUTPUT)
 
--include $(USER_OBJ:.o=.d) $(OUTPUT)/relinktrace.bpf.d $(UNIT:=.d) $(HELPERS:=.d)
+-include $(USER_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(OUTPUT)/relinktrace.bpf.d $(UNIT:=.d) $(HELPERS:=.d)

@@ -11,6 +11,14 @@
 #include "escape.h"
 
 static bool as_json;
+static void (*sink)(const char *level, const char *line, void *data);
+static void *sink_data;
+
+void log_set_sink(void (*to)(const char *level, const char *line, void *data), void *data)
+{
+	sink = to;
+	sink_data = data;
+}
 
 void log_set_json(bool json)
 {
@@ -22,6 +30,10 @@ static void line_write(const char *level, const char *message)
 {
 	json_t *object;
 
+	if (sink) {
+		sink(level, message, sink_data);
+		return;
+	}
 	if (!as_json) {
 		fprintf(stderr, "relinktrace: %s%s\n",
 			strcmp(level, "warning") ? "" : "warning: ", message);

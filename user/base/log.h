@@ -8,6 +8,11 @@
 /* Makes every further line {"level":…,"message":…}, for callers that parse stderr. */
 void log_set_json(bool json);
 
+/* Every further line goes to @sink, escaped and without "relinktrace: ", with @data, and
+ * nothing to stderr; NULL: to stderr again. */
+void log_set_sink(void (*sink)(const char *level, const char *line, void *data),
+		  void *data);
+
 /* Each takes a printf format without a newline and writes "relinktrace: …\n". Control
  * bytes in the result are escaped, since names come from strangers. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -73,6 +73,14 @@ static int tree_open(void)
 	return 0;
 }
 
+void cgroup_cache_drop(void)
+{
+	auto_close(&tree_fd);
+	tree_fd = -1;
+	mount_fini(&tree);
+	tree = (struct mount){0};
+}
+
 const char *cgroup_mount(void)
 {
 	int err = tree_open();

@@ -52,4 +52,7 @@ int cgroup_of_pid(pid_t pid, char **path);
 /* Whether @path is @ancestor or lies below it; both below the v2 root. */
 bool cgroup_contains(const char *ancestor, const char *path);
 
+/* Forgets where the v2 tree is, and closes it. */
+void cgroup_cache_drop(void);
+
 #endif

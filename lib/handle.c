@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "handle.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/libbpf.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "proc/cgroup.h"
+#include "proc/mount.h"
+
+struct relinktrace {
+	char *message; /* owned; NULL for "" */
+};
+
+/* The modules keep tables of mounts, and the log is one for all. */
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+static libbpf_print_fn_t print_before;
+
+int relinktrace_open(struct relinktrace **rt)
+{
+	struct relinktrace *made = calloc(1, sizeof(*made));
+
+	if (!made)
+		return -ENOMEM;
+	*rt = made;
+	return 0;
+}
+
+void relinktrace_close(struct relinktrace *rt)
+{
+	if (!rt)
+		return;
+	free(rt->message);
+	free(rt);
+}
+
+const char *relinktrace_message(const struct relinktrace *rt)
+{
+	return rt->message ? rt->message : "";
+}
+
+const char *relinktrace_version(void)
+{
+	return RELINKTRACE_VERSION;
+}
+
+static void message_add(const char *level, const char *line, void *data)
+{
+	struct relinktrace *rt = data;
+	char *longer;
+
+	(void)level;
+	if (asprintf(&longer, "%s%s%s", rt->message ? rt->message : "",
+		     rt->message ? "\n" : "", line) < 0)
+		return;
+	free(rt->message);
+	rt->message = longer;
+}
+
+static int print_nothing(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+void handle_enter(struct relinktrace *rt)
+{
+	pthread_mutex_lock(&turn);
+	free(TAKE_PTR(rt->message));
+	log_set_sink(message_add, rt);
+	print_before = libbpf_set_print(print_nothing);
+}
+
+int handle_leave(struct relinktrace *rt, int ret)
+{
+	if (ret < 0 && !rt->message)
+		log_error("%s", strerror(-ret));
+	mount_cache_drop();
+	cgroup_cache_drop();
+	libbpf_set_print(print_before);
+	log_set_sink(NULL, NULL);
+	pthread_mutex_unlock(&turn);
+	return ret;
+}
+
+int handle_wish(void *own, const void *wish, size_t size)
+{
+	size_t theirs = *(const size_t *)wish;
+
+	for (size_t i = size; i < theirs; i++)
+		if (((const char *)wish)[i])
+			return -EINVAL;
+	memcpy(own, wish, theirs < size ? theirs : size);
+	return 0;
+}

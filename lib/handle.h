@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What every function of the library begins and ends with. */
+#ifndef RELINKTRACE_HANDLE_H
+#define RELINKTRACE_HANDLE_H
+
+#include "relinktrace.h"
+
+/* Takes the turn of the calls: the log goes to @rt's message, which is empty, and nothing
+ * to stderr. */
+void handle_enter(struct relinktrace *rt);
+
+/* Gives the turn back. Returns @ret, and says its errno where nobody has said more. */
+int handle_leave(struct relinktrace *rt, int ret);
+
+/* A copy of the first @size bytes of @wish, a struct that begins with its size as the caller
+ * knows it; what that does not have is zero. 0 or -EINVAL, where it is longer and the rest
+ * is not zero: a later version's wishes are not to be ignored. */
+int handle_wish(void *own, const void *wish, size_t size);
+
+#endif

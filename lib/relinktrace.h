@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * librelinktrace: what the command relinktrace does, for a program that does it itself.
+ * relinktrace.3 is the manual page.
+ *
+ * Every function that returns an int returns 0 when it is done, RELINKTRACE_PARTLY when
+ * something was lost, unreadable or not preserved, and -errno when it failed; for the last
+ * two relinktrace_message() says what. Nothing is printed, no signal is caught, and no fd
+ * is left open but those that are handed out. One call runs at a time; others wait.
+ */
+#ifndef RELINKTRACE_H
+#define RELINKTRACE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RELINKTRACE_API __attribute__((visibility("default")))
+
+#define RELINKTRACE_PARTLY 1
+
+/* A handle. One thread at a time may use it. */
+struct relinktrace;
+
+/* A new handle in *@rt, for relinktrace_close(). 0 or -ENOMEM. */
+RELINKTRACE_API int relinktrace_open(struct relinktrace **rt);
+RELINKTRACE_API void relinktrace_close(struct relinktrace *rt);
+
+/* What the last call with @rt had to say, lines with '\n' between, without one at the end;
+ * "" for nothing. Valid until the next call with @rt. */
+RELINKTRACE_API const char *relinktrace_message(const struct relinktrace *rt);
+
+/* "0.1.0" */
+RELINKTRACE_API const char *relinktrace_version(void);
+
+/* The orphans held in @cgroups (names as the command takes them, ended by NULL) or below
+ * them; where @cgroups is NULL, by process @pid; where that is 0, by anybody. As JSON
+ * (list.schema.json) in *@json, for free(3). */
+RELINKTRACE_API int relinktrace_list(struct relinktrace *rt, const char *const *cgroups,
+				     pid_t pid, char **json);
+
+struct relinktrace_checkpoint {
+	size_t size;	      /* of this struct, for later versions */
+	const char *cgroup;   /* as the command takes it */
+	const char *manifest; /* the file to be written; must not exist */
+	const char *names;    /* their template; NULL the default */
+	const char *method;   /* "link", "clone" or "copy" only; NULL the cheapest */
+	int freeze;	      /* the cgroup, for the time of the work */
+	int stop;	      /* the holders end after this */
+	/* Called with @data when the manifest is on disk and the cgroup still frozen; NULL
+	 * nothing. Other than 0: it failed (RELINKTRACE_PARTLY). Not to call this library.
+	 */
+	int (*frozen)(void *data);
+	void *data;
+};
+
+/* Preserves the orphans of a cgroup. The manifest as JSON (manifest.schema.json) in
+ * *@json, for free(3), unless that is NULL. */
+RELINKTRACE_API int relinktrace_checkpoint(struct relinktrace *rt,
+					   const struct relinktrace_checkpoint *wish,
+					   char **json);
+
+struct relinktrace_restore {
+	size_t size; /* of this struct, for later versions */
+	const char *manifest;
+	pid_t holder; /* only what this process held, each of its fds; 0 everything, each
+		       * description once */
+	const char *const *roots; /* "POINT=DIR", ended by NULL: where the mounts are now;
+				   * NULL where they were */
+};
+
+/* Verifies that all of it can be restored and changes nothing. -errno of the first that
+ * cannot; the message names all of them. RELINKTRACE_PARTLY: all that was preserved can, but
+ * not everything was. @wish->holder does not matter. */
+RELINKTRACE_API int relinktrace_check(struct relinktrace *rt,
+				      const struct relinktrace_restore *wish);
+
+/* What was opened. */
+struct relinktrace_files;
+
+struct relinktrace_file {
+	unsigned int n;	  /* of the orphan */
+	int fd;		  /* open as it was, close-on-exec; -1 after it was taken */
+	const char *path; /* the orphan's, raw bytes; NULL unknown */
+	pid_t pid;	  /* who held the description first; 0 no fd held it */
+	int old_fd;	  /* its number there; -1 */
+	uint64_t pos;	  /* bytes */
+	uint64_t ofd; /* files with equal n and ofd other than 0 share one description */
+};
+
+/* Opens the files of a manifest, as they were, into *@files, for
+ * relinktrace_files_free(). The names that a checkpoint made stay until
+ * relinktrace_files_done(). */
+RELINKTRACE_API int relinktrace_restore(struct relinktrace *rt,
+					const struct relinktrace_restore *wish,
+					struct relinktrace_files **files);
+RELINKTRACE_API size_t relinktrace_files_count(const struct relinktrace_files *files);
+
+/* File @i, from 0 on; belongs to @files. */
+RELINKTRACE_API const struct relinktrace_file *
+relinktrace_files_get(const struct relinktrace_files *files, size_t i);
+
+/* The fd of file @i, which is the caller's from then on. */
+RELINKTRACE_API int relinktrace_files_take(struct relinktrace_files *files, size_t i);
+
+/* They have arrived: removes the names of what was opened. */
+RELINKTRACE_API int relinktrace_files_done(struct relinktrace *rt,
+					   struct relinktrace_files *files);
+
+/* Closes those that were not taken. */
+RELINKTRACE_API void relinktrace_files_free(struct relinktrace_files *files);
+
+/* Writes the files of a manifest into directory @dir, as restore --to does, and removes the
+ * names, unless @keep. */
+RELINKTRACE_API int relinktrace_write_out(struct relinktrace *rt,
+					  const struct relinktrace_restore *wish,
+					  const char *dir, int keep);
+
+struct relinktrace_cleaned {
+	size_t removed; /* names */
+	size_t absent;	/* that were gone already */
+	size_t left;	/* that could not be removed, or are another file's by now */
+};
+
+/* Removes what the checkpoint to @manifest left, whether it came to its end or not. Counts
+ * in @cleaned, unless that is NULL. */
+RELINKTRACE_API int relinktrace_clean(struct relinktrace *rt, const char *manifest,
+				      struct relinktrace_cleaned *cleaned);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
