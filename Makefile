@@ -23,7 +23,7 @@ FUZZ_SECONDS ?= 60
 CI_FUZZ_SECONDS ?= 20
 VERSION	:= 0.1.0
 
-PACKAGES := libbpf jansson smartcols mount libcap
+PACKAGES := libbpf jansson smartcols mount libcap nettle
 Q	:= $(if $(V),,@)
 say	= $(if $(V),,@printf '  %-8s %s\n' $(1) $(2);)
 

@@ -251,3 +251,25 @@ plain() {
 	rt_ok clean "$M"
 	no_new_names
 }
+
+@test "--digest: what is not byte for byte what was preserved is refused" {
+	local file
+	hold h ab
+	hold g unlinked
+	checkpoint_ok --digest
+	for n in 0 1; do
+		file=$(entry_file $n)
+		[ "$(json ".entries[$n].relinked.sha256")" = "$(sum_of "$file" | cut -d ' ' -f 1)" ]
+	done
+	rt_ok restore "$M" --check
+	# one byte, and nothing else: the size and the times are as before
+	touch -r "$file" "$T/times"
+	printf X | dd of="$file" bs=1 seek=4000 conv=notrunc status=none
+	touch -r "$T/times" "$file"
+	rt restore "$M" -- touch "$T/ran"
+	[ "$status" -eq 1 ]
+	[ ! -e "$T/ran" ]
+	[[ $stderr == *"other bytes"* ]]
+	rt_ok clean "$M"
+	no_new_names
+}

@@ -25,7 +25,15 @@ struct checkpoint_options {
 	bool json;
 };
 
-enum { OPT_MANIFEST = 256, OPT_TEMPLATE, OPT_FREEZE, OPT_STOP, OPT_METHOD, OPT_EXEC };
+enum {
+	OPT_MANIFEST = 256,
+	OPT_TEMPLATE,
+	OPT_FREEZE,
+	OPT_STOP,
+	OPT_METHOD,
+	OPT_EXEC,
+	OPT_DIGEST
+};
 
 static const struct argp_option options[] = {
 	{"manifest", OPT_MANIFEST, "FILE", 0, "Where to write what was preserved", 0},
@@ -38,6 +46,8 @@ static const struct argp_option options[] = {
 	 "The holders end after this: an O_TMPFILE may be linked and not only copied", 0},
 	{"method", OPT_METHOD, "METHOD", 0,
 	 "auto (default), or for regular files nothing but link, clone or copy", 0},
+	{"digest", OPT_DIGEST, 0, 0,
+	 "The SHA-256 of every regular file, for restore to verify", 0},
 	{"exec", OPT_EXEC, "CMD", 0,
 	 "Run CMD by the shell when the manifest is on disk, and the cgroup still frozen",
 	 0},
@@ -87,6 +97,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_METHOD:
 		parse_method(chosen, arg, state);
+		break;
+	case OPT_DIGEST:
+		chosen->preserve.digest = true;
 		break;
 	case OPT_EXEC:
 		chosen->exec = arg;

@@ -32,7 +32,8 @@ struct manifest_step {
 
 /* The file that the relink name leads to. */
 struct manifest_relinked {
-	uint64_t ino; /* st_ino */
+	char sha256[65]; /* of its bytes, in hex; "" not asked for */
+	uint64_t ino;	 /* st_ino */
 	bool has_generation;
 	uint32_t generation;
 	uint64_t size; /* bytes, at the time */

@@ -50,6 +50,10 @@ static json_t *from_relinked(const struct manifest_entry *entry)
 		      ?: json_set(object, "mtime",
 				  relinked->has_mtime ? from_timespec(&relinked->mtime)
 						      : json_null());
+	ret = ret
+		      ?: json_set(object, "sha256",
+				  relinked->sha256[0] ? json_string(relinked->sha256)
+						      : json_null());
 	return unless(ret, object);
 }
 

@@ -87,6 +87,10 @@ static void read_relinked(struct jsonread *reader, const json_t *object,
 				  !jsonread_null(reader, relinked, "mtime");
 	if (out->relinked.has_mtime)
 		out->relinked.mtime = jsonread_timespec(reader, relinked, "mtime");
+	if (json_object_get(relinked, "sha256") &&
+	    !jsonread_null(reader, relinked, "sha256"))
+		read_exact(reader, relinked, "sha256", 64, "0123456789abcdef",
+			   out->relinked.sha256);
 }
 
 static void read_attributes(struct jsonread *reader, const json_t *object,

@@ -10,6 +10,7 @@
 
 #include "base/auto.h"
 #include "carry.h"
+#include "digest.h"
 #include "fifo.h"
 #include "fill.h"
 #include "project.h"
@@ -103,6 +104,14 @@ static void record_relinked(struct manifest_entry *entry, const struct stat *st,
 	relinked->has_generation = !source_generation(fd, &relinked->generation);
 }
 
+/* Of what will have the name, where that is asked for. */
+static int record_digest(struct ladder *ladder, int fd)
+{
+	if (!ladder->digest || !S_ISREG(ladder->entry->orphan.mode))
+		return 0;
+	return digest_file(fd, ladder->entry->relinked.sha256);
+}
+
 static int prepare_link(struct ladder *ladder, char **why)
 {
 	const struct orphan *orphan = &ladder->entry->orphan;
@@ -118,7 +127,8 @@ static int prepare_link(struct ladder *ladder, char **why)
 			       "%s, and the kernel makes no link through another one",
 			       ladder->folder->detour);
 	record_relinked(ladder->entry, &ladder->source->stat, ladder->source->fd);
-	ret = name_choose(ladder);
+	ret = record_digest(ladder, ladder->source->fd);
+	ret = ret ?: name_choose(ladder);
 	return ret ? why_set(why, ret, "%s", strerror(-ret)) : 0;
 }
 
@@ -143,7 +153,7 @@ static int fill_new(struct ladder *ladder, enum method method, int fd)
 	if (fsync(fd) || fstat(fd, &st))
 		return -errno;
 	record_relinked(ladder->entry, &st, fd);
-	return 0;
+	return record_digest(ladder, fd);
 }
 
 /* Makes a file for the contents that has no name: nothing half filled is ever seen. Where

@@ -17,6 +17,7 @@ struct ladder {
 	const struct manifest *manifest; /* its template and ktime make the names */
 	unsigned int *next_n;		 /* the number that is given out next */
 	bool stop;			 /* an O_TMPFILE may be linked */
+	bool digest;			 /* of the bytes, into the entry */
 	const struct source *source;
 	struct folder_set *folders;   /* not owned; with the journal */
 	struct folder *folder;	      /* not owned; NULL where only recreate is wanted */

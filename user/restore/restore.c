@@ -13,6 +13,7 @@
 #include "locate.h"
 #include "base/log.h"
 #include "recreate.h"
+#include "preserve/digest.h"
 #include "preserve/fifo.h"
 #include "preserve/relink.h"
 #include "reopen.h"
@@ -48,6 +49,25 @@ static int check_size(const struct manifest_entry *entry, int fd, char **why)
 		       (unsigned long long)entry->relinked.size);
 }
 
+/* Every byte, where the checkpoint was asked for a digest; a linked file too. */
+static int check_digest(const struct manifest_entry *entry, int fd, char **why)
+{
+	char digest[DIGEST_TEXT];
+	int ret;
+
+	if (!entry->relinked.sha256[0])
+		return 0;
+	ret = digest_file(fd, digest);
+	if (ret)
+		return why_set(why, ret, "cannot read %s: %s", entry->relink_path,
+			       strerror(-ret));
+	if (!strcmp(digest, entry->relinked.sha256))
+		return 0;
+	return why_set(why, -ESTALE,
+		       "%s has other bytes than were preserved: its SHA-256 is %s",
+		       entry->relink_path, digest);
+}
+
 int restore_open_name(const struct manifest *manifest, const struct manifest_entry *entry,
 		      char **why)
 {
@@ -62,6 +82,7 @@ int restore_open_name(const struct manifest *manifest, const struct manifest_ent
 	if (fd < 0)
 		return TAKE_FD(fd);
 	ret = check_size(entry, fd, why);
+	ret = ret ?: check_digest(entry, fd, why);
 	return ret ?: TAKE_FD(fd);
 }
 
