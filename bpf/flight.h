@@ -4,7 +4,7 @@
  * them. They are found behind the socket that they wait in, by the walk of bpf/tables.h.
  *
  * Sockets that wait in a queue themselves, to be accepted or received, are in no table
- * either: what waits in those is not found.
+ * either. They are looked into next, as belonging to the fd of the outermost.
  */
 #ifndef RELINKTRACE_FLIGHT_H
 #define RELINKTRACE_FLIGHT_H
@@ -20,6 +20,25 @@
 /* SCM_MAX_FD, include/net/scm.h. */
 #define RT_MAX_SENT 253
 
+/* include/net/tcp_states.h */
+#define RT_TCP_LISTEN 10
+
+/* Sockets that are looked into for one fd: itself and those that wait in it. A server's
+ * backlog is mostly shorter. */
+#define RT_MAX_NESTED 256
+
+struct rt_nest {
+	struct sock *sockets[RT_MAX_NESTED];
+};
+
+/* One for each CPU, as rt_scratch. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct rt_nest);
+} rt_nests SEC(".maps");
+
 /* What is done with each: 1 ends the walk. */
 struct rt_flight {
 	struct task_struct *task;
@@ -29,22 +48,35 @@ struct rt_flight {
 	struct scm_fp_list *sent;
 	__u32 fd; /* of the socket */
 	__u32 found;
+	__u32 n_nested; /* sockets in rt_nests */
+	bool listens;	/* messages are connections */
 };
 
-/* The queue of the socket that @file is, when something waits in it; NULL. */
-static __always_inline struct sk_buff_head *file_queue(struct file *file)
+/* Notes @sk to be looked into, when something waits in it. */
+static __always_inline void flight_push(struct rt_flight *flight, struct sock *sk)
 {
-	struct socket *socket;
-	struct sock *sk;
+	__u32 zero = 0, place = flight->n_nested;
+	struct rt_nest *nest;
 
-	if ((BPF_CORE_READ(file, f_inode, i_mode) & RT_S_IFMT) != RT_S_IFSOCK)
-		return NULL;
-	socket = BPF_CORE_READ(file, private_data);
-	sk = BPF_CORE_READ(socket, sk);
 	if (!sk || BPF_CORE_READ(sk, __sk_common.skc_family) != RT_AF_UNIX ||
 	    !BPF_CORE_READ(sk, sk_receive_queue.qlen))
-		return NULL;
-	return __builtin_preserve_access_index(&sk->sk_receive_queue);
+		return;
+	nest = bpf_map_lookup_elem(&rt_nests, &zero);
+	if (!nest || place >= RT_MAX_NESTED)
+		return;
+	nest->sockets[place & (RT_MAX_NESTED - 1)] = sk;
+	flight->n_nested = place + 1;
+}
+
+/* The same for the socket that @file is, if it is one. */
+static __always_inline void flight_push_file(struct rt_flight *flight, struct file *file)
+{
+	struct socket *socket;
+
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & RT_S_IFMT) != RT_S_IFSOCK)
+		return;
+	socket = BPF_CORE_READ(file, private_data);
+	flight_push(flight, BPF_CORE_READ(socket, sk));
 }
 
 static __always_inline void tell_flight(struct rt_flight *flight, struct file *file)
@@ -75,8 +107,10 @@ static long flight_file(__u32 index, void *data)
 				      bpf_core_field_offset(struct scm_fp_list, fp) +
 				      index * sizeof(file));
 	dentry = BPF_CORE_READ(file, f_path.dentry);
-	if (!dentry || !dentry_is_unlinked(dentry))
+	if (!dentry || !dentry_is_unlinked(dentry)) {
+		flight_push_file(flight, file);
 		return 0;
+	}
 	flight->found++;
 	if (!flight->seq)
 		return 1;
@@ -96,6 +130,11 @@ static long flight_message(__u32 index, void *data)
 	if (!message || message == flight->head || (!flight->seq && flight->found))
 		return 1;
 	flight->message = BPF_CORE_READ(message, next);
+	/* The socket that accept(2) would return (unix_stream_connect, net/unix/af_unix.c). */
+	if (flight->listens) {
+		flight_push(flight, BPF_CORE_READ(message, sk));
+		return 0;
+	}
 	/* UNIXCB(), include/net/af_unix.h. */
 	parms = (void *)message + bpf_core_field_offset(struct sk_buff, cb);
 	sent = BPF_CORE_READ(parms, fp);
@@ -108,23 +147,40 @@ static long flight_message(__u32 index, void *data)
 	return 0;
 }
 
+static long flight_socket(__u32 index, void *data)
+{
+	struct rt_flight *flight = data;
+	struct sk_buff_head *queue;
+	struct rt_nest *nest;
+	struct sock *sk;
+	__u32 zero = 0;
+
+	nest = bpf_map_lookup_elem(&rt_nests, &zero);
+	if (!nest || index >= flight->n_nested || (!flight->seq && flight->found))
+		return 1;
+	sk = nest->sockets[index & (RT_MAX_NESTED - 1)];
+	queue = __builtin_preserve_access_index(&sk->sk_receive_queue);
+	flight->listens = BPF_CORE_READ(sk, __sk_common.skc_state) == RT_TCP_LISTEN;
+	flight->head = (void *)queue;
+	flight->message = BPF_CORE_READ(queue, next);
+	bpf_loop(RT_MAX_QUEUE, flight_message, flight, 0);
+	return 0;
+}
+
 /* Goes over what waits in the socket @file: tells the orphans to @seq, or, where it is
  * NULL, looks whether there is one. Returns how many it came to. */
 static __always_inline __u32 walk_queue(struct file *file, struct task_struct *task,
 					struct seq_file *seq, __u32 fd)
 {
-	struct sk_buff_head *queue = file_queue(file);
 	struct rt_flight flight;
 
-	if (!queue)
-		return 0;
 	__builtin_memset(&flight, 0, sizeof(flight));
 	flight.task = task;
 	flight.seq = seq;
 	flight.fd = fd;
-	flight.head = (void *)queue;
-	flight.message = BPF_CORE_READ(queue, next);
-	bpf_loop(RT_MAX_QUEUE, flight_message, &flight, 0);
+	flight_push_file(&flight, file);
+	if (flight.n_nested)
+		bpf_loop(RT_MAX_NESTED, flight_socket, &flight, 0);
 	return flight.found;
 }
 

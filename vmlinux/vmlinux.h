@@ -161,8 +161,11 @@ struct file {
 	void *private_data;
 };
 
+struct sock;
+
 struct sk_buff {
 	struct sk_buff *next;
+	struct sock *sk;
 	char cb[48];
 };
 
@@ -173,6 +176,7 @@ struct sk_buff_head {
 
 struct sock_common {
 	unsigned short skc_family;
+	volatile unsigned char skc_state;
 };
 
 struct sock {

@@ -128,6 +128,7 @@ static int work(const struct checkpoint_wish *wish, const struct target *target,
 
 	orphan_set_init(&set);
 	options.journal = &record->journal;
+	options.frozen = wish->freeze;
 	preserve_begin(&preserve, &options, &record->manifest);
 	ret = scan(target, &set);
 	if (ret)

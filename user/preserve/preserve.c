@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/interrupt.h"
+#include "behind.h"
 #include "ladder.h"
 #include "base/log.h"
 #include "base/progress.h"
@@ -46,6 +47,19 @@ void preserve_begin(struct preserve *preserve, const struct preserve_options *op
 	};
 }
 
+/* The folder on @orphan's mount, as @holder sees it. */
+static int reach_folder(struct preserve *preserve, const struct orphan *orphan,
+			const struct holder *holder, struct folder **out, char **why)
+{
+	char path[RELINK_PATH_MAX];
+	int ret = template_expand(preserve->manifest->template, preserve->manifest->ktime,
+				  preserve->next_n, path);
+
+	return ret
+		       ?: folder_set_get(&preserve->folders, preserve->manifest,
+					 orphan->mnt_id, holder, path, out, why);
+}
+
 /* Opens @orphan through @holder, and the folder on its mount when @out_folder wants it.
  */
 static int reach_through(struct preserve *preserve, const struct orphan *orphan,
@@ -53,7 +67,6 @@ static int reach_through(struct preserve *preserve, const struct orphan *orphan,
 			 struct folder **out_folder, char **why)
 {
 	AUTO(source_fini) struct source source = SOURCE_INIT;
-	char path[RELINK_PATH_MAX];
 	int ret = source_open(orphan, holder, &source);
 
 	if (ret)
@@ -61,35 +74,43 @@ static int reach_through(struct preserve *preserve, const struct orphan *orphan,
 			       holder_kind_name(holder->kind),
 			       ret == -ESTALE ? "holds another file by now"
 					      : strerror(-ret));
-	if (out_folder) {
-		ret = template_expand(preserve->manifest->template,
-				      preserve->manifest->ktime, preserve->next_n, path);
-		ret = ret
-			      ?: folder_set_get(&preserve->folders, preserve->manifest,
-						orphan->mnt_id, holder, path, out_folder,
-						why);
-		if (ret)
-			return ret;
-	}
+	if (out_folder)
+		ret = reach_folder(preserve, orphan, holder, out_folder, why);
+	if (ret)
+		return ret;
+	*out_source = source;
+	source.fd = -1;
+	return 0;
+}
+
+/* The same where no link leads to it. */
+static int reach_behind(struct preserve *preserve, struct orphan *orphan,
+			struct source *out_source, struct folder **out_folder, char **why)
+{
+	AUTO(source_fini) struct source source = SOURCE_INIT;
+	int ret = behind_open(orphan, preserve->options.frozen, &source, why);
+
+	if (!ret && out_folder)
+		ret = reach_folder(preserve, orphan, source.holder, out_folder, why);
+	if (ret)
+		return ret;
 	*out_source = source;
 	source.fd = -1;
 	return 0;
 }
 
 /* The same through any holder: fds first, since what they lead to is best known. */
-static int reach(struct preserve *preserve, const struct orphan *orphan,
-		 struct source *source, struct folder **folder, char **why)
+static int reach(struct preserve *preserve, struct orphan *orphan, struct source *source,
+		 struct folder **folder, char **why)
 {
 	static const enum rt_holder_kind kinds[] = {RT_HOLDER_FD, RT_HOLDER_MAP,
 						    RT_HOLDER_CWD, RT_HOLDER_ROOT,
 						    RT_HOLDER_EXE};
-	int ret = why_set(
-		why, -ESTALE, "%s, so nothing leads to it",
-		orphan->n_holders
-			? "it is only in flight over a socket, or registered with an "
-			  "io_uring"
-			: "nobody is found to hold it");
+	int ret = -ESTALE;
 
+	free(TAKE_PTR(*why));
+	if (!orphan_first_linked(orphan))
+		return reach_behind(preserve, orphan, source, folder, why);
 	for (size_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
 		for (size_t i = 0; i < orphan->n_holders; i++) {
 			const struct holder *holder = &orphan->holders[i];

@@ -10,7 +10,8 @@
 struct preserve_options {
 	enum method method; /* METHOD_AUTO, or the only one to be tried */
 	bool digest;	    /* of every regular file's bytes, for restore to verify */
-	bool stop; /* the holders end after this, so an O_TMPFILE may be linked */
+	bool stop;   /* the holders end after this, so an O_TMPFILE may be linked */
+	bool frozen; /* the holders do not run meanwhile, see peek.h */
 	/* Where names are written down before they are made; begun; outlives the preserve.
 	 * NULL: nowhere, and what is made is forgotten when this process is killed. */
 	struct journal_file *journal;

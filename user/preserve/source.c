@@ -101,6 +101,26 @@ static int source_check(const struct orphan *orphan, const struct source *source
 	return !ret && generation != orphan->generation ? -ESTALE : 0;
 }
 
+int source_from_fd(const struct orphan *orphan, const struct holder *holder, int fd,
+		   struct source *out)
+{
+	AUTO(source_fini) struct source source = SOURCE_INIT;
+	char link[64];
+	int ret;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	source.fd = open(link, O_PATH | O_CLOEXEC);
+	if (source.fd < 0 || fstat(source.fd, &source.stat))
+		return -errno;
+	ret = source_check(orphan, &source);
+	if (ret)
+		return ret;
+	source.holder = holder;
+	*out = source;
+	source.fd = -1;
+	return 0;
+}
+
 int source_open(const struct orphan *orphan, const struct holder *holder,
 		struct source *out)
 {

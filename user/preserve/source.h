@@ -29,6 +29,11 @@ void source_fini(struct source *source);
 int source_open(const struct orphan *orphan, const struct holder *holder,
 		struct source *out);
 
+/* The same for what @fd (the caller's) is open on, and came by through @holder. -ESTALE it
+ * is another file; -errno. */
+int source_from_fd(const struct orphan *orphan, const struct holder *holder, int fd,
+		   struct source *out);
+
 /* A readable fd of the regular file behind O_PATH fd @fd, that does not touch its atime
  * where the kernel allows that (O_NOATIME, open(2)). Owned by the caller; -errno. */
 int source_reopen(int fd);

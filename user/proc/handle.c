@@ -214,104 +214,35 @@ int handle_open(int mount_fd, const char *fstype, const struct orphan *orphan, c
 		       fstype[0] ? fstype : "this filesystem");
 }
 
-/* ---- finding a mount ---- */
-
 struct search {
 	const struct orphan *orphan;
-	struct mount *mount;
-	int fd; /* what was opened; a number below 0 tells why not */
+	int fd; /* what was opened */
 	char **why;
 };
 
-/* Opens it on mount @id, as @pid sees it. */
-static int open_on(struct search *search, pid_t pid, int id, const char *fstype)
-{
-	AUTO_FD root = mount_open_root(pid, id), readable = -1;
-
-	if (root < 0)
-		return root;
-	/* An O_PATH fd is no place to open from (open_by_handle_at(2)). */
-	readable = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (readable < 0)
-		return -errno;
-	return handle_open(readable, fstype, search->orphan, search->why);
-}
-
-static int mount_copy(const struct mount *from, struct mount *to)
-{
-	AUTO(mount_fini) struct mount copy = *from;
-
-	copy.point = strdup(from->point);
-	copy.root = strdup(from->root);
-	copy.fstype = strdup(from->fstype);
-	if (!copy.point || !copy.root || !copy.fstype)
-		return -ENOMEM;
-	*to = copy;
-	copy = (struct mount){0};
-	return 0;
-}
-
-static int try_ours(const struct mount *mount, void *data)
+static int try_home(const struct home *home, void *data)
 {
 	struct search *search = data;
-	AUTO_FD fd = open_on(search, getpid(), mount->id, mount->fstype);
-	int err;
 
-	search->fd = fd;
-	if (fd < 0)
-		return fd;
-	err = mount_copy(mount, search->mount);
-	search->fd = err ? err : TAKE_FD(fd);
-	return err;
+	search->fd =
+		handle_open(home->fd, home->mount.fstype, search->orphan, search->why);
+	return search->fd < 0 ? search->fd : 0;
 }
 
-/* The mount that a holder sees it on. */
-static int try_holders(struct search *search, pid_t *pid)
+int handle_open_home(const struct orphan *orphan, enum home_of of, struct home *home,
+		     char **why)
 {
-	const struct orphan *orphan = search->orphan;
+	struct search search = {.orphan = orphan, .fd = -1, .why = why};
+	int ret = home_find(orphan, of, try_home, &search, home);
 
-	for (size_t i = 0; i < orphan->n_holders && orphan->mnt_id >= 0; i++) {
-		AUTO(mount_fini) struct mount mount = {0};
-		pid_t holder = orphan->holders[i].pid;
-		AUTO_FD fd = -1;
-		int err;
-
-		if (!holder || (i && holder == orphan->holders[i - 1].pid) ||
-		    mount_find(holder, orphan->mnt_id, &mount) ||
-		    mount.dev_major != orphan->dev_major ||
-		    mount.dev_minor != orphan->dev_minor)
-			continue;
-		fd = open_on(search, holder, mount.id, mount.fstype);
-		if (fd < 0)
-			continue;
-		err = mount_copy(&mount, search->mount);
-		*pid = holder;
-		return err ?: TAKE_FD(fd);
-	}
-	return -ENOENT;
-}
-
-int handle_open_mounted(const struct orphan *orphan, struct mount *mount, pid_t *pid,
-			char **why)
-{
-	struct search search = {
-		.orphan = orphan, .mount = mount, .fd = -ENOENT, .why = why};
-	pid_t self = getpid();
-	int fd = try_holders(&search, pid);
-
-	if (fd >= 0)
-		return fd;
-	if (!mount_try_by_dev(orphan->dev_major, orphan->dev_minor, "/", try_ours,
-			      &search)) {
-		*pid = self;
+	if (!ret)
 		return search.fd;
-	}
-	if (search.fd == -ENOENT)
-		return why_set(why, -ENOENT,
-			       "by file handle: no folder of filesystem %u:%u is mounted "
-			       "where it can be reached",
-			       orphan->dev_major, orphan->dev_minor);
-	return search.fd;
+	if (ret == -ENOENT)
+		why_set(why, ret,
+			"by file handle: no folder of filesystem %u:%u is mounted where "
+			"it can be reached",
+			orphan->dev_major, orphan->dev_minor);
+	return ret;
 }
 
 int handle_reopen(int fd, int mount_fd)

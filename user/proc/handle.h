@@ -5,8 +5,8 @@
 #ifndef RELINKTRACE_HANDLE_H
 #define RELINKTRACE_HANDLE_H
 
+#include "home.h"
 #include "orphan/orphan.h"
-#include "mount.h"
 
 /* Opens (O_PATH) the file of @orphan, by inode number and generation, on the mount that
  * @mount_fd (readable, of any file there) is on. On btrfs, where each subvolume counts
@@ -17,12 +17,10 @@
 int handle_open(int mount_fd, const char *fstype, const struct orphan *orphan,
 		char **why);
 
-/* The same on a mount of its superblock whose root is a directory in sight: the one it
- * was opened through as its holders see it, else one of our own. *@mount, owned by the
- * caller, is that mount, and *@pid the process that sees it there. -ENOENT where there is
- * none. */
-int handle_open_mounted(const struct orphan *orphan, struct mount *mount, pid_t *pid,
-			char **why);
+/* The same on the first home where that can be done, which is in @home then. -ENOENT
+ * where there is none. */
+int handle_open_home(const struct orphan *orphan, enum home_of of, struct home *home,
+		     char **why);
 
 /* Opens (O_PATH) the file behind @fd again, on the mount that @mount_fd is on: by the
  * handle that the filesystem gives out for it. -EOPNOTSUPP where it gives none; -errno. */

@@ -47,6 +47,20 @@ void mount_fini(struct mount *mount)
 	*mount = (struct mount){0};
 }
 
+int mount_copy(const struct mount *from, struct mount *to)
+{
+	AUTO(mount_fini) struct mount copy = *from;
+
+	copy.point = strdup(from->point);
+	copy.root = strdup(from->root);
+	copy.fstype = strdup(from->fstype);
+	if (!copy.point || !copy.root || !copy.fstype)
+		return -ENOMEM;
+	*to = copy;
+	copy = (struct mount){0};
+	return 0;
+}
+
 void mount_cache_drop(void)
 {
 	for (size_t i = 0; i < n_views; i++)
@@ -261,13 +275,20 @@ int mount_find_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_i
 int mount_try_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_in_fs,
 		     int (*take)(const struct mount *mount, void *data), void *data)
 {
+	return mount_try_seen_by(getpid(), dev_major, dev_minor, path_in_fs, take, data);
+}
+
+int mount_try_seen_by(pid_t pid, uint32_t dev_major, uint32_t dev_minor,
+		      const char *path_in_fs,
+		      int (*take)(const struct mount *mount, void *data), void *data)
+{
 	AUTO(auto_iter) struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	AUTO(auto_table) struct libmnt_table *table = NULL;
 	struct fs_place place = {makedev(dev_major, dev_minor), path_in_fs};
 	const struct view *found;
 	struct libmnt_fs *fs;
 	struct view view;
-	int err = view_of(getpid(), &found);
+	int err = view_of(pid, &found);
 
 	if (err || !iter)
 		return err ?: -ENOMEM;
@@ -291,12 +312,17 @@ int mount_try_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_in
 
 /* How dentry_path() ends the path of an unhashed dentry (fs/d_path.c); no name can, as
  * none is empty. */
-static bool is_deleted(const char *root)
+static bool root_is_deleted(const char *root)
 {
 	static const char suffix[] = "//deleted";
 	size_t len = root ? strlen(root) : 0;
 
 	return len >= strlen(suffix) && !strcmp(root + len - strlen(suffix), suffix);
+}
+
+bool mount_is_deleted(const struct mount *mount)
+{
+	return root_is_deleted(mount->root);
 }
 
 int mount_each_deleted(pid_t pid, int (*each)(const struct mount *mount, void *data),
@@ -312,7 +338,7 @@ int mount_each_deleted(pid_t pid, int (*each)(const struct mount *mount, void *d
 	while (!err && !mnt_table_next_fs(view->table, iter, &fs)) {
 		AUTO(mount_fini) struct mount mount = {0};
 
-		if (!is_deleted(mnt_fs_get_root(fs)))
+		if (!root_is_deleted(mnt_fs_get_root(fs)))
 			continue;
 		err = mount_from_fs(view, fs, &mount);
 		err = err ?: each(&mount, data);

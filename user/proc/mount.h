@@ -41,6 +41,14 @@ int mount_find_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_i
 int mount_try_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_in_fs,
 		     int (*take)(const struct mount *mount, void *data), void *data);
 
+/* The same with the mounts that @pid sees. */
+int mount_try_seen_by(pid_t pid, uint32_t dev_major, uint32_t dev_minor,
+		      const char *path_in_fs,
+		      int (*take)(const struct mount *mount, void *data), void *data);
+
+/* Makes @to, which is not initialised, a copy of @from. 0 or -ENOMEM. */
+int mount_copy(const struct mount *from, struct mount *to);
+
 /* The first mount of type @fstype in our own namespace, one of the whole filesystem where
  * there is one. 0; -ENOENT; -errno. */
 int mount_find_by_type(const char *fstype, struct mount *out);
@@ -51,6 +59,9 @@ int mount_find_by_type(const char *fstype, struct mount *out);
  * it. What @each returned; -ESRCH when @pid has exited; -errno. */
 int mount_each_deleted(pid_t pid, int (*each)(const struct mount *mount, void *data),
 		       void *data);
+
+/* Whether what is mounted has lost its name. */
+bool mount_is_deleted(const struct mount *mount);
 
 /* Forgets the tables: mounts change. */
 void mount_cache_drop(void);

@@ -99,9 +99,11 @@ int restore_open_entry(const struct manifest *manifest,
 	return tmpfile_make(manifest, entry, fd, why);
 }
 
+/* A mount is its namespace's, and no process of it had the file. */
 static bool is_wanted(const struct restore *restore, const struct holder *holder)
 {
-	return !restore->holder || holder->pid == restore->holder;
+	return !restore->holder ||
+	       (holder->pid == restore->holder && holder->kind != RT_HOLDER_MOUNT);
 }
 
 /* The number that @holder's fd gets: its own with a holder, else the next in the order of
@@ -204,7 +206,8 @@ static int add_holders(struct restore *restore, const struct manifest_entry *ent
 		items[i] = -1;
 		if (!is_wanted(restore, holder))
 			continue;
-		if (holder->kind == RT_HOLDER_FD)
+		/* What was in flight, or with a ring, is an open description too. */
+		if (holder->kind == RT_HOLDER_FD || holder_is_behind(holder->kind))
 			ret = add_fd(restore, entry, path_fd, i, items, why);
 		else if (holder->kind == RT_HOLDER_CWD && restore->holder && !holder->tid)
 			ret = add_cwd(restore, path_fd, why);

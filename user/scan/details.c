@@ -85,16 +85,15 @@ static void fill_fstype(struct orphan *orphan)
 /* What no link leads to. */
 static void fill_by_handle(struct orphan *orphan)
 {
-	AUTO(mount_fini) struct mount mount = {};
+	AUTO(home_fini) struct home home = HOME_INIT;
 	AUTO_FD fd = -1;
 	struct statx stx;
 	char link[64];
-	pid_t pid;
 
 	fill_fstype(orphan);
 	if (may_hang(orphan->fstype))
 		return;
-	fd = handle_open_mounted(orphan, &mount, &pid, NULL);
+	fd = handle_open_home(orphan, HOME_OF_ANYBODY, &home, NULL);
 	if (fd < 0 ||
 	    statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &stx))
 		return;

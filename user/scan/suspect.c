@@ -143,15 +143,6 @@ static void finder_fini(struct finder *finder)
 	free(finder->sights);
 }
 
-static int mount_copy(const struct mount *from, struct mount *to)
-{
-	*to = *from;
-	to->point = strdup(from->point);
-	to->root = strdup(from->root);
-	to->fstype = strdup(from->fstype);
-	return to->point && to->root && to->fstype ? 0 : -ENOMEM;
-}
-
 static int mount_look(const struct mount *mount, void *data)
 {
 	struct finder *finder = data;
