@@ -60,6 +60,9 @@ void journal_fini(struct journal *journal);
 #define JOURNAL_OWN_NAME 64
 void journal_own_name(const char *id, unsigned int number, char out[JOURNAL_OWN_NAME]);
 
+/* Whether the last component of @path is one that journal_own_name() made of @id. Pure. */
+bool journal_is_own_name(const char *id, const char *path);
+
 /* Reads the @len bytes at @text, strictly: a checksum for each line, types, ranges, paths.
  * What follows the last good line is what a write that was cut off left, and ignored,
  * unless another good line comes after it. No line at all is an empty @out with an empty

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -169,13 +168,21 @@ void journal_file_remove(struct journal_file *file)
 	free(TAKE_PTR(file->name));
 }
 
-/* A filesystem that knows no locks has none that could be held. */
-static int lock(int fd)
+/* A lock of the process: it ends with it, whoever else still has a reference to the file (a
+ * child, or an iterator over all files of all processes). A filesystem that knows no locks
+ * has none that could be held. *@holder is who has it, where that is known. */
+static int lock(int fd, pid_t *holder)
 {
-	if (!flock(fd, LOCK_EX | LOCK_NB) || errno == EOPNOTSUPP || errno == ENOLCK ||
-	    errno == ENOSYS || errno == EINVAL)
+	struct flock wanted = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct flock held = wanted;
+
+	if (!fcntl(fd, F_SETLK, &wanted))
 		return 0;
-	return -errno;
+	if (errno != EAGAIN && errno != EACCES)
+		return 0;
+	if (holder && !fcntl(fd, F_GETLK, &held) && held.l_type != F_UNLCK)
+		*holder = held.l_pid;
+	return -EWOULDBLOCK;
 }
 
 static int open_directory(struct journal_file *file, const char *path, char **why)
@@ -224,7 +231,7 @@ int journal_file_begin(struct journal_file *file, const char *path,
 			  0600);
 	if (begun.fd < 0)
 		return why_set(why, -errno, "cannot make journal %s" SUFFIX ": %m", path);
-	ret = lock(begun.fd);
+	ret = lock(begun.fd, NULL);
 	if (!ret && !is_ours(&begun))
 		ret = -EWOULDBLOCK;
 	if (ret)
@@ -275,18 +282,21 @@ static int read_all(int fd, char **text, size_t *len)
 
 int journal_file_read(const char *path, struct journal *out, int *fd, char **why)
 {
+	/* For writing: a lock takes that. */
 	AUTO_FD opened =
-		open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+		open(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
 	AUTO_FREE char *text = NULL, *reason = NULL;
 	struct stat ours, named;
 	size_t len = 0;
-	int ret = opened < 0 ? -errno : lock(opened);
+	pid_t holder = 0;
+	int ret = opened < 0 ? -errno : lock(opened, &holder);
 
 	if (ret == -EWOULDBLOCK)
-		return why_set(why, ret,
-			       "journal %s: its checkpoint is still at work (or another "
-			       "clean): wait for it, or end it",
-			       path);
+		return why_set(
+			why, ret,
+			"journal %s: its checkpoint (or another clean), process %d, "
+			"is still at work: wait for it, or end it",
+			path, holder);
 	/* It may have been removed between open and lock. */
 	if (!ret && (fstat(opened, &ours) || lstat(path, &named) ||
 		     ours.st_ino != named.st_ino || ours.st_dev != named.st_dev))

@@ -7,7 +7,7 @@
 #include "manifest/manifest.h"
 
 struct journal_file {
-	int fd;	    /* locked (flock(2)) as long as the checkpoint lives */
+	int fd;	    /* locked (F_SETLK, fcntl(2)) as long as the checkpoint lives */
 	int dir_fd; /* the journal's directory */
 	char *name; /* owned; below dir_fd; NULL when it is gone */
 	char id[33];

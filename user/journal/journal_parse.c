@@ -53,8 +53,7 @@ void journal_own_name(const char *id, unsigned int number, char out[JOURNAL_OWN_
 	snprintf(out, JOURNAL_OWN_NAME, ".relinktrace-%.32s-%u", id, number);
 }
 
-/* Whether the last component of @path is one that journal_own_name() made. */
-static bool is_own_name(const char *id, const char *path)
+bool journal_is_own_name(const char *id, const char *path)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	char want[JOURNAL_OWN_NAME];
@@ -159,7 +158,7 @@ static void read_name(struct jsonread *reader, const json_t *line, struct journa
 	name.has_ino = !jsonread_null(reader, line, "ino");
 	if (name.has_ino)
 		name.identity.ino = jsonread_ino(reader, line, "ino");
-	else if (name.path && !is_own_name(out->id, name.path))
+	else if (name.path && !journal_is_own_name(out->id, name.path))
 		jsonread_fault(reader, "path",
 			       "must have the checkpoint's id in it, or an ino");
 	name.identity.has_generation = !jsonread_null(reader, line, "generation");

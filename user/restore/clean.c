@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "den.h"
 #include "locate.h"
 #include "base/log.h"
 #include "base/why.h"
@@ -79,5 +80,6 @@ void clean_all(const struct manifest *manifest, struct clean_result *result)
 {
 	for (size_t i = 0; i < manifest->n_entries; i++)
 		clean_entry(manifest, &manifest->entries[i], result);
+	result->left += den_clean(manifest);
 	clean_folders(manifest);
 }

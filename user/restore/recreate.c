@@ -12,55 +12,8 @@
 #include "preserve/carry.h"
 #include "preserve/source.h"
 #include "preserve/beneath.h"
-#include "locate.h"
-#include "preserve/relink.h"
-#include "manifest/template.h"
+#include "den.h"
 #include "base/why.h"
-
-/* A path of RELINK_PATH_MAX has fewer folders than this. */
-#define MADE_MAX (RELINK_PATH_MAX / 2)
-
-/* Folders that were made, outer ones first; each is a beginning of path. */
-struct made {
-	int root_fd; /* not owned */
-	const char *path;
-	size_t n;
-	size_t len[MADE_MAX];
-	uint64_t ino[MADE_MAX];
-};
-
-static void made_remove(struct made *made)
-{
-	char path[PATH_MAX];
-
-	while (made->n-- > 0) {
-		memcpy(path, made->path, made->len[made->n]);
-		path[made->len[made->n]] = '\0';
-		/* Somebody may use it by now: then it stays. */
-		relink_remove_folder(made->root_fd, path, made->ino[made->n]);
-	}
-}
-
-static int make_folders(struct made *made, char **why)
-{
-	char path[PATH_MAX];
-	size_t len = 0;
-
-	while ((len = relink_next_folder(made->path, len))) {
-		bool by_us;
-		int ret;
-
-		memcpy(path, made->path, len);
-		path[len] = '\0';
-		made->len[made->n] = len;
-		ret = relink_make_folder(made->root_fd, path, &by_us, &made->ino[made->n],
-					 why);
-		if (ret)
-			return ret;
-		made->n += by_us;
-	}
-	return 0;
-}
 
 static int make_node(int dir_fd, const char *name, const struct manifest_entry *entry)
 {
@@ -147,57 +100,20 @@ int recreate_at(int dir_fd, const char *name, const struct manifest_entry *entry
 	return why_set(why, ret, "cannot make %s again: %s", name, strerror(-ret));
 }
 
-/* Makes, opens and removes @path, whose folder is there. */
-static int make(int root_fd, const char *path, const struct manifest_entry *entry,
-		char **why)
-{
-	AUTO_FD dir_fd = -1, fd = -1;
-	const char *name;
-	int ret;
-
-	dir_fd = relink_open_folder(root_fd, path, &name, why);
-	if (dir_fd < 0)
-		return dir_fd;
-	fd = recreate_at(dir_fd, name, entry, why);
-	if (fd < 0)
-		return TAKE_FD(fd);
-	ret = remove_node(dir_fd, name, &entry->orphan);
-	if (ret)
-		return why_set(why, ret, "cannot remove %s again: %s", path,
-			       strerror(-ret));
-	return TAKE_FD(fd);
-}
-
 int recreate(const struct manifest *manifest, const struct manifest_entry *entry,
 	     char **why)
 {
-	AUTO(located_fini) struct located located = LOCATED_INIT;
-	AUTO_FD below = -1;
-	AUTO(made_remove) struct made made = {0};
-	char path[RELINK_PATH_MAX], name[RELINK_PATH_MAX + 16];
-	int ret = template_expand(manifest->template, manifest->ktime, entry->n, path);
+	AUTO(den_fini) struct den den = DEN_INIT;
+	AUTO_FD fd = -1;
+	int ret = den_make(manifest, entry, &den, why);
 
 	if (ret)
-		return why_set(why, ret, "the name by the template is too long");
-	/* Two restores at a time must not meet. */
-	snprintf(name, sizeof(name), "%s.%d", path, getpid());
-	ret = locate_entry(manifest, entry, name, &located, why);
-	if (ret)
 		return ret;
-	made.root_fd = located.root_fd;
-	made.path = located.path;
-	/* Through another mount of the filesystem there are folders in front that are
-	 * nobody's business: those of the template are to be judged. */
-	if (strlen(located.path) > strlen(name)) {
-		made.path += strlen(located.path) - strlen(name);
-		located.path[made.path - located.path - 1] = '\0';
-		below = beneath_open(located.root_fd, located.path,
-				     O_PATH | O_DIRECTORY | O_NOFOLLOW);
-		if (below < 0)
-			return why_set(why, below, "cannot open folder %s: %s",
-				       located.path, strerror(-below));
-		made.root_fd = below;
-	}
-	ret = make_folders(&made, why);
-	return ret ?: make(made.root_fd, made.path, entry, why);
+	fd = recreate_at(den.fd, DEN_NAME, entry, why);
+	if (fd < 0)
+		return TAKE_FD(fd);
+	ret = remove_node(den.fd, DEN_NAME, &entry->orphan);
+	if (ret)
+		return why_set(why, ret, "cannot remove it again: %s", strerror(-ret));
+	return TAKE_FD(fd);
 }

@@ -6,9 +6,9 @@
 #include "manifest/manifest.h"
 
 /* Makes the file of @entry (method recreate) on its mount, with owner, permissions and
- * other attributes, under a name in the template's folder that is removed again, as are folders that had to
- * be made for it. The O_PATH fd of the file, which has no name any more, owned by the
- * caller; -errno and the reason in @why. */
+ * other attributes, under a name in a folder of its own (den.h); both are removed again.
+ * The O_PATH fd of the file, which has no name any more, owned by the caller; -errno and
+ * the reason in @why. */
 int recreate(const struct manifest *manifest, const struct manifest_entry *entry,
 	     char **why);
 

@@ -10,6 +10,7 @@
 
 #include "base/auto.h"
 #include "clean.h"
+#include "journal/index.h"
 #include "locate.h"
 #include "base/log.h"
 #include "recreate.h"
@@ -291,6 +292,9 @@ void restore_unlink(const struct manifest *manifest, pid_t holder)
 			clean_entry(manifest, &manifest->entries[i], &result);
 	/* As long as another holder's files are in them, they stay. */
 	clean_folders(manifest);
+	/* Below other roots there are copies of the names: those stay here. */
+	if (!holder && !manifest->roots && !result.left)
+		index_remove(manifest->id);
 }
 
 void restore_unlink_names(const struct restore *restore)

@@ -1,0 +1,193 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# kill -9 at every system call from the first that changes a filesystem to the last: what
+# is left is found, nobody's file is touched, and it can be done again.
+
+load lib
+
+# A small filesystem, whose whole tree can be compared.
+small_make() {
+	SMALL=$T/small
+	mkdir "$SMALL" "$T/out"
+	mkdir -m 700 "$RELINKTRACE_STATE"
+	M=$T/out/manifest.json
+	truncate -s 16M "$T/small.image"
+	mkfs.ext4 -q -O ^has_journal "$T/small.image"
+	mount -o loop "$T/small.image" "$SMALL"
+	rmdir "$SMALL/lost+found"
+}
+
+# What a checkpoint has to do with: one link, one copy, one directory to be made again; and
+# two folders for the names.
+small_hold() {
+	mkdir "$SMALL/ab" "$SMALL/unlinked" "$SMALL/dirfd"
+	hold h ab "$SMALL/ab"
+	hold g unlinked "$SMALL/unlinked"
+	hold d dirfd "$SMALL/dirfd"
+	tree >"$T/tree"
+	COMMAND=("$RT" checkpoint --cgroup "$CG" --manifest "$M" --template 'made/of/%t-%n')
+}
+
+# Everything on it, in the index and beside the manifest, times of directories excepted.
+tree() {
+	find "$SMALL" "$RELINKTRACE_STATE" "$T/out" \
+		-type d -printf '%p %i %n %m %U:%G\n' -o -printf '%p %i %y %n %s %m %U:%G %T@ %l\n' |
+		sort
+	find "$SMALL" -type f -exec md5sum {} + | sort
+}
+
+tree_is_same() {
+	tree >"$T/tree.now"
+	diff "$T/tree" "$T/tree.now" >&2
+}
+
+# killed N COMMAND...: false when it ended before.
+killed() {
+	"$HELPERS/killer" kill "$@" >"$T/killed" 2>"$T/killed.err"
+}
+
+# What was killed, for whoever reads of a failure.
+at() {
+	echo "# $1: $(<"$T/killed")"
+	sed 's/^/# /' "$T/again" "$T/killed.err"
+	return 1
+}
+
+again() {
+	"$RT" "$@" >"$T/again" 2>&1
+}
+
+# checkpoint_killed CLEAN...: checkpoint killed at each call; CLEAN is called when there
+# is something to be cleaned. It has to leave what was there before.
+checkpoint_killed() {
+	local n=0
+	while killed $((++n)) "${COMMAND[@]}"; do
+		if [[ -e $M || -e $M.journal ]]; then
+			"$@" || at $n
+			rm -f "$M"
+		fi
+		tree_is_same || at $n
+	done
+	grep -q '^ended 0' "$T/killed"
+	echo "# $n calls" >&3
+	((n > 50))
+	again restore --check "$M"
+	again clean "$M"
+	rm "$M"
+	tree_is_same
+}
+
+# The same command again, and then what is there is complete.
+clean_by_repeating() {
+	if [[ ! -e $M ]]; then
+		again "${COMMAND[@]:1}"
+		[[ ! -e $M.journal ]]
+		[[ $(jq '[(.entries | length), .complete] | tostring' "$M") == '"[3,true]"' ]]
+	fi
+	again restore --check "$M" && again clean "$M"
+}
+
+clean_by_journal() {
+	again clean "$M.journal"
+}
+
+# Where it is not in the index, there is nothing but the journal itself.
+clean_by_id() {
+	local id
+	id=$(ls "$RELINKTRACE_STATE")
+	if [[ $id ]]; then
+		again clean --id "$id"
+	else
+		again clean "$M"
+		grep -q '^0 removed' "$T/again"
+	fi
+}
+
+@test "checkpoint killed anywhere: clean finds all of it" {
+	small_make
+	small_hold
+	rt_ok attach --cgroup "$CG" --pin
+	checkpoint_killed again clean "$M"
+}
+
+@test "checkpoint killed anywhere: the same command again is enough" {
+	small_make
+	small_hold
+	rt_ok attach --cgroup "$CG" --pin
+	checkpoint_killed clean_by_repeating
+}
+
+@test "checkpoint killed anywhere: clean finds it by its id, or by the journal" {
+	small_make
+	small_hold
+	rt_ok attach --cgroup "$CG" --pin
+	checkpoint_killed clean_by_id
+	checkpoint_killed clean_by_journal
+}
+
+@test "checkpoint killed anywhere on a filesystem without O_TMPFILE" {
+	small_make
+	small_hold
+	rt_ok attach --cgroup "$CG" --pin
+	export KILLER_REFUSE=tmpfile
+	checkpoint_killed again clean "$M"
+}
+
+@test "every name is on the disk in the journal before it is made" {
+	small_make
+	small_hold
+	run --separate-stderr "$HELPERS/killer" order "$M.journal" "$SMALL" "${COMMAND[@]}"
+	echo "$output" "$stderr"
+	[ "$status" -eq 0 ]
+	# two folders, each under two names, two links of which one is refused, and a copy
+	[[ ${lines[-1]} == 'ended 0 7' ]]
+	rt_ok clean "$M"
+	rm "$M"
+	KILLER_REFUSE=tmpfile run --separate-stderr "$HELPERS/killer" order "$M.journal" \
+		"$SMALL" "${COMMAND[@]}"
+	echo "$output" "$stderr"
+	[ "$status" -eq 0 ]
+	[[ ${lines[-1]} == 'ended 0 9' ]]
+	rt_ok clean "$M"
+	rm "$M"
+	tree_is_same
+}
+
+@test "clean killed anywhere: clean again cleans" {
+	small_make
+	small_hold
+	rt_ok attach --cgroup "$CG" --pin
+	local n=0
+	while again "${COMMAND[@]:1}" && killed $((++n)) "$RT" clean "$M"; do
+		again clean "$M" || at $n
+		rm "$M"
+		tree_is_same || at $n
+	done
+	grep -q '^ended 0' "$T/killed"
+	echo "# $n calls" >&3
+	((n > 5))
+	rm "$M"
+	tree_is_same
+}
+
+@test "restore killed anywhere: nothing is lost, and restore again restores" {
+	small_make
+	small_hold
+	rt_ok attach --cgroup "$CG" --pin
+	local n=0 got='/bin/true'
+	again "${COMMAND[@]:1}"
+	while killed $((++n)) "$RT" restore "$M" -- "$got"; do
+		again restore "$M" --check || at $n
+		# what is left of making things again
+		again clean "$M" || at $n
+		rm "$M"
+		tree_is_same || at $n
+		again "${COMMAND[@]:1}" || at $n
+	done
+	grep -q '^ended 0' "$T/killed"
+	echo "# $n calls" >&3
+	((n > 5))
+	rm "$M"
+	tree_is_same
+}

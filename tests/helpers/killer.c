@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Runs a command and looks at each of its system calls before the kernel does it
+ * (seccomp_unotify(2)). The first one that counts is the first that changes a filesystem:
+ * before it there is nothing to be left behind.
+ *
+ *   killer kill N COMMAND...    kills it in place of its N-th call: `killed NAME` and exit
+ *                               status 0, or `ended STATUS CALLS` and 1 when it has fewer
+ *   killer order JOURNAL DIR COMMAND...
+ *                               checks that each name that it makes on the filesystem of
+ *                               DIR is in JOURNAL before, and JOURNAL on the disk; says
+ *                               `ended STATUS CHECKED`, and on stderr what was not so
+ *
+ * What another program does that the command executes does not count any more.
+ *
+ * With KILLER_REFUSE=tmpfile in the environment no O_TMPFILE is opened (EOPNOTSUPP), as on a
+ * filesystem that has none.
+ *
+ * Being killed before a call is being killed after the one before it. A row of calls that
+ * only look counts as one: in between nothing is different.
+ */
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "lib.h"
+
+struct call {
+	pid_t tid;
+	int nr;
+	const __u64 *args;
+};
+
+struct watch {
+	pid_t pid;
+	int listener;
+	long n, wanted; /* calls that count; the one to be killed at, 0 none */
+	bool counting;
+	const char *journal, *dir;
+	bool dirty; /* the journal was written to since it was synced */
+	int syncing_fd;
+	long checked, bad;
+	bool no_tmpfile;
+	const char *command; /* without symbolic links */
+	bool executing;	     /* the last call was execve */
+	bool looked;	     /* the last call changed nothing */
+};
+
+/* Of each of them the last argument that is a path names what comes into being or goes. */
+static const struct {
+	int nr;
+	const char *name;
+	int dir_arg, path_arg; /* dir_arg -1: relative to the current directory */
+} changing[] = {
+#ifdef __NR_mkdir
+	{__NR_mkdir, "mkdir", -1, 0},	     {__NR_rmdir, "rmdir", -1, 0},
+	{__NR_unlink, "unlink", -1, 0},	     {__NR_rename, "rename", -1, 1},
+	{__NR_link, "link", -1, 1},	     {__NR_symlink, "symlink", -1, 1},
+#endif
+	{__NR_mkdirat, "mkdirat", 0, 1},     {__NR_mknodat, "mknodat", 0, 1},
+	{__NR_unlinkat, "unlinkat", 0, 1},   {__NR_renameat, "renameat", 2, 3},
+	{__NR_renameat2, "renameat2", 2, 3}, {__NR_linkat, "linkat", 2, 3},
+	{__NR_symlinkat, "symlinkat", 1, 2}, {__NR_openat, "openat", 0, 1},
+};
+
+#define N_CHANGING (sizeof(changing) / sizeof(changing[0]))
+
+/* The row of @call, or -1 where it changes nothing. */
+static int changing_find(const struct call *call)
+{
+	for (size_t i = 0; i < N_CHANGING; i++) {
+		if (changing[i].nr != call->nr)
+			continue;
+		if (call->nr == __NR_openat && !(call->args[2] & O_CREAT))
+			return -1;
+		return i;
+	}
+	return -1;
+}
+
+/* Whether @call cannot change a file, a name or a lock. */
+static bool only_looks(const struct call *call)
+{
+	static const int calls[] = {
+		__NR_read,	 __NR_pread64,	  __NR_lseek,	   __NR_fstat,
+		__NR_newfstatat, __NR_statx,	  __NR_readlinkat, __NR_getdents64,
+		__NR_mmap,	 __NR_munmap,	  __NR_mprotect,   __NR_brk,
+		__NR_bpf,	 __NR_openat2,	  __NR_kcmp,	   __NR_getpid,
+		__NR_fstatfs,	 __NR_pidfd_open, __NR_fgetxattr,  __NR_flistxattr,
+		__NR_getrandom,	 __NR_faccessat,  __NR_epoll_wait, __NR_name_to_handle_at,
+#ifdef __NR_readlink
+		__NR_readlink,	 __NR_stat,	  __NR_lstat,	   __NR_access,
+#endif
+	};
+
+	if (call->nr == __NR_openat)
+		return !(call->args[2] & (O_CREAT | O_TRUNC | O_ACCMODE)) &&
+		       (call->args[2] & O_TMPFILE) != O_TMPFILE;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (calls[i] == call->nr)
+			return true;
+	return false;
+}
+
+static const char *call_name(const struct call *call)
+{
+	for (size_t i = 0; i < N_CHANGING; i++)
+		if (changing[i].nr == call->nr)
+			return changing[i].name;
+	return path_of("%d", call->nr);
+}
+
+/* A string of the command's memory. */
+static void read_string(pid_t pid, __u64 address, char *out, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size - 1) {
+		/* up to the end of the page: the next one may not be there */
+		size_t len = 4096 - (address + done) % 4096;
+		struct iovec ours, theirs;
+		ssize_t n;
+
+		if (len > size - 1 - done)
+			len = size - 1 - done;
+		ours = (struct iovec){out + done, len};
+		theirs = (struct iovec){(void *)(uintptr_t)(address + done), len};
+		n = process_vm_readv(pid, &ours, 1, &theirs, 1, 0);
+		if (n <= 0)
+			break;
+		if (memchr(out + done, 0, n))
+			return;
+		done += n;
+	}
+	out[done] = '\0';
+}
+
+/* Whether fd @fd of @pid is the journal. */
+static bool is_journal(const struct watch *watch, pid_t pid, int fd)
+{
+	char target[4096];
+	ssize_t n =
+		readlink(path_of("/proc/%d/fd/%d", pid, fd), target, sizeof(target) - 1);
+
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	return !strcmp(target, watch->journal);
+}
+
+static bool file_has(const char *path, const char *text)
+{
+	static char content[1 << 20];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, content, sizeof(content) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return false;
+	content[n] = '\0';
+	return strstr(content, text);
+}
+
+/* A name is about to be made. */
+static void check_name(struct watch *watch, const struct call *call, int row)
+{
+	int dir_arg = changing[row].dir_arg;
+	int dir_fd = dir_arg < 0 ? AT_FDCWD : (int)call->args[dir_arg];
+	char path[4096];
+	const char *name;
+	struct stat st, dir;
+
+	read_string(call->tid, call->args[changing[row].path_arg], path, sizeof(path));
+	if (dir_fd == AT_FDCWD)
+		return; /* the checkpoint's own files */
+	if (stat(path_of("/proc/%d/fd/%d", call->tid, dir_fd), &st) ||
+	    stat(watch->dir, &dir) || st.st_dev != dir.st_dev)
+		return;
+	name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	watch->checked++;
+	if (watch->dirty) {
+		fprintf(stderr, "%s %s: the journal is not on the disk\n",
+			changing[row].name, name);
+		watch->bad++;
+	}
+	if (!file_has(watch->journal, path_of("%s\"", name))) {
+		fprintf(stderr, "%s %s: the journal does not tell of it\n",
+			changing[row].name, name);
+		watch->bad++;
+	}
+}
+
+static void check_order(struct watch *watch, const struct call *call)
+{
+	int row = changing_find(call);
+
+	/* Each call begins when the one before has ended. */
+	if (watch->syncing_fd >= 0)
+		watch->dirty = false;
+	watch->syncing_fd = -1;
+	if ((call->nr == __NR_fdatasync || call->nr == __NR_fsync) &&
+	    is_journal(watch, call->tid, call->args[0]))
+		watch->syncing_fd = call->args[0];
+	else if (call->nr == __NR_write && is_journal(watch, call->tid, call->args[0]))
+		watch->dirty = true;
+	else if (row >= 0 && call->nr != __NR_unlinkat)
+		check_name(watch, call, row);
+}
+
+/* Whether the command has executed another program. */
+static bool is_replaced(const struct watch *watch)
+{
+	char target[4096];
+	ssize_t n =
+		readlink(path_of("/proc/%d/exe", watch->pid), target, sizeof(target) - 1);
+
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	return strcmp(target, watch->command) != 0;
+}
+
+/* Whether the command was killed in place of @call. */
+static bool look(struct watch *watch, const struct call *call)
+{
+	if (!watch->counting && changing_find(call) >= 0 && !is_replaced(watch))
+		watch->counting = true;
+	if (watch->executing && is_replaced(watch))
+		watch->counting = false;
+	watch->executing = call->nr == __NR_execve;
+	if (!watch->counting)
+		return false;
+	if (watch->journal)
+		check_order(watch, call);
+	if (only_looks(call) && watch->looked)
+		return false;
+	watch->looked = only_looks(call);
+	watch->n++;
+	if (watch->n != watch->wanted)
+		return false;
+	printf("killed %s\n", call_name(call));
+	kill(watch->pid, SIGKILL);
+	return true;
+}
+
+static bool killed;
+
+/* Answers one call. */
+static void answer(struct watch *watch, const struct seccomp_notif_sizes *sizes)
+{
+	struct seccomp_notif *request = calloc(1, sizes->seccomp_notif);
+	struct seccomp_notif_resp *response = calloc(1, sizes->seccomp_notif_resp);
+
+	if (!ioctl(watch->listener, SECCOMP_IOCTL_NOTIF_RECV, request)) {
+		struct call call = {request->pid, request->data.nr, request->data.args};
+
+		if (!killed && call.tid == watch->pid)
+			killed = look(watch, &call);
+		response->id = request->id;
+		if (watch->no_tmpfile && call.nr == __NR_openat &&
+		    (call.args[2] & O_TMPFILE) == O_TMPFILE)
+			response->error = -EOPNOTSUPP;
+		else
+			response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+		ioctl(watch->listener, SECCOMP_IOCTL_NOTIF_SEND, response);
+	} else if (errno != ENOENT &&
+		   errno != EINTR) { /* ENOENT: it was killed meanwhile */
+		die("SECCOMP_IOCTL_NOTIF_RECV");
+	}
+	free(request);
+	free(response);
+}
+
+/* Answers the command and its children, until all have ended. What waitpid() said. */
+static int serve(struct watch *watch)
+{
+	struct seccomp_notif_sizes sizes;
+	struct pollfd polled[2] = {{watch->listener, POLLIN, 0}, {-1, POLLIN, 0}};
+	int status = 0;
+
+	if (syscall(__NR_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes))
+		die("SECCOMP_GET_NOTIF_SIZES");
+	polled[1].fd = syscall(__NR_pidfd_open, watch->pid, 0);
+	if (polled[1].fd < 0)
+		die("pidfd_open");
+	for (;;) {
+		if (poll(polled, 2, -1) < 0)
+			die("poll");
+		if (polled[0].revents & POLLIN) {
+			answer(watch, &sizes);
+		} else if (polled[1].revents) {
+			if (waitpid(watch->pid, &status, 0) != watch->pid)
+				die("waitpid");
+			polled[1].fd = -1;
+		} else if (polled[0].revents) {
+			return status; /* POLLHUP: nobody is left (since 5.9) */
+		}
+	}
+}
+
+struct start {
+	char **command;
+	int *listener;
+};
+
+/* Runs in a process that shares our fds, so that the listener is ours too. */
+static int command_run(void *data)
+{
+	struct start *start = data;
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+	};
+	struct sock_fprog program = {1, filter};
+	int fd = syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
+			 SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+
+	/* From here on every call waits for an answer. */
+	__atomic_store_n(start->listener, fd < 0 ? -2 : fd, __ATOMIC_SEQ_CST);
+	if (fd < 0)
+		_exit(127);
+	execv(start->command[0], start->command);
+	_exit(127);
+}
+
+static void command_start(struct watch *watch, char **command)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	struct start start = {.command = command};
+	int fd;
+
+	start.listener = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (start.listener == MAP_FAILED)
+		die("mmap");
+	*start.listener = -1;
+	watch->pid =
+		clone(command_run, stack + sizeof(stack), CLONE_FILES | SIGCHLD, &start);
+	if (watch->pid < 0)
+		die("clone");
+	do {
+		sched_yield();
+		fd = __atomic_load_n(start.listener, __ATOMIC_SEQ_CST);
+	} while (fd == -1);
+	if (fd < 0)
+		die("SECCOMP_SET_MODE_FILTER");
+	watch->listener = fd;
+}
+
+int main(int argc, char **argv)
+{
+	struct watch watch = {
+		.syncing_fd = -1,
+		.no_tmpfile = !strcmp(getenv("KILLER_REFUSE") ?: "", "tmpfile"),
+	};
+	char **command;
+	int status;
+
+	if (argc >= 4 && !strcmp(argv[1], "kill")) {
+		watch.wanted = atol(argv[2]);
+		command = argv + 3;
+	} else if (argc >= 5 && !strcmp(argv[1], "order")) {
+		watch.journal = argv[2];
+		watch.dir = argv[3];
+		command = argv + 4;
+	} else {
+		fprintf(stderr, "usage: killer kill N COMMAND... | order JOURNAL DIR "
+				"COMMAND...\n");
+		return 2;
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	watch.command = realpath(command[0], NULL);
+	if (!watch.command)
+		die("%s", command[0]);
+	command_start(&watch, command);
+	status = serve(&watch);
+	if (killed)
+		return 0;
+	printf("ended %d %ld\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128,
+	       watch.journal ? watch.checked : watch.n);
+	return watch.journal ? watch.bad != 0 : 1;
+}
