@@ -29,9 +29,9 @@ setup() {
 	mkdir "$CG"
 	DIR=$(mktemp -d "${RELINKTRACE_TEST_DIR:-${TMPDIR:-/tmp}}/relinktrace-test.XXXXXX")
 	read -r FSTYPE MOUNT < <(findmnt -n -o FSTYPE,TARGET -T "$DIR")
-	M=$T/manifest.json
+	M=$T/manifest.json DEVICE=''
 	NAMES_BEFORE=$(names_left)
-	ATTACH_PID='' HOLD_CGROUP='' HOLD_VIA=()
+	ATTACH_PID='' HOLD_CGROUP='' HOLD_VIA=() HOLD_BY=hold
 	all_bpf_objects >"$T/bpf_before"
 }
 
@@ -115,7 +115,7 @@ hold() {
 	local name=$1 situation=$2 dir=${3:-$DIR} in out
 	shift $(($# < 3 ? $# : 3))
 	mkfifo "$T/$name.in" "$T/$name.out"
-	in_cgroup "${HOLD_CGROUP:-$CG}" "${HOLD_VIA[@]}" "$HELPERS/hold" "$situation" "$dir" "$@" \
+	in_cgroup "${HOLD_CGROUP:-$CG}" "${HOLD_VIA[@]}" "$HELPERS/$HOLD_BY" "$situation" "$dir" "$@" \
 		<"$T/$name.in" >"$T/$name.out" 3>&- &
 	disown
 	exec {in}>"$T/$name.in" {out}<"$T/$name.out"
@@ -136,6 +136,52 @@ hold_value() {
 hold_do() {
 	echo "${*:2}" >&"${HOLD_IN[$1]}"
 	IFS= read -r -t "$PATIENCE" -u "${HOLD_OUT[$1]}" REPLY
+}
+
+# actor NAME [DIR]: starts helpers/act.c as a holder of that name.
+actor() {
+	HOLD_BY=act hold "$1" act "${2:-$DIR}"
+}
+
+# act NAME COMMAND...: helpers/act.c does them all; each one of them can.
+act() {
+	local command
+	for command in "${@:2}"; do
+		hold_do "$1" "$command"
+		[ "$REPLY" = ok ] || {
+			echo "act $command: $REPLY" >&2
+			return 1
+		}
+	done
+}
+
+# act_fails NAME ERRNO COMMAND: it cannot, for that reason.
+act_fails() {
+	hold_do "$1" "$3"
+	[ "$REPLY" = "failed $2" ] || {
+		echo "act $3: $REPLY" >&2
+		return 1
+	}
+}
+
+# tracked_is NAME N [SLOT]...: the pinned map has N entries of the filesystem of $DIR,
+# which are of these slots of an actor's and of nothing else.
+tracked_is() {
+	hold_do "$1" "tracked ${DEVICE:=$(device_number)}"
+	[ "$REPLY" = "ok $2:${3:+ ${*:3}}" ] || {
+		echo "tracked: $REPLY, and not ${*:2}" >&2
+		return 1
+	}
+}
+
+# now_is NAME N M [SLOT]...: in this moment the pinned map has N entries, of these slots
+# of actor NAME; where no hook keeps it exact, list says what /proc says, of M files.
+now_is() {
+	if has_function_hooks; then
+		tracked_is "$1" "$2" "${@:4}"
+	else
+		list_is_true "$3"
+	fi
 }
 
 # The link of /proc that leads to what NAME holds.
@@ -253,8 +299,20 @@ moved_method() {
 
 # attach -------------------------------------------------------------------------
 
+# Asked once a test: it tries all of them.
 backend() {
-	"$RT" doctor -j | jq -er .backend
+	[[ -s $T/backend ]] || "$RT" doctor -j | jq -er .backend >"$T/backend"
+	cat "$T/backend"
+}
+
+# Without a way to attach there is nothing to test.
+needs_hooks() {
+	[ "$(backend)" != none ] || skip "no way to attach on this kernel"
+}
+
+pin() {
+	rt_ok attach --cgroup "$1" --pin "${@:2}"
+	[ -d /sys/fs/bpf/relinktrace ]
 }
 
 # Hooks on functions see every event and who made it happen.
