@@ -34,6 +34,7 @@ static __always_inline bool dentry_is_counted(struct dentry *dentry)
 /* Who the orphan is; the rest of @orphan must be zeroed. */
 static __always_inline void orphan_identify(struct rt_orphan *orphan, struct inode *inode)
 {
+	orphan->inode = (__u64)inode;
 	orphan->ino = BPF_CORE_READ(inode, i_ino);
 	orphan->dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	orphan->generation = BPF_CORE_READ(inode, i_generation);

@@ -90,6 +90,7 @@ static __always_inline void orphan_bootstrap(const struct rt_holder *record)
 
 	__builtin_memset(&orphan, 0, sizeof(orphan));
 	orphan.ino = record->ino;
+	orphan.inode = record->inode;
 	orphan.dev = record->dev;
 	orphan.generation = record->generation;
 	orphan.mode = record->mode;

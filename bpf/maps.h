@@ -29,7 +29,7 @@ struct {
 	__type(value, struct rt_call);
 } rt_calls SEC(".maps");
 
-/* Births and releases for whoever streams them. 1 MiB is 11,000 of them, which is what a
+/* Births and releases for whoever streams them. 1 MiB is 10,900 of them, which is what a
  * reader can be behind before it is told of a loss. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

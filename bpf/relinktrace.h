@@ -16,7 +16,7 @@
 #define RT_MAX_TARGETS 64
 
 /* Orphans that the map can hold before births are counted as lost, if attach is not told
- * otherwise; an element takes some 120 bytes, when it is needed. */
+ * otherwise; an element takes some 130 bytes, when it is needed. */
 #define RT_MAX_ORPHANS (1U << 17)
 
 enum rt_orphan_flags {
@@ -33,6 +33,7 @@ enum rt_orphan_flags {
 struct rt_orphan {
 	__u64 unlinked_ns; /* CLOCK_BOOTTIME; 0 when not seen */
 	__u64 ino;
+	__u64 inode; /* address, an identity only: btrfs uses a number in each subvolume */
 	__u64 cgroup_id; /* the unlinker's, in the v2 tree */
 	__u32 dev;	 /* super_block.s_dev, in the kernel's own encoding (12:20) */
 	__u32 generation;
@@ -45,7 +46,8 @@ struct rt_orphan {
 enum rt_event_type {
 	RT_EVENT_BORN = 1,
 	RT_EVENT_RELEASED = 2,
-	RT_EVENT_CHANGED = 3, /* tp_btf only: something may have become an orphan */
+	/* Something may have become an orphan: with tp_btf, or there was no room for it. */
+	RT_EVENT_CHANGED = 3,
 };
 
 /* One message of the ring buffer. */
@@ -141,8 +143,8 @@ struct rt_stats {
 	__u64 abi;	   /* RT_ABI, where it is settled */
 };
 
-_Static_assert(sizeof(struct rt_orphan) == 56, "map value is part of the contract");
-_Static_assert(sizeof(struct rt_event) == 80, "event is part of the contract");
+_Static_assert(sizeof(struct rt_orphan) == 64, "map value is part of the contract");
+_Static_assert(sizeof(struct rt_event) == 88, "event is part of the contract");
 _Static_assert(sizeof(struct rt_holder) == 192, "record is part of the contract");
 _Static_assert(sizeof(struct rt_stats) == 56, "stats are part of the contract");
 

@@ -123,8 +123,9 @@ int records_collect(const struct rt_holder *record, const char *path, void *data
 	struct orphan *orphan;
 	int err;
 
-	orphan = orphan_set_at(context->set, kernel_major(record->dev),
-			       kernel_minor(record->dev), record->ino);
+	orphan = orphan_set_at_inode(context->set, kernel_major(record->dev),
+				     kernel_minor(record->dev), record->ino,
+				     record->inode);
 	if (!orphan)
 		return -ENOMEM;
 	if (!orphan->mode)

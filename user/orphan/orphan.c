@@ -97,7 +97,7 @@ void orphan_set_fini(struct orphan_set *set)
 
 /* Where in the index the key is, or belongs. */
 static size_t index_slot(const struct orphan_set *set, uint32_t dev_major,
-			 uint32_t dev_minor, uint64_t ino)
+			 uint32_t dev_minor, uint64_t ino, uint64_t inode)
 {
 	/* Fibonacci hashing: inode numbers are often consecutive. */
 	uint64_t key = (ino ^ ((uint64_t)dev_major << 52) ^ ((uint64_t)dev_minor << 32)) *
@@ -108,7 +108,8 @@ static size_t index_slot(const struct orphan_set *set, uint32_t dev_major,
 		const struct orphan *orphan = &set->orphans[set->index[slot] - 1];
 
 		if (orphan->ino == ino && orphan->dev_major == dev_major &&
-		    orphan->dev_minor == dev_minor)
+		    orphan->dev_minor == dev_minor &&
+		    (!inode || !orphan->inode || orphan->inode == inode))
 			break;
 	}
 	return slot;
@@ -120,7 +121,8 @@ static void index_fill(struct orphan_set *set)
 	for (size_t i = 0; i < set->n; i++) {
 		const struct orphan *o = &set->orphans[i];
 
-		set->index[index_slot(set, o->dev_major, o->dev_minor, o->ino)] = i + 1;
+		set->index[index_slot(set, o->dev_major, o->dev_minor, o->ino,
+				      o->inode)] = i + 1;
 	}
 }
 
@@ -151,17 +153,30 @@ static int orphan_set_grow(struct orphan_set *set)
 struct orphan *orphan_set_at(struct orphan_set *set, uint32_t dev_major,
 			     uint32_t dev_minor, uint64_t ino)
 {
+	return orphan_set_at_inode(set, dev_major, dev_minor, ino, 0);
+}
+
+struct orphan *orphan_set_at_inode(struct orphan_set *set, uint32_t dev_major,
+				   uint32_t dev_minor, uint64_t ino, uint64_t inode)
+{
 	struct orphan *orphan;
 	size_t slot;
 
 	if (orphan_set_grow(set))
 		return NULL;
-	slot = index_slot(set, dev_major, dev_minor, ino);
-	if (set->index[slot])
-		return &set->orphans[set->index[slot] - 1];
+	slot = index_slot(set, dev_major, dev_minor, ino, inode);
+	if (set->index[slot]) {
+		orphan = &set->orphans[set->index[slot] - 1];
+		if (!orphan->inode)
+			orphan->inode = inode;
+		return orphan;
+	}
 	orphan = &set->orphans[set->n++];
-	*orphan = (struct orphan){
-		.dev_major = dev_major, .dev_minor = dev_minor, .ino = ino, .mnt_id = -1};
+	*orphan = (struct orphan){.dev_major = dev_major,
+				  .dev_minor = dev_minor,
+				  .ino = ino,
+				  .inode = inode,
+				  .mnt_id = -1};
 	set->index[slot] = set->n;
 	return orphan;
 }
@@ -169,11 +184,17 @@ struct orphan *orphan_set_at(struct orphan_set *set, uint32_t dev_major,
 struct orphan *orphan_set_find(const struct orphan_set *set, uint32_t dev_major,
 			       uint32_t dev_minor, uint64_t ino)
 {
+	return orphan_set_find_inode(set, dev_major, dev_minor, ino, 0);
+}
+
+struct orphan *orphan_set_find_inode(const struct orphan_set *set, uint32_t dev_major,
+				     uint32_t dev_minor, uint64_t ino, uint64_t inode)
+{
 	size_t slot;
 
 	if (!set->n)
 		return NULL;
-	slot = index_slot(set, dev_major, dev_minor, ino);
+	slot = index_slot(set, dev_major, dev_minor, ino, inode);
 	return set->index[slot] ? &set->orphans[set->index[slot] - 1] : NULL;
 }
 
@@ -278,6 +299,7 @@ static int orphan_compare(const void *left, const void *right)
 	COMPARE(a->dev_major, b->dev_major);
 	COMPARE(a->dev_minor, b->dev_minor);
 	COMPARE(a->ino, b->ino);
+	COMPARE(a->inode, b->inode);
 	return 0;
 }
 

@@ -55,6 +55,9 @@ struct unlinker {
 struct orphan {
 	uint32_t dev_major, dev_minor; /* the superblock's, as in mountinfo */
 	uint64_t ino;
+	uint64_t inode; /* tells files of one number apart, which btrfs has in each of its
+			 * subvolumes: the inode's address in the kernel, or in a walk of
+			 * /proc the device that stat shows; 0 unknown, and like any */
 	bool has_generation;
 	uint32_t generation;
 	uint32_t mode; /* type and permissions */
@@ -131,9 +134,17 @@ void orphan_set_fini(struct orphan_set *set);
 struct orphan *orphan_set_at(struct orphan_set *set, uint32_t dev_major,
 			     uint32_t dev_minor, uint64_t ino);
 
+/* The same where @inode (see struct orphan) is known. */
+struct orphan *orphan_set_at_inode(struct orphan_set *set, uint32_t dev_major,
+				   uint32_t dev_minor, uint64_t ino, uint64_t inode);
+
 /* As orphan_set_at(), but adds nothing: NULL when it is not there. */
 struct orphan *orphan_set_find(const struct orphan_set *set, uint32_t dev_major,
 			       uint32_t dev_minor, uint64_t ino);
+
+/* The same where @inode is known. */
+struct orphan *orphan_set_find_inode(const struct orphan_set *set, uint32_t dev_major,
+				     uint32_t dev_minor, uint64_t ino, uint64_t inode);
 
 /* Removes the orphans that nobody of the target holds, unless they are unattributed. */
 void orphan_set_prune(struct orphan_set *set);

@@ -140,6 +140,11 @@ static bool holder_known(const struct walk *walk, const struct orphan *orphan,
 	return false;
 }
 
+static uint64_t stat_device(const struct statx *stx)
+{
+	return (uint64_t)stx->stx_dev_major << 32 | stx->stx_dev_minor;
+}
+
 /* Adds @holder, a holder of what @link leads to. */
 static int walk_add(struct walk *walk, const struct process *process,
 		    struct proclink *link, struct holder *holder)
@@ -160,7 +165,9 @@ static int walk_add(struct walk *walk, const struct process *process,
 		dev_major = mount.dev_major;
 		dev_minor = mount.dev_minor;
 	}
-	orphan = orphan_set_at(walk->set, dev_major, dev_minor, link->stx.stx_ino);
+	/* What the iterators have found has addresses for identities. */
+	orphan = orphan_set_at_inode(walk->set, dev_major, dev_minor, link->stx.stx_ino,
+				     walk->maps_only ? 0 : stat_device(&link->stx));
 	if (!orphan)
 		return -ENOMEM;
 	holder->cgroup_id = walk_cgroup_id(walk, process);

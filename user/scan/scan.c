@@ -139,6 +139,7 @@ bool scan_fill_unlinked(const struct rt_orphan *known, const struct target *targ
 	orphan->dev_major = kernel_major(known->dev);
 	orphan->dev_minor = kernel_minor(known->dev);
 	orphan->ino = known->ino;
+	orphan->inode = known->inode;
 	orphan->has_generation = true;
 	orphan->generation = known->generation;
 	orphan->mode = known->mode;
@@ -184,15 +185,17 @@ static int join_unattributed(const struct scan_source *source,
 		struct orphan found = {.mnt_id = -1}, *orphan;
 		struct rt_orphan now;
 
-		if (orphan_set_find(set, kernel_major(known->dev),
-				    kernel_minor(known->dev), known->ino))
+		if (orphan_set_find_inode(set, kernel_major(known->dev),
+					  kernel_minor(known->dev), known->ino,
+					  known->inode))
 			continue;
 		/* Released, and perhaps another one's address, since the pass began. */
 		if (bpf_map_lookup_elem(source->orphans_fd, &map->entries[i].key, &now) ||
 		    memcmp(&now, known, sizeof(now)) ||
 		    !scan_fill_unlinked(known, target, &found))
 			continue;
-		orphan = orphan_set_at(set, found.dev_major, found.dev_minor, found.ino);
+		orphan = orphan_set_at_inode(set, found.dev_major, found.dev_minor,
+					     found.ino, found.inode);
 		if (!orphan)
 			return -ENOMEM;
 		*orphan = found;
@@ -254,8 +257,9 @@ static bool has_unexplained(const struct known *known, const struct orphan_set *
 	for (size_t i = 0; i < known->n; i++) {
 		const struct rt_orphan *orphan = &known->entries[i].orphan;
 
-		if (!orphan_set_find(set, kernel_major(orphan->dev),
-				     kernel_minor(orphan->dev), orphan->ino))
+		if (!orphan_set_find_inode(set, kernel_major(orphan->dev),
+					   kernel_minor(orphan->dev), orphan->ino,
+					   orphan->inode))
 			return true;
 	}
 	return false;

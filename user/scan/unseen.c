@@ -315,7 +315,11 @@ static int join(const struct unseen *unseen, const struct suspect *suspect,
 	if (!held->by_kernel && suspect->kind == RT_HOLDER_LOOP && !entry &&
 	    backend_is_exact(unseen->source->backend))
 		return 0;
-	orphan = orphan_set_at(unseen->set, held->dev_major, held->dev_minor, held->ino);
+	orphan = orphan_set_at_inode(unseen->set, held->dev_major, held->dev_minor,
+				     held->ino,
+				     held->by_kernel ? held->record.inode
+				     : entry	     ? entry->orphan.inode
+						     : 0);
 	if (!orphan)
 		return -ENOMEM;
 	err = fill(suspect, held, entry, orphan);
