@@ -50,9 +50,12 @@ static __always_inline void event_send(__u32 type, __u64 key,
 	bpf_ringbuf_submit(event, 0);
 }
 
-/* Puts an orphan of the current task's making into the map. */
+/* Puts an orphan of the current task's making into the map. Its name is that of its
+ * process, as pid is: a worker of an io_uring (iou-wrk-PID) is a thread of the process
+ * that asked for it. */
 static __always_inline void orphan_record(__u64 key, struct inode *inode, __u16 flags)
 {
+	struct task_struct *task = (void *)bpf_get_current_task();
 	struct rt_orphan orphan;
 
 	__builtin_memset(&orphan, 0, sizeof(orphan));
@@ -61,9 +64,11 @@ static __always_inline void orphan_record(__u64 key, struct inode *inode, __u16 
 	orphan.cgroup_id = bpf_get_current_cgroup_id();
 	orphan.pid = bpf_get_current_pid_tgid() >> 32;
 	orphan.flags = flags;
-	bpf_get_current_comm(orphan.comm, sizeof(orphan.comm));
+	BPF_CORE_READ_STR_INTO(&orphan.comm, task, group_leader, comm);
 	if (bpf_map_update_elem(&rt_orphans, &key, &orphan, BPF_ANY)) {
 		RT_COUNT(lost_full);
+		/* Wakes whoever streams: its look finds the orphan by its holders. */
+		event_send(RT_EVENT_CHANGED, key, &orphan);
 		return;
 	}
 	RT_COUNT(born);

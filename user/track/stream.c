@@ -24,8 +24,9 @@ struct stream {
 	struct orphan_set *known; /* told as born, not yet as released */
 	struct rt_event *pending; /* births whose holders were not looked at yet */
 	size_t n_pending, room_pending;
-	bool changed; /* tp_btf: a look is due */
-	uint64_t lost;
+	bool changed; /* a look is due */
+	bool unsure;  /* records were lost: releases may have been among them */
+	uint64_t lost_full, lost_messages; /* of the counters, what was told already */
 	stream_fn each;
 	void *data;
 };
@@ -107,6 +108,19 @@ static int remember(struct stream *stream, const struct rt_event *event)
 	return 0;
 }
 
+/* Another lost name of an orphan that is known already: to be released as well. */
+static int born(struct stream *stream, const struct rt_event *event)
+{
+	const struct rt_orphan *name = &event->orphan;
+	struct orphan *orphan =
+		orphan_set_find_inode(stream->known, kernel_major(name->dev),
+				      kernel_minor(name->dev), name->ino, name->inode);
+
+	if (orphan && orphan->inode && orphan->generation == name->generation)
+		return orphan_add_key(orphan, event->key);
+	return remember(stream, event);
+}
+
 static int take_event(void *data, void *message, size_t size)
 {
 	struct stream *stream = data;
@@ -116,7 +130,7 @@ static int take_event(void *data, void *message, size_t size)
 		return 0;
 	switch (event->type) {
 	case RT_EVENT_BORN:
-		return remember(stream, event);
+		return born(stream, event);
 	case RT_EVENT_RELEASED:
 		return release(stream, event);
 	case RT_EVENT_CHANGED:
@@ -140,8 +154,8 @@ static int learn(struct stream *stream, struct orphan_set *set)
 			found->unlinker.known ? found->unlinker.when_ns : realtime_ns(0);
 		int err = 0;
 
-		known = orphan_set_at(stream->known, found->dev_major, found->dev_minor,
-				      found->ino);
+		known = orphan_set_at_inode(stream->known, found->dev_major,
+					    found->dev_minor, found->ino, found->inode);
 		if (!known)
 			return -ENOMEM;
 		if (known->mode && same_orphan(known, found)) {
@@ -184,16 +198,55 @@ static int tell_short_lived(struct stream *stream)
 	return 0;
 }
 
-/* tp_btf: what is known and no longer found is released. */
+static bool has_key(const struct orphan *orphan, uint64_t key)
+{
+	for (size_t i = 0; i < orphan->n_keys; i++)
+		if (orphan->keys[i] == key)
+			return true;
+	return false;
+}
+
+/* Whether the map still has @key, and of @orphan: an address is used again. */
+static bool is_tracked(const struct stream *stream, const struct orphan *orphan,
+		       uint64_t key)
+{
+	struct rt_orphan entry;
+
+	return !bpf_map_lookup_elem(stream->source->orphans_fd, &key, &entry) &&
+	       entry.inode == orphan->inode && entry.generation == orphan->generation;
+}
+
+/* Whether @known, which a pass has found as @now (NULL: not at all), is released. With
+ * tp_btf nothing but the pass knows. Else the map does, of each name, but for what it had
+ * no room for. */
+static bool is_released(const struct stream *stream, struct orphan *known,
+			const struct orphan *now)
+{
+	size_t kept = 0;
+
+	if (now && now->mode && !same_orphan(known, now))
+		now = NULL;
+	if (!backend_is_exact(stream->source->backend))
+		return !now;
+	for (size_t i = 0; i < known->n_keys; i++)
+		if (is_tracked(stream, known, known->keys[i]) ||
+		    (now && has_key(now, known->keys[i])))
+			known->keys[kept++] = known->keys[i];
+	known->n_keys = kept;
+	return !kept;
+}
+
+/* What is known and was released without a message that said so. */
 static int forget(struct stream *stream, const struct orphan_set *found)
 {
 	for (size_t i = 0; i < stream->known->n; i++) {
 		struct orphan *known = &stream->known->orphans[i];
-		struct orphan *now = orphan_set_find(found, known->dev_major,
-						     known->dev_minor, known->ino);
+		struct orphan *now =
+			orphan_set_find_inode(found, known->dev_major, known->dev_minor,
+					      known->ino, known->inode);
 		int err;
 
-		if (now && (!now->mode || same_orphan(known, now)))
+		if (!is_released(stream, known, now))
 			continue;
 		err = tell(stream, "released", realtime_ns(0), known);
 		if (err)
@@ -205,36 +258,50 @@ static int forget(struct stream *stream, const struct orphan_set *found)
 	return 0;
 }
 
+static struct rt_stats counters(const struct stream *stream)
+{
+	struct rt_stats stats = {};
+	uint32_t place = RT_STATS_NOW;
+
+	if (bpf_map_lookup_elem(stream->source->stats_fd, &place, &stats))
+		return (struct rt_stats){};
+	return stats;
+}
+
 static int look(struct stream *stream)
 {
 	AUTO(orphan_set_fini) struct orphan_set set;
+	bool exact = backend_is_exact(stream->source->backend);
 	int err;
 
 	orphan_set_init(&set);
 	tracker_clear_change(stream->hooks);
 	stream->changed = false;
 	err = scan_with(stream->source, stream->target, &set);
-	if (!err && !backend_is_exact(stream->source->backend))
+	if (!err && (!exact || stream->unsure))
 		err = forget(stream, &set);
 	err = err ? err : learn(stream, &set);
+	/* The pass puts into the map what had found no room; while there is none for some
+	 * of it, nothing will tell of their release, and looking again has to. */
+	stream->unsure = exact && set.lost;
+	stream->lost_full = counters(stream).lost_full;
 	return err ? err : tell_short_lived(stream);
 }
 
 static int tell_lost(struct stream *stream)
 {
-	struct rt_stats stats = {};
-	uint32_t zero = 0;
-	uint64_t lost;
+	struct rt_stats stats = counters(stream);
+	uint64_t messages = stats.lost_events + stats.lost_nested;
+	uint64_t lost =
+		stats.lost_full - stream->lost_full + messages - stream->lost_messages;
 
-	if (bpf_map_lookup_elem(stream->source->stats_fd, &zero, &stats))
+	if (!lost)
 		return 0;
-	lost = stats.lost_full + stats.lost_events + stats.lost_nested;
-	if (lost == stream->lost)
-		return 0;
-	lost -= stream->lost;
-	stream->lost += lost;
-	/* Lost messages may have been births: find out. */
+	stream->lost_full = stats.lost_full;
+	stream->lost_messages = messages;
+	/* They may have been births, or releases: find out. */
 	stream->changed = true;
+	stream->unsure = true;
 	return stream->each(NULL, lost, stream->data);
 }
 
@@ -264,7 +331,7 @@ static int run(struct stream *stream, struct ring_buffer *ring, int stop_fd)
 	};
 
 	for (;;) {
-		int n = poll(fds, 2, exact ? -1 : LOOK_MS);
+		int n = poll(fds, 2, exact && !stream->unsure ? -1 : LOOK_MS);
 		int err;
 
 		if (n < 0 && errno != EINTR)
