@@ -114,7 +114,8 @@ load lib
 	hold h unlinked
 	list_is_true
 	json_is '(.backend | IN("fentry", "kprobe", "tp_btf", "none")) and
-		(.holders_by | IN("iterator", "proc"))'
+		(.holders_by | IN("iterator", "proc")) and
+		.exact == (.backend | IN("fentry", "kprobe"))'
 	json_is '.orphans[0] | [has("dev", "ino", "generation", "type", "nlink", "size",
 		"allocated", "fstype", "path", "tmpfile", "mount", "cgroup", "pod", "container",
 		"unattributed",

@@ -109,6 +109,8 @@ static void target_from_pins(struct target *target)
 
 	if (pins_open(&pins) || pins_targets(pins.targets_fd, ids, &n))
 		return;
+	/* Also when none of them is left: then these are nobody, and not everybody. */
+	target->kind = TARGET_CGROUPS;
 	for (size_t i = 0; i < n; i++) {
 		AUTO_FREE char *path = NULL;
 		char spec[32];
@@ -116,8 +118,7 @@ static void target_from_pins(struct target *target)
 		if (cgroup_path_of(ids[i], &path))
 			continue;
 		snprintf(spec, sizeof(spec), "id:%llu", (unsigned long long)ids[i]);
-		if (!target_add_cgroup(target, spec))
-			target->kind = TARGET_CGROUPS;
+		target_add_cgroup(target, spec);
 	}
 }
 
@@ -135,8 +136,9 @@ static int print_orphan(const struct orphan *orphan, bool first)
 static int print_json(const struct orphan_set *set)
 {
 	json_t *head = json_pack(
-		"{s:s,s:s,s:s,s:b,s:I,s:I}", "schema", "relinktrace.list/1", "backend",
-		backend_name(set->backend), "holders_by",
+		"{s:s,s:s,s:b,s:s,s:b,s:I,s:I}", "schema", "relinktrace.list/1",
+		"backend", backend_name(set->backend), "exact",
+		backend_is_exact(set->backend), "holders_by",
 		set->by_iterator ? "iterator" : "proc", "complete", set->complete, "lost",
 		(json_int_t)set->lost, "unread", (json_int_t)set->unread);
 	AUTO_FREE char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
