@@ -62,7 +62,10 @@ static long ring_slot(__u32 index, void *data)
 
 	bpf_probe_read_kernel(&pointer, sizeof(pointer),
 			      ring->slots + (__u64)index * sizeof(pointer));
-	if (ring->has_nodes && pointer)
+	/* The first is a constant to every verifier: 6.12 does not know has_nodes for one,
+	 * and its nodes have no such member. */
+	if (bpf_core_field_exists(struct io_rsrc_node, file_ptr) && ring->has_nodes &&
+	    pointer)
 		pointer = BPF_CORE_READ((struct io_rsrc_node *)pointer, file_ptr);
 	file = (struct file *)(pointer & ~RT_URING_FLAGS);
 	if (!file)
