@@ -138,7 +138,7 @@ sanitize:
 	$(Q)$(MAKE) --no-print-directory OUTPUT=$(OUTPUT)/sanitize \
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" \
 		CFLAGS="-O1 -g" all tests
-	$(Q)RELINKTRACE_BUILD=$(OUTPUT)/sanitize tests/run
+	$(Q)RELINKTRACE_BUILD=$(OUTPUT)/sanitize RELINKTRACE_STOPS=20 tests/run
 
 fuzz: $(FUZZERS)
 	$(Q)for f in $(FUZZERS); do \
