@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/caps.h"
 #include "commands/commands.h"
 #include "bpf/tracker.h"
 
@@ -11,19 +12,28 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 	const char *what;
+	unsigned int stages; /* whose privileges are all that it keeps */
+	bool executes;	     /* a program that is given */
 } commands[] = {
 	{"attach", command_attach,
-	 "track the orphans of cgroups, and print them as they come"},
-	{"detach", command_detach, "end a pinned attach"},
-	{"list", command_list, "show the unlinked files that are held open"},
+	 "track the orphans of cgroups, and print them as they come", CAPS_STAGE_TRACK,
+	 false},
+	{"detach", command_detach, "end a pinned attach", CAPS_STAGE_TRACK, false},
+	{"list", command_list, "show the unlinked files that are held open",
+	 CAPS_STAGE_LOOK, false},
 	{"check", command_check,
-	 "tell what a checkpoint would do with each, and CRIU alone"},
-	{"checkpoint", command_checkpoint, "give every orphan of a cgroup a name again"},
-	{"restore", command_restore, "hand a checkpoint's files to a command"},
-	{"criu", command_criu,
-	 "dump and restore by CRIU, which aborts on them by itself"},
-	{"clean", command_clean, "remove what a checkpoint left"},
-	{"doctor", command_doctor, "tell what works on this machine, and why not"},
+	 "tell what a checkpoint would do with each, and CRIU alone",
+	 CAPS_STAGE_LOOK | CAPS_STAGE_PRESERVE, false},
+	{"checkpoint", command_checkpoint, "give every orphan of a cgroup a name again",
+	 CAPS_STAGE_LOOK | CAPS_STAGE_PRESERVE, true},
+	{"restore", command_restore, "hand a checkpoint's files to a command",
+	 CAPS_STAGE_RESTORE, true},
+	{"criu", command_criu, "dump and restore by CRIU, which aborts on them by itself",
+	 CAPS_STAGE_ANY, true},
+	{"clean", command_clean, "remove what a checkpoint left", CAPS_STAGE_REMOVE,
+	 false},
+	{"doctor", command_doctor, "tell what works on this machine, and why not",
+	 CAPS_STAGE_TRACK, false},
 };
 
 static void usage(FILE *out)
@@ -60,6 +70,7 @@ int main(int argc, char **argv)
 			continue;
 		snprintf(name, sizeof(name), "relinktrace %s", commands[i].name);
 		argv[1] = name;
+		caps_begin(commands[i].stages, commands[i].executes);
 		return commands[i].run(argc - 1, argv + 1);
 	}
 	fprintf(stderr, "relinktrace: there is no command \"%s\"\n", argv[1]);

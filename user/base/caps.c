@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "caps.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/capability.h>
 #include <sys/stat.h>
+
+#include "auto.h"
 
 /* Inode number of the initial user namespace: PROC_USER_INIT_INO, linux/proc_ns.h. */
 #define INIT_USER_NS_INO 0xEFFFFFFDU
@@ -55,11 +58,118 @@ static const struct caps_row caps_table[CAPS_USES] = {
 	[CAPS_COPY_OWNER] = {{"CAP_CHOWN", "to give a clone or copy its owner"},
 			     {{CAP_CHOWN, NO_CAP}, {NO_CAP, NO_CAP}},
 			     false},
+	[CAPS_COPY_MODE] = {{"CAP_FSETID", "to give a copy a set-group-id bit of a group "
+					   "that is not ours"},
+			    {{CAP_FSETID, NO_CAP}, {NO_CAP, NO_CAP}},
+			    false},
+	[CAPS_COPY_XATTR] = {{"CAP_SETFCAP and CAP_SYS_ADMIN",
+			      "to give a copy file capabilities and trusted attributes"},
+			     {{CAP_SETFCAP, CAP_SYS_ADMIN}, {NO_CAP, NO_CAP}},
+			     false},
+	[CAPS_COPY_FLAGS] = {{"CAP_LINUX_IMMUTABLE",
+			      "to give a copy the flags immutable and append"},
+			     {{CAP_LINUX_IMMUTABLE, NO_CAP}, {NO_CAP, NO_CAP}},
+			     true},
+	[CAPS_RECREATE] = {{"CAP_MKNOD", "to make device nodes again at restore"},
+			   {{CAP_MKNOD, NO_CAP}, {NO_CAP, NO_CAP}},
+			   true},
 	[CAPS_FREEZE] = {{"CAP_DAC_OVERRIDE",
 			  "to write cgroup.freeze of other users' cgroups"},
 			 {{CAP_DAC_OVERRIDE, NO_CAP}, {NO_CAP, NO_CAP}},
 			 false},
 };
+
+#define LOOK	 CAPS_STAGE_LOOK
+#define TRACK	 CAPS_STAGE_TRACK
+#define PRESERVE CAPS_STAGE_PRESERVE
+#define RESTORE	 CAPS_STAGE_RESTORE
+#define REMOVE	 CAPS_STAGE_REMOVE
+
+/* Which stages need it. CAP_SYS_ADMIN stands for BPF on 5.10, and for trusted.*; without
+ * CAP_SYS_RESOURCE a copy does not take root's reserve of blocks nor exceed a quota. */
+static const struct {
+	cap_value_t cap;
+	unsigned int stages;
+} stage_caps[] = {
+	{CAP_SYS_PTRACE, LOOK | TRACK | PRESERVE | RESTORE | REMOVE},
+	{CAP_DAC_READ_SEARCH, LOOK | TRACK | PRESERVE | RESTORE | REMOVE},
+	{CAP_DAC_OVERRIDE, TRACK | PRESERVE | RESTORE | REMOVE},
+	{CAP_FOWNER, PRESERVE | RESTORE | REMOVE},
+	{CAP_LINUX_IMMUTABLE, PRESERVE | RESTORE | REMOVE},
+	{CAP_CHECKPOINT_RESTORE, LOOK | TRACK | PRESERVE},
+	{CAP_SYS_ADMIN, LOOK | TRACK | PRESERVE | RESTORE},
+	{CAP_BPF, LOOK | TRACK},
+	{CAP_PERFMON, LOOK | TRACK},
+	{CAP_SYSLOG, LOOK | TRACK},
+	{CAP_SYS_RESOURCE, LOOK | TRACK | RESTORE},
+	{CAP_CHOWN, PRESERVE | RESTORE},
+	{CAP_FSETID, PRESERVE | RESTORE},
+	{CAP_SETFCAP, PRESERVE | RESTORE},
+	{CAP_MKNOD, RESTORE},
+	{CAP_LEASE, RESTORE},
+};
+
+/* What this process was started with; NULL before caps_begin(). */
+static cap_t started_with;
+
+static void caps_free(cap_t *caps)
+{
+	if (*caps)
+		cap_free(*caps);
+}
+
+static unsigned int stages_of(cap_value_t cap)
+{
+	for (size_t i = 0; i < sizeof(stage_caps) / sizeof(stage_caps[0]); i++)
+		if (stage_caps[i].cap == cap)
+			return stage_caps[i].stages;
+	return 0;
+}
+
+/* Takes what none of @stages needs out of @flag of @caps. */
+static void lower(cap_t caps, cap_flag_t flag, unsigned int stages)
+{
+	for (cap_value_t cap = 0; cap <= CAP_LAST_CAP; cap++)
+		/* Fails for those that the kernel does not know: not had. */
+		if (!((stages_of(cap) | CAPS_STAGE_ANY) & stages))
+			cap_set_flag(caps, flag, 1, &cap, CAP_CLEAR);
+}
+
+void caps_begin(unsigned int stages, bool executes)
+{
+	AUTO(caps_free) cap_t caps = cap_get_proc();
+
+	if (!caps)
+		return;
+	if (!started_with)
+		started_with = cap_dup(caps);
+	lower(caps, CAP_EFFECTIVE, stages);
+	if (!executes)
+		lower(caps, CAP_PERMITTED, stages);
+	/* To have less is always allowed (capset(2)). */
+	cap_set_proc(caps);
+}
+
+struct caps_while caps_only(unsigned int stages)
+{
+	AUTO(caps_free) cap_t caps = cap_get_proc();
+	struct caps_while before = {.before = caps ? cap_dup(caps) : NULL};
+
+	if (!caps)
+		return before;
+	lower(caps, CAP_EFFECTIVE, stages);
+	cap_set_proc(caps);
+	return before;
+}
+
+void caps_while_end(struct caps_while *stage)
+{
+	if (!stage->before)
+		return;
+	cap_set_proc(stage->before);
+	cap_free(stage->before);
+	stage->before = NULL;
+}
 
 const struct caps_need *caps_need(enum caps_use use)
 {
@@ -95,20 +205,25 @@ static bool in_initial_user_ns(void)
 bool caps_have(enum caps_use use)
 {
 	const struct caps_row *row = &caps_table[use];
-	cap_t caps = cap_get_proc();
+	AUTO(caps_free)
+	cap_t caps = started_with ? cap_dup(started_with) : cap_get_proc();
 	bool have = false;
 
 	if (!caps)
 		return false;
 	for (int i = 0; i < CAPS_WAYS; i++)
 		have |= way_open(caps, row->ways[i]);
-	cap_free(caps);
 	return have && (!row->initial_ns || in_initial_user_ns());
+}
+
+const char *caps_refused(int error, enum caps_use use)
+{
+	return error == -EPERM || error == -EACCES ? caps_missing(use) : "";
 }
 
 const char *caps_missing(enum caps_use use)
 {
-	static char text[256];
+	static _Thread_local char text[256];
 	const struct caps_need *need = caps_need(use);
 
 	if (caps_have(use))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/caps.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "journal/index.h"
@@ -117,6 +118,23 @@ static int commit(const struct checkpoint_wish *wish, struct record *record)
 	return ret;
 }
 
+/* Looking cannot write, whatever it is shown. */
+static int look(const struct target *target, struct orphan_set *set)
+{
+	AUTO(caps_while_end) struct caps_while stage = caps_only(CAPS_STAGE_LOOK);
+
+	(void)stage;
+	return scan(target, set);
+}
+
+static int preserve_with_privileges(struct preserve *preserve, struct orphan_set *set)
+{
+	AUTO(caps_while_end) struct caps_while stage = caps_only(CAPS_STAGE_PRESERVE);
+
+	(void)stage;
+	return preserve_all(preserve, set);
+}
+
 /* Scan, preserve and write; the cgroup may be frozen. 0 or an error that was logged. */
 static int work(const struct checkpoint_wish *wish, const struct target *target,
 		struct record *record)
@@ -130,11 +148,11 @@ static int work(const struct checkpoint_wish *wish, const struct target *target,
 	options.journal = &record->journal;
 	options.frozen = wish->freeze;
 	preserve_begin(&preserve, &options, &record->manifest);
-	ret = scan(target, &set);
+	ret = look(target, &set);
 	if (ret)
 		log_error("cannot find out what cgroup %s holds: %s",
 			  target->cgroups[0].path, strerror(-ret));
-	ret = ret ?: preserve_all(&preserve, &set);
+	ret = ret ?: preserve_with_privileges(&preserve, &set);
 	ret = ret ?: commit(wish, record);
 	if (ret) {
 		record_give_up(record, wish->manifest, preserve_undo(&preserve));

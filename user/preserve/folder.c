@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/caps.h"
 #include "beneath.h"
 #include "mountroot.h"
 #include "project.h"
@@ -165,7 +166,8 @@ static int make_one(struct folder_set *set, struct manifest *manifest,
 	if (ret == -EEXIST)
 		ret = relink_check_folder(folder->root_fd, path, why);
 	else if (ret)
-		why_set(why, ret, "cannot make folder %s: %s", path, strerror(-ret));
+		why_set(why, ret, "cannot make folder %s: %s%s", path, strerror(-ret),
+			caps_refused(ret, CAPS_REACH));
 	return ret;
 }
 

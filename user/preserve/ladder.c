@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/caps.h"
 #include "carry.h"
 #include "digest.h"
 #include "fifo.h"
@@ -260,15 +261,19 @@ static int prepare_file(struct ladder *ladder, char **why)
 	if (ladder->fd < 0) {
 		ret = new_file(ladder);
 		if (ret)
-			return why_set(why, ret, "cannot make the new file: %s",
-				       strerror(-ret));
+			return why_set(why, ret, "cannot make the new file: %s%s",
+				       strerror(-ret), caps_refused(ret, CAPS_REACH));
 	}
 	if (!ret && !ladder->filled) {
 		ret = ladder_fill(ladder);
 		ret = ret ?: take_error(&ladder->fill_error);
 	}
 	if (ret)
-		return why_set(why, ret, "%s", strerror(-ret));
+		return why_set(why, ret, "%s%s%s", strerror(-ret),
+			       caps_refused(ret, CAPS_COPY_OWNER),
+			       caps_have(CAPS_COPY_OWNER)
+				       ? caps_refused(ret, CAPS_HARDLINK)
+				       : "");
 	ret = name_choose(ladder);
 	return ret ? why_set(why, ret, "%s", strerror(-ret)) : 0;
 }
@@ -455,7 +460,9 @@ int ladder_publish(struct ladder *ladder)
 	}
 	if (ret) {
 		free(TAKE_PTR(ladder->path));
-		why_set(&reason, ret, "%s", strerror(-ret));
+		why_set(&reason, ret, "%s%s", strerror(-ret),
+			caps_refused(ret,
+				     caps_have(CAPS_REACH) ? CAPS_HARDLINK : CAPS_REACH));
 	} else {
 		entry->relink_path = TAKE_PTR(ladder->path);
 		entry->same_inode = method == METHOD_LINK;

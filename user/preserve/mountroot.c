@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/caps.h"
 #include "base/why.h"
 #include "beneath.h"
 #include "proc/process.h"
@@ -185,8 +186,10 @@ static int detour(pid_t pid, struct mountroot *root, int ret, char **why)
 			       "that process %d has open nor another mount of its "
 			       "filesystem leads there: " BY_HAND,
 			       mount->id, mount->point, pid, pid);
-	return why_set(why, ret, "cannot reach mount %d at %s of process %d: %s",
-		       mount->id, mount->point, pid, strerror(-ret));
+	return why_set(
+		why, ret, "cannot reach mount %d at %s of process %d: %s%s", mount->id,
+		mount->point, pid, strerror(-ret),
+		caps_refused(ret, caps_have(CAPS_REACH) ? CAPS_PROC_READ : CAPS_REACH));
 }
 
 int mountroot_open(pid_t pid, int id, struct mountroot *out, char **why)
@@ -202,8 +205,9 @@ int mountroot_open(pid_t pid, int id, struct mountroot *out, char **why)
 			"again: " BY_HAND,
 			id, pid, pid);
 	if (ret)
-		return why_set(why, ret, "cannot look for mount %d of process %d: %s", id,
-			       pid, strerror(-ret));
+		return why_set(why, ret, "cannot look for mount %d of process %d: %s%s",
+			       id, pid, strerror(-ret),
+			       caps_refused(ret, CAPS_PROC_READ));
 	root.fd = mount_open_root(pid, id);
 	if (root.fd == -ENOTDIR)
 		return why_set(why, -ENOTDIR,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/caps.h"
 #include "base/interrupt.h"
 #include "behind.h"
 #include "ladder.h"
@@ -70,10 +71,13 @@ static int reach_through(struct preserve *preserve, const struct orphan *orphan,
 	int ret = source_open(orphan, holder, &source);
 
 	if (ret)
-		return why_set(why, ret, "process %d (%s): %s", holder->pid,
+		return why_set(why, ret, "process %d (%s): %s%s", holder->pid,
 			       holder_kind_name(holder->kind),
 			       ret == -ESTALE ? "holds another file by now"
-					      : strerror(-ret));
+					      : strerror(-ret),
+			       caps_refused(ret, holder->kind == RT_HOLDER_MAP
+							 ? CAPS_MAP_FILES
+							 : CAPS_PROC_READ));
 	if (out_folder)
 		ret = reach_folder(preserve, orphan, holder, out_folder, why);
 	if (ret)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/caps.h"
 #include "beneath.h"
 #include "source.h"
 #include "manifest/template.h"
@@ -33,7 +34,8 @@ static int folder_refused(int fd, const char *path, char **why)
 	if (fd == -EXDEV)
 		return why_set(why, fd,
 			       "%s is on another mount: choose another --template", path);
-	return why_set(why, fd, "cannot open folder %s: %s", path, strerror(-fd));
+	return why_set(why, fd, "cannot open folder %s: %s%s", path, strerror(-fd),
+		       caps_refused(fd, CAPS_REACH));
 }
 
 /* Whether folder @path, which is open as @fd, can be used. */
@@ -235,7 +237,8 @@ int relink_open(int root_fd, const char *path, const struct relink_identity *ide
 	if (fd == -ENOENT)
 		return why_set(why, fd, "%s does not exist", path);
 	if (fd < 0)
-		return why_set(why, fd, "cannot open %s: %s", path, strerror(-fd));
+		return why_set(why, fd, "cannot open %s: %s%s", path, strerror(-fd),
+			       caps_refused(fd, CAPS_REACH));
 	ret = relink_check(fd, identity, &different);
 	if (ret == -ESTALE)
 		return why_set(why, ret, "%s is another file than the one recorded%s%s",
@@ -264,7 +267,8 @@ int relink_remove(int root_fd, const char *path, const struct relink_identity *i
 	if (fd < 0)
 		return fd;
 	if (unlinkat(parent, name, 0))
-		return why_set(why, -errno, "cannot remove %s: %m", path);
+		return why_set(why, -errno, "cannot remove %s: %m%s", path,
+			       caps_refused(-errno, CAPS_REACH));
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/auto.h"
+#include "base/caps.h"
 #include "base/log.h"
 #include "preserve/carry.h"
 #include "preserve/source.h"
@@ -84,8 +85,12 @@ int recreate_at(int dir_fd, const char *name, const struct manifest_entry *entry
 	int ret = make_node(dir_fd, name, entry);
 
 	if (ret)
-		return why_set(why, ret, "cannot make %s again: %s", name,
-			       strerror(-ret));
+		return why_set(
+			why, ret, "cannot make %s again: %s%s", name, strerror(-ret),
+			caps_refused(ret, S_ISCHR(entry->orphan.mode) ||
+							  S_ISBLK(entry->orphan.mode)
+						  ? CAPS_RECREATE
+						  : CAPS_REACH));
 	fd = beneath_open(dir_fd, name, O_PATH | O_NOFOLLOW);
 	if (fd < 0)
 		return why_set(why, fd, "%s was taken away: %s", name, strerror(-fd));
@@ -97,7 +102,8 @@ int recreate_at(int dir_fd, const char *name, const struct manifest_entry *entry
 	if (!ret)
 		return TAKE_FD(fd);
 	remove_node(dir_fd, name, &entry->orphan);
-	return why_set(why, ret, "cannot make %s again: %s", name, strerror(-ret));
+	return why_set(why, ret, "cannot make %s again: %s%s", name, strerror(-ret),
+		       caps_refused(ret, CAPS_COPY_OWNER));
 }
 
 int recreate(const struct manifest *manifest, const struct manifest_entry *entry,
