@@ -78,6 +78,16 @@ reads() {
 	json_is '.orphans | length == 1'
 }
 
+@test "CAP_DAC_READ_SEARCH: cgroups by id; a list is complete without" {
+	hold h ab
+	without dac_read_search list --cgroup "id:$(stat -c %i "$CG")"
+	[ "$status" -eq 2 ]
+	[[ $stderr == *CAP_DAC_READ_SEARCH* ]]
+	without dac_read_search list --cgroup "$CG" -j
+	[ "$status" -eq 0 ]
+	json_is '.orphans | length == 1'
+}
+
 @test "CAP_CHECKPOINT_RESTORE: what is only mapped" {
 	hold h mapped
 	without checkpoint_restore,sys_admin checkpoint --cgroup "$CG" --manifest "$M"

@@ -119,6 +119,15 @@ static void join_known(const struct scan_source *source, const struct known *kno
 	}
 }
 
+/* The path of cgroup @id, which @pid was in when it was seen. Without CAP_DAC_READ_SEARCH no
+ * cgroup can be opened by its id, but a process tells its own. */
+static int path_of(uint64_t id, pid_t pid, char **path)
+{
+	int err = cgroup_path_of(id, path);
+
+	return err == -EPERM ? cgroup_of_pid(pid, path) : err;
+}
+
 /* A task that unlinks is of the target when its cgroup is; a removed cgroup is of none.
  */
 static bool target_has_unlinker(const struct target *target,
@@ -126,7 +135,8 @@ static bool target_has_unlinker(const struct target *target,
 {
 	AUTO_FREE char *path = NULL;
 
-	if (target->kind == TARGET_CGROUPS && cgroup_path_of(known->cgroup_id, &path))
+	if (target->kind == TARGET_CGROUPS &&
+	    path_of(known->cgroup_id, known->pid, &path))
 		return false;
 	return target_has(target, known->pid, path);
 }
@@ -224,7 +234,7 @@ static bool is_wanted(const struct rt_holder *record, void *data)
 		wanted->known = true;
 		wanted->cgroup_id = record->cgroup_id;
 		/* One that is gone has no tasks any more, and is nobody's target. */
-		wanted->answer = !cgroup_path_of(record->cgroup_id, &path) &&
+		wanted->answer = !path_of(record->cgroup_id, record->pid, &path) &&
 				 target_has(wanted->target, record->pid, path);
 	}
 	return wanted->answer;
