@@ -103,11 +103,14 @@ static void try_iterators(struct doctor *doctor, const struct kernel *kernel)
 	if (err && !why)
 		why = strdup(strerror(-err));
 	check_set(&doctor->iterators[0], "iter/task_file", !err, "%s",
-		  err			  ? why
-		  : kernel->iter_one_task ? "open files, a table in one call"
-					  : "open files, each in a call of its own; what "
-					    "is in flight over a socket or with an "
-					    "io_uring is unattributed");
+		  err			     ? why
+		  : iterators.tables_fd >= 0 ? "open files, a table in one call"
+		  : kernel->iter_one_task
+			  ? "open files, each in a call of its own: the kernel refused "
+			    "the walk of a whole table, which it should not"
+			  : "open files, each in a call of its own; what "
+			    "is in flight over a socket or with an "
+			    "io_uring is unattributed");
 	check_set(&doctor->iterators[1], "iter/task_vma", !err && kernel->iter_task_vma,
 		  "%s",
 		  err ? why
