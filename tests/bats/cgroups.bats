@@ -74,7 +74,7 @@ of_nobody() {
 	(in_cgroup "$CG/again" rm "$DIR/image")
 	! has_function_hooks || {
 		rt_ok list -j
-		json_is '(.orphans | length) == 1 and .orphans[0].unattributed'
+		json_is '(.orphans | length) == 1 and .orphans[0].holders[0].kind == "loop"'
 	}
 	cgroup_remove "$CG/again"
 	of_nobody # and not everybody's, because the only target is gone
@@ -84,11 +84,9 @@ of_nobody() {
 	of_nobody
 	of "$CG/again" "${HOLD_PID[h]}"
 	# what the old one's task removed is nobody's now, but not lost
-	! has_function_hooks || {
-		rt_ok list --all -j
-		json_is --argjson ino "$ino" '[.orphans[] | select(.ino == $ino and .unattributed)] |
-			length == 1'
-	}
+	rt_ok list --all -j
+	json_is --argjson ino "$ino" '[.orphans[] | select(.ino == $ino and
+		.holders[0].kind == "loop")] | length == 1'
 	rt_ok attach --cgroup "$CG/again" --pin
 	rt_ok list -j
 	json_is --argjson pid "${HOLD_PID[h]}" '[.orphans[].holders[].pid] == [$pid]'

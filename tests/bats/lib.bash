@@ -299,8 +299,12 @@ moved_method() {
 
 # attach -------------------------------------------------------------------------
 
-# Asked once a test: it tries all of them.
+# Asked once a test: it tries all of them. $RELINKTRACE_TEST_BACKEND is taken instead.
 backend() {
+	if [[ -n ${RELINKTRACE_TEST_BACKEND:-} ]]; then
+		echo "$RELINKTRACE_TEST_BACKEND"
+		return
+	fi
 	[[ -s $T/backend ]] || "$RT" doctor -j | jq -er .backend >"$T/backend"
 	cat "$T/backend"
 }
@@ -311,7 +315,8 @@ needs_hooks() {
 }
 
 pin() {
-	rt_ok attach --cgroup "$1" --pin "${@:2}"
+	rt_ok attach --cgroup "$1" --pin ${RELINKTRACE_TEST_BACKEND:+--backend "$RELINKTRACE_TEST_BACKEND"} \
+		"${@:2}"
 	[ -d /sys/fs/bpf/relinktrace ]
 }
 
@@ -323,7 +328,8 @@ has_function_hooks() {
 # attach_start ARG...: NDJSON is read by attach_next; the first line is in $output.
 attach_start() {
 	mkfifo "$T/attach.out"
-	"$RT" attach "$@" -j >"$T/attach.out" 2>"$T/attach.err" 3>&- &
+	"$RT" attach ${RELINKTRACE_TEST_BACKEND:+--backend "$RELINKTRACE_TEST_BACKEND"} "$@" -j \
+		>"$T/attach.out" 2>"$T/attach.err" 3>&- &
 	ATTACH_PID=$!
 	exec {ATTACH_OUT}<"$T/attach.out"
 	attach_next
