@@ -32,7 +32,8 @@ enum {
 	OPT_STOP,
 	OPT_METHOD,
 	OPT_EXEC,
-	OPT_DIGEST
+	OPT_DIGEST,
+	OPT_MAX_BYTES
 };
 
 static const struct argp_option options[] = {
@@ -48,6 +49,11 @@ static const struct argp_option options[] = {
 	 "auto (default), or for regular files nothing but link, clone or copy", 0},
 	{"digest", OPT_DIGEST, 0, 0,
 	 "The SHA-256 of every regular file, for restore to verify", 0},
+	{"max-bytes", OPT_MAX_BYTES, "N", 0,
+	 "Make nothing when the names would keep more than N bytes allocated; K, M, G, "
+	 "T: "
+	 "times 1024",
+	 0},
 	{"exec", OPT_EXEC, "CMD", 0,
 	 "Run CMD by the shell when the manifest is on disk, and the cgroup still frozen",
 	 0},
@@ -75,6 +81,24 @@ static void parse_method(struct checkpoint_options *chosen, const char *arg,
 	chosen->preserve.method = method;
 }
 
+/* "4096", "64K", "10G"; 0 for anything else. */
+static uint64_t bytes_parse(const char *text)
+{
+	static const char units[] = "KMGT";
+	unsigned long long n;
+	const char *unit;
+	char *end;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno || text[0] < '0' || text[0] > '9' || n > INT64_MAX >> 40)
+		return 0;
+	if (!*end)
+		return n;
+	unit = strchr(units, *end);
+	return unit && !end[1] ? n << 10 * (unit - units + 1) : 0;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct checkpoint_options *chosen = state->input;
@@ -100,6 +124,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_DIGEST:
 		chosen->preserve.digest = true;
+		break;
+	case OPT_MAX_BYTES:
+		chosen->preserve.max_bytes = bytes_parse(arg);
+		if (!chosen->preserve.max_bytes)
+			argp_error(state, "\"%s\" is not a number of bytes", arg);
 		break;
 	case OPT_EXEC:
 		chosen->exec = arg;

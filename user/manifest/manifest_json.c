@@ -2,6 +2,7 @@
 /* The manifest as JSON, in the field order of docs/manifest.schema.json. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/auto.h"
@@ -197,6 +198,62 @@ static json_t *from_folders(const struct manifest *manifest)
 	return unless(ret, array);
 }
 
+/* What the names of one owner on one filesystem keep allocated. */
+struct pin {
+	const struct orphan *of;
+	uint64_t files, bytes;
+};
+
+static bool pin_is_of(const struct pin *pin, const struct orphan *orphan)
+{
+	return pin->of->uid == orphan->uid && pin->of->dev_major == orphan->dev_major &&
+	       pin->of->dev_minor == orphan->dev_minor;
+}
+
+/* Adds @orphan up in @pins, of which there are @n. How many there are then. */
+static size_t pin_add(struct pin *pins, size_t n, const struct orphan *orphan)
+{
+	size_t i = 0;
+
+	while (i < n && !pin_is_of(&pins[i], orphan))
+		i++;
+	if (i == n)
+		pins[n++] = (struct pin){.of = orphan};
+	pins[i].files++;
+	pins[i].bytes += orphan->allocated;
+	return n;
+}
+
+static json_t *from_pin(const struct pin *pin)
+{
+	json_t *object = json_object();
+	int ret = json_set(object, "uid", json_integer(pin->of->uid));
+
+	ret = ret
+		      ?: json_set(object, "dev",
+				  from_dev(pin->of->dev_major, pin->of->dev_minor));
+	ret = ret ?: json_set(object, "fstype", json_string(pin->of->fstype));
+	ret = ret ?: json_set(object, "files", json_integer(pin->files));
+	ret = ret ?: json_set(object, "bytes", json_integer(pin->bytes));
+	return unless(ret, object);
+}
+
+static json_t *from_pins(const struct manifest *manifest)
+{
+	struct pin *pins = calloc(manifest->n_entries + 1, sizeof(*pins));
+	json_t *array = json_array();
+	int ret = array && pins ? 0 : -ENOMEM;
+	size_t n = 0;
+
+	for (size_t i = 0; i < manifest->n_entries && !ret; i++)
+		if (manifest->entries[i].relink_path)
+			n = pin_add(pins, n, &manifest->entries[i].orphan);
+	for (size_t i = 0; i < n && !ret; i++)
+		ret = json_array_append_new(array, from_pin(&pins[i]));
+	free(pins);
+	return unless(ret, array);
+}
+
 static json_t *from_cgroup(const struct manifest *manifest)
 {
 	json_t *object = json_object();
@@ -225,5 +282,6 @@ json_t *manifest_to_json(const struct manifest *manifest)
 	ret = ret ?: json_set(object, "entries", from_entries(manifest));
 	ret = ret ?: json_set(object, "failed", from_failed(manifest));
 	ret = ret ?: json_set(object, "folders", from_folders(manifest));
+	ret = ret ?: json_set(object, "pins", from_pins(manifest));
 	return unless(ret, object);
 }

@@ -405,11 +405,41 @@ static int batch(struct preserve *preserve, struct orphan *orphans, size_t n)
 	return ret;
 }
 
+/* What @orphan has allocated; the kernel half does not know it on every filesystem. */
+static uint64_t allocated(struct preserve *preserve, struct orphan *orphan)
+{
+	AUTO(source_fini) struct source source = SOURCE_INIT;
+	AUTO_FREE char *why = NULL;
+
+	if (!S_ISREG(orphan->mode))
+		return 0;
+	if (reach(preserve, orphan, &source, NULL, &why))
+		return orphan->allocated;
+	return source.stat.st_blocks * 512ULL;
+}
+
+/* Refuses where the names would keep too much. */
+static int check_bytes(struct preserve *preserve, const struct orphan_set *set)
+{
+	uint64_t needed = 0, max = preserve->options.max_bytes;
+
+	for (size_t i = 0; i < set->n && max; i++)
+		needed += allocated(preserve, &set->orphans[i]);
+	if (!max || needed <= max)
+		return 0;
+	log_error("the names would keep %llu bytes allocated, more than the %llu of "
+		  "--max-bytes: nothing was made",
+		  (unsigned long long)needed, (unsigned long long)max);
+	return -EDQUOT;
+}
+
 int preserve_all(struct preserve *preserve, struct orphan_set *set)
 {
 	uint64_t expected = 0;
-	int ret = 0;
+	int ret = check_bytes(preserve, set);
 
+	if (ret)
+		return ret;
 	for (size_t i = 0; i < set->n; i++)
 		expected += bytes_expected(&set->orphans[i]);
 	progress_begin(expected, PROGRESS_MS);

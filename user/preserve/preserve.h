@@ -12,6 +12,8 @@ struct preserve_options {
 	bool digest;	    /* of every regular file's bytes, for restore to verify */
 	bool stop;   /* the holders end after this, so an O_TMPFILE may be linked */
 	bool frozen; /* the holders do not run meanwhile, see peek.h */
+	/* The names may keep so many bytes allocated; 0: any number. */
+	uint64_t max_bytes;
 	/* Where names are written down before they are made; begun; outlives the preserve.
 	 * NULL: nowhere, and what is made is forgotten when this process is killed. */
 	struct journal_file *journal;
@@ -32,7 +34,8 @@ void preserve_begin(struct preserve *preserve, const struct preserve_options *op
 
 /* Preserves every orphan of @set, and moves each into the manifest: to its entries, or
  * with the reason to those that failed. manifest->complete is set. 0, also when some
- * failed; -EINTR when interrupt_pending(); -errno: the reason is logged. */
+ * failed; -EDQUOT it would be more than options.max_bytes, and nothing was made; -EINTR when
+ * interrupt_pending(); -errno: the reason is logged. */
 int preserve_all(struct preserve *preserve, struct orphan_set *set);
 
 /* The manifest is on disk: the names stay. */
