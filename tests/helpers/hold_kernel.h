@@ -83,10 +83,26 @@ static inline void backlog_make(const struct hold *hold, int sockets[2])
 static struct {
 	const char *shape;
 	int socket; /* where the message waits, or the socket does that it waits in */
-} flight;
+	int place;  /* SO_PEEK_OFF of it, -1 none */
+} flight = {.place = -1};
+
+/* Whoever looked into the socket must have put the place back from which others peek. */
+static inline void place_check(void)
+{
+	socklen_t len = sizeof(int);
+	int place;
+
+	if (getsockopt(flight.socket, SOL_SOCKET, SO_PEEK_OFF, &place, &len))
+		die("SO_PEEK_OFF");
+	if (place != flight.place) {
+		errno = EBADMSG;
+		die("SO_PEEK_OFF is %d and was %d", place, flight.place);
+	}
+}
 
 /* In a message that nobody has received, so that no fd leads to it: DIR [SHAPE], which is
- * stream, dgram, seqpacket; third (behind two other messages); backlog (in a connection
+ * stream, dgram, seqpacket; third (behind two other messages, in a socket that is
+ * peeked from the second byte on); backlog (in a connection
  * that is not accepted); nested (in a socket that is in flight itself). */
 static inline void make_in_flight(struct hold *hold)
 {
@@ -117,6 +133,12 @@ static inline void make_in_flight(struct hold *hold)
 		close(sockets[1]);
 		flight.socket = outer[1];
 	}
+	if (!strcmp(flight.shape, "third")) {
+		flight.place = 1;
+		if (setsockopt(flight.socket, SOL_SOCKET, SO_PEEK_OFF, &flight.place,
+			       sizeof(flight.place)))
+			die("SO_PEEK_OFF");
+	}
 	tell(hold, " socket=%d", flight.socket);
 	close(fd);
 	unlink_or_die(hold, "in-flight");
@@ -125,6 +147,7 @@ static inline void make_in_flight(struct hold *hold)
 /* Receives it, and looks whether every message is as it was sent; the fd. */
 static inline int flight_receive(void)
 {
+	place_check();
 	if (!strcmp(flight.shape, "backlog"))
 		flight.socket = accept(flight.socket, NULL, NULL);
 	else if (!strcmp(flight.shape, "nested"))

@@ -367,8 +367,9 @@ int scan(const struct target *target, struct orphan_set *set)
 		set->by_iterator = true;
 		return 0;
 	}
-	/* Already verified, and nothing of the kernel's types has to be read. */
-	if (!pins_open_iterators(&pins, false))
+	/* Already verified, and nothing of the kernel's types has to be read. Those of another
+	 * version write other records. */
+	if (err != -EPROTO && !pins_open_iterators(&pins, false))
 		source.iterators = pins.iterators;
 	else
 		tracker = load_iterators(&source.iterators);
