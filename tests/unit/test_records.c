@@ -239,9 +239,49 @@ static void test_many(void)
 	CHECK_INT(found, 5000);
 }
 
+/* One number in two subvolumes of btrfs: the inode's address tells them apart, also after
+ * the index has grown and others have gone. */
+static void test_same_number(void)
+{
+	AUTO(orphan_set_fini) struct orphan_set set;
+	struct records_context context = {.set = &set};
+	char buffer[1024];
+
+	orphan_set_init(&set);
+	for (int i = 1; i <= 40; i++) {
+		struct rt_holder record = record_of();
+		size_t length;
+
+		record.inode = 0x1000 * (i % 20 + 1);
+		record.dentry = 0x100000 * i;
+		record.fd = i;
+		length = put(buffer, &record, "/a (deleted)");
+		MUST(records_parse(buffer, length, records_collect, &context) ==
+		     (ssize_t)length);
+	}
+	CHECK_INT(set.n, 20);
+	orphan_set_sort(&set);
+	for (size_t i = 0; i < set.n; i++) {
+		const struct orphan *orphan = &set.orphans[i];
+
+		CHECK_INT(orphan->n_holders, 2);
+		CHECK_INT(orphan->n_keys, 2);
+		CHECK(orphan_set_find_inode(&set, orphan->dev_major, orphan->dev_minor,
+					    orphan->ino, orphan->inode) == orphan);
+	}
+	/* Who does not know the address finds one of them; an unknown one learns it. */
+	CHECK(orphan_set_find(&set, set.orphans[0].dev_major, set.orphans[0].dev_minor,
+			      set.orphans[0].ino));
+	MUST(orphan_set_at(&set, 9, 9, 9));
+	MUST(orphan_set_at_inode(&set, 9, 9, 9, 0x5000));
+	CHECK_INT(set.n, 21);
+	CHECK(!orphan_set_find_inode(&set, 9, 9, 9, 0x6000));
+}
+
 int main(void)
 {
 	test_one();
+	test_same_number();
 	test_joined();
 	test_behind();
 	test_outside();
