@@ -5,12 +5,12 @@
 # again and again, each time compared with a walk of /proc by other code
 # (helpers/freezes.c).
 #
-# RELINKTRACE_STOPS says how often (200; 50 in the virtual machines of tests/run, where it
+# RELINKTRACE_STOPS says how often (200; 20 in the virtual machines of tests/run, where it
 # takes ten times as long), RELINKTRACE_SEED begins it again as it was.
 
 load lib
 
-STOPS=${RELINKTRACE_STOPS:-$([[ ${RELINKTRACE_TEST_PLACE:-} ]] && echo 50 || echo 200)}
+STOPS=${RELINKTRACE_STOPS:-$([[ ${RELINKTRACE_TEST_PLACE:-} ]] && echo 20 || echo 200)}
 SEED=${RELINKTRACE_SEED:-$((SRANDOM % 1000000))}
 MAP=/sys/fs/bpf/relinktrace/rt_orphans
 
