@@ -453,3 +453,83 @@ reuse_pid() {
 	done
 	((n > 3))
 }
+
+# what is read ---------------------------------------------------------------------
+
+# evil FILTER: restore and clean refuse the good manifest with that change, or find nothing
+# of theirs; the canary lives.
+evil() {
+	jq "$1" "$T/good.json" >"$T/evil.json"
+	chmod 600 "$T/evil.json"
+	rt restore "$T/evil.json" -- touch "$T/ran"
+	[ "$status" -eq 1 ]
+	rt clean "$T/evil.json"
+	[[ $status == @(1|3) ]]
+	[ ! -e "$T/ran" ]
+	canary_lives
+}
+
+@test "manifests that name what the checkpoint never made" {
+	container
+	ln "$OUTSIDE/secret" "$IN/secret"
+	canary_set
+	hold h ab "$POINT"
+	checkpoint_ok
+	cp "$M" "$T/good.json"
+	local victim
+	victim=".entries[0].relinked.ino = $(stat -c %i "$IN/secret") | .entries[0].relinked.generation = null"
+	evil "$victim | .entries[0].relink_path = \"secret\""
+	evil "$victim | .entries[0].relink_path = \"../outside/secret\""
+	evil "$victim | .entries[0].relink_path = \"/etc/passwd\""
+	evil "$victim | .entries[0].relink_path = \"\""
+	evil "$victim | .entries[0].relink_path = \"secret\\u0000\""
+	evil "$victim | .entries[0].relink_path = null"
+	evil "$victim | .template = \"../outside/secret%n\""
+	evil "$victim | .entries[0].mount_root += \"/../outside\""
+	evil "$victim"
+	evil '.entries[0].mode = 4294967295'
+	evil '.entries[0].uid = -1'
+	evil '.entries[0].n = 99999999999999999999'
+	evil '.entries[0].holders[0].fd = 2147483648'
+	evil '.entries[0].holders[0].pos = 1e400'
+	evil '.entries += .entries'
+	(printf '[%.0s' {1..100000}) >"$T/good.json.deep"
+	rt clean "$T/good.json.deep"
+	[ "$status" -eq 1 ]
+	# what others could have written is not read at all
+	chown 65533 "$T/good.json"
+	rt clean "$T/good.json"
+	[ "$status" -eq 1 ]
+	[[ $stderr == *65533* ]]
+	chown 0 "$T/good.json"
+	chmod 620 "$T/good.json"
+	rt restore "$T/good.json" --check
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"go-w"* ]]
+	rt_ok clean "$M"
+}
+
+@test "a journal that somebody put beside the manifest" {
+	container
+	canary_set
+	hold h ab "$POINT"
+	local part
+	# what it says is checked by sums, but anybody can compute them: whose it is counts
+	printf '' >"$M.journal"
+	chown 65533 "$M.journal"
+	for part in checkpoint clean; do
+		case $part in
+		checkpoint) checkpoint ;;
+		clean) rt clean "$M" ;;
+		esac
+		[ "$status" -eq 1 ]
+		[[ $stderr == *65533* ]]
+	done
+	[ -e "$M.journal" ]
+	rm "$M.journal"
+	ln -s "$OUTSIDE/secret" "$M.journal"
+	checkpoint
+	[ "$status" -eq 1 ]
+	rm "$M.journal"
+	canary_lives
+}

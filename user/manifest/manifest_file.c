@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/trusted.h"
 #include "base/why.h"
 
 void manifest_file_fini(struct manifest_file *file)
@@ -171,33 +172,13 @@ static int read_all(int fd, char **text, size_t *len)
 	return 0;
 }
 
-/* Whoever writes a manifest says which files are opened, handed over and removed. */
-static int check_owner(int fd, const char *path, char **why)
-{
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return why_set(why, -errno, "cannot look at manifest %s: %m", path);
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return why_set(why, -EPERM,
-			       "manifest %s belongs to user %u, who could have it remove "
-			       "any file: look what it says, then chown it",
-			       path, st.st_uid);
-	if (st.st_mode & 022)
-		return why_set(why, -EPERM,
-			       "others may write to manifest %s, and have it remove any "
-			       "file: look what it says, then chmod go-w it",
-			       path);
-	return 0;
-}
-
 int manifest_file_read(const char *path, struct manifest *out, char **why)
 {
 	AUTO_FD fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	AUTO_FREE char *text = NULL, *reason = NULL;
 	size_t len = 0;
 	int ret = fd < 0 ? -errno : read_all(fd, &text, &len);
-	int owned = ret ? 0 : check_owner(fd, path, why);
+	int owned = ret ? 0 : trusted_check(fd, "manifest", path, why);
 
 	if (owned)
 		return owned;
