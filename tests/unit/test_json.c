@@ -73,6 +73,20 @@ static void test_base64_refusals(void)
 	CHECK(bytes == &untouched && len == 7);
 }
 
+/* The text that jsontext_bytes() makes of @bytes is @object. */
+static void check_written(const json_t *object, const char *bytes)
+{
+	AUTO(jsontext_fini) struct jsontext text = {0};
+	AUTO_JSON *back = NULL;
+
+	jsontext_open(&text, '{');
+	jsontext_bytes(&text, "path", bytes);
+	jsontext_close(&text, '}');
+	CHECK(!text.failed);
+	back = json_loadb(text.text, text.length, 0, NULL);
+	CHECK(back && json_equal(back, object));
+}
+
 /* What json_set_bytes() makes of @bytes: under which key, and whether it comes back. */
 static void check_bytes(const char *bytes, const char *key)
 {
@@ -85,6 +99,7 @@ static void check_bytes(const char *bytes, const char *key)
 	CHECK(json_object_get(object, key) != NULL);
 	CHECK_INT(json_get_bytes(object, "path", &back), 0);
 	CHECK_STR(back, bytes);
+	check_written(object, bytes);
 }
 
 static void test_bytes(void)
@@ -92,7 +107,11 @@ static void test_bytes(void)
 	check_bytes("", "path");
 	check_bytes("/a b\n\t\"\\\x01\x7f", "path");
 	check_bytes("/\xc3\xa4\xf0\x9f\x90\xa7", "path");
+	check_bytes("/\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf", "path");
 	check_bytes("/\xff", "path_b64");
+	check_bytes("/\x80", "path_b64");
+	check_bytes("/\xe0\x9f\xbf", "path_b64");     /* an overlong U+07FF */
+	check_bytes("/\xf0\x8f\xbf\xbf", "path_b64"); /* an overlong U+FFFF */
 	check_bytes("/\xc3", "path_b64");	      /* cut off */
 	check_bytes("/\xc0\xaf", "path_b64");	      /* an overlong '/' */
 	check_bytes("/\xed\xa0\x80", "path_b64");     /* a surrogate */

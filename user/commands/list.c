@@ -122,15 +122,21 @@ static void target_from_pins(struct target *target)
 	}
 }
 
-/* One orphan a line, and one in memory at a time: there can be a hundred thousand. */
-static int print_orphan(const struct orphan *orphan, bool first)
+/* One orphan a line, and one as text in memory at a time: there can be a hundred thousand. */
+static int print_orphans(const struct orphan_set *set)
 {
-	json_t *object = json_from_orphan(orphan);
-	int err = !object || fputs(first ? "\n" : ",\n", stdout) == EOF ||
-		  json_dumpf(object, stdout, JSON_COMPACT);
+	AUTO(jsontext_fini) struct jsontext line = {0};
 
-	json_decref(object);
-	return err ? -EIO : 0;
+	for (size_t i = 0; i < set->n; i++) {
+		line.length = 0;
+		jsontext_raw(&line, i ? ",\n" : "\n");
+		orphan_write_json(&line, &set->orphans[i]);
+		if (line.failed)
+			return -ENOMEM;
+		if (fwrite(line.text, 1, line.length, stdout) != line.length)
+			return -EIO;
+	}
+	return 0;
 }
 
 static int print_json(const struct orphan_set *set)
@@ -142,15 +148,14 @@ static int print_json(const struct orphan_set *set)
 		set->by_iterator ? "iterator" : "proc", "complete", set->complete, "lost",
 		(json_int_t)set->lost, "unread", (json_int_t)set->unread);
 	AUTO_FREE char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
-	int err = 0;
+	int err;
 
 	json_decref(head);
 	if (!text)
 		return -ENOMEM;
 	/* Without its closing brace. */
 	printf("%.*s,\"orphans\":[", (int)strlen(text) - 1, text);
-	for (size_t i = 0; i < set->n && !err; i++)
-		err = print_orphan(&set->orphans[i], !i);
+	err = print_orphans(set);
 	if (!err && puts(set->n ? "\n]}" : "]}") == EOF)
 		err = -EIO;
 	return err;

@@ -5,10 +5,13 @@
 
 #include <jansson.h>
 
+#include "base/jsontext.h"
 #include "orphan.h"
 
-/* The orphan as an object (new reference), in the field order of the list's schema; NULL
- * when memory is out. */
+/* Adds the orphan as an object, in the field order of the list's schema. */
+void orphan_write_json(struct jsontext *out, const struct orphan *orphan);
+
+/* The same as a value that can be added to (new reference); NULL when memory is out. */
 json_t *json_from_orphan(const struct orphan *orphan);
 
 #endif
