@@ -246,3 +246,51 @@ take() {
 	rt_ok clean "$M"
 	no_new_names
 }
+
+# locks_of FDINFO...: without what differs from one time to the next.
+locks_of() {
+	sed -n 's/^lock:\t[0-9]*: \(.*\) [0-9-]* [0-9a-f]*:[0-9a-f]*:[0-9]* \(.*\)/\1 \2/p' "$@"
+}
+
+@test "locks come back: of the description, and for a command those of the process" {
+	hold h locks
+	locks_of "/proc/${HOLD_PID[h]}/fdinfo/"* | sort >"$T/locks"
+	[ "$(wc -l <"$T/locks")" -eq 4 ]
+	checkpoint_ok
+	json_is '[.entries[].locks[] | [.type, .access, .start, .end]] | sort ==
+		[["flock","write",0,null],["lease","read",0,null],["ofd","read",100,null],
+		["posix","write",5,9]]'
+	rt_ok restore "$M" --check
+	[[ $output == *"posix write lock of bytes 5-9"*"taken for CMD only"* ]]
+
+	# the holder lives, but a copy is another file: everything can be taken
+	for options in "--holder ${HOLD_PID[h]}" ''; do
+		# shellcheck disable=SC2086,SC2016 # words; for that shell
+		rt_ok restore "$M" --keep $options -- sh -c 'cat /proc/$$/fdinfo/* 2>/dev/null; true'
+		[ -z "$stderr" ]
+		diff -u "$T/locks" <(locks_of - <<<"$output" | sort)
+	done
+
+	# what somebody has taken meanwhile is told, and the rest comes back
+	exec 7<"$(entry_file 0)" 8<"$(entry_file 1)"
+	flock -n -s 7
+	flock -n -s 8
+	# shellcheck disable=SC2016 # for that shell
+	rt_ok restore "$M" --keep -- sh -c 'cat /proc/$$/fdinfo/* 2>/dev/null; true'
+	[[ $stderr == *"flock write lock is not taken again: another has the file"* ]]
+	diff -u <(grep -v FLOCK "$T/locks") <(locks_of - <<<"$output" | grep -v FLOCK | sort)
+	exec 7<&- 8<&-
+	rt_ok restore "$M" --to "$T/out"
+	no_new_names
+}
+
+@test "flags and ways of opening come back" {
+	hold e exe
+	checkpoint_ok
+	cgroup_empty "$CG"
+	# shellcheck disable=SC2016 # open for writing it could not be executed
+	rt_ok restore "$M" --holder "${HOLD_PID[e]}" -- sh -c '
+		fd=${RELINKTRACE_ORPHANS#*=} && "/proc/self/fd/$fd" nonsense . || test $? -eq 2'
+	[[ $stderr == *"no situation nonsense"* ]]
+	no_new_names
+}

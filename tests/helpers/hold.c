@@ -10,6 +10,7 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -331,6 +332,36 @@ static void make_rename_same(struct hold *hold)
 	hold->name = "one";
 }
 
+static void range_lock(int fd, int command, short type, off_t start, off_t len)
+{
+	struct flock range = {
+		.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = len};
+
+	if (fcntl(fd, command, &range))
+		die("lock");
+}
+
+/* One file with an flock and a process's own lock through the first fd, a description's
+ * own through the second; another with a lease through the third. */
+static void make_locks(struct hold *hold)
+{
+	int second, third;
+
+	hold->name = "locked";
+	hold->fd = file_make(hold, "locked", SMALL, O_RDWR);
+	second = open_or_die(in_dir(hold, "locked"), O_RDONLY);
+	third = file_make(hold, "leased", SMALL, O_WRONLY);
+	close(third);
+	third = open_or_die(in_dir(hold, "leased"), O_RDONLY);
+	range_lock(hold->fd, F_SETLK, F_WRLCK, 5, 5);
+	range_lock(second, F_OFD_SETLK, F_RDLCK, 100, 0);
+	if (flock(hold->fd, LOCK_EX) || fcntl(third, F_SETLEASE, F_RDLCK))
+		die("lock");
+	unlink_or_die(hold, "locked");
+	unlink_or_die(hold, "leased");
+	tell(hold, " second=%d third=%d", second, third);
+}
+
 static void make_many(struct hold *hold)
 {
 	int n = atoi(arg_or(hold, 0, "100"));
@@ -376,6 +407,7 @@ static const struct situation {
 	{"deleted-name", make_deleted_name},
 	{"renamed", make_renamed},
 	{"rename-same", make_rename_same},
+	{"locks", make_locks},
 	{"many", make_many},
 };
 

@@ -39,6 +39,10 @@ static struct orphan orphan_make(uint32_t mode, uint64_t ino)
 	return orphan;
 }
 
+#define LOCK(type, end)                                                                  \
+	"[{\"pid\":1,\"fd\":3,\"access\":\"read\",\"start\":5,\"type\":" type            \
+	",\"end\":" end "}]"
+
 #define RELINKED(mtime) "{\"ino\":1,\"generation\":null,\"size\":1,\"mtime\":" mtime "}"
 
 static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
@@ -67,6 +71,17 @@ static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
 			.known = true, .capacity = 65536, .data = malloc(3), .size = 3};
 		MUST(entry.pipe.data);
 		memcpy(entry.pipe.data, "\xff\0x", 3);
+	}
+	if (n <= 2) {
+		struct filelock lock = {.pid = 7,
+					.tid = n == 1 ? 8 : 0,
+					.fd = 3,
+					.type = FILELOCK_POSIX,
+					.write = n == 1,
+					.start = 5,
+					.end = n == 1 ? 9 : FILELOCK_EOF};
+
+		MUST(!filelocks_add(&entry.locks, &lock));
 	}
 	if (S_ISLNK(mode))
 		entry.link_target = strdup("to/\xff");
@@ -275,6 +290,9 @@ static void test_faults(void)
 		{"entries", 0, "mount_root", "\"/./sub\"", NULL},
 		{"entries", 0, "mount_root", "null", NULL},
 		{"entries", 0, "relinked", "null", NULL},
+		{"entries", 0, "locks", "{}", NULL},
+		{"entries", 0, "locks", LOCK("\"fcntl\"", "null"), "type"},
+		{"entries", 0, "locks", LOCK("\"posix\"", "4"), "end"},
 		{"entries", 0, "relinked", RELINKED("1"), "mtime"},
 		{"entries", 0, "relinked", RELINKED("\"1.5\""), "mtime"},
 		{"entries", 0, "relinked", RELINKED("\"1.1234567890\""), "mtime"},

@@ -13,6 +13,7 @@
 #include "restore/guard.h"
 #include "restore/handover.h"
 #include "restore/program.h"
+#include "restore/relock.h"
 #include "restore/roots.h"
 #include "restore/writeout.h"
 #include "restore/restore.h"
@@ -130,6 +131,20 @@ static int split(int argc, char **argv, struct restore_options *chosen)
 	return argc;
 }
 
+/* What there is beside the file, and what becomes of it. */
+static void print_locks(const struct manifest_entry *entry)
+{
+	for (size_t i = 0; i < entry->locks.n; i++) {
+		const struct filelock *lock = &entry->locks.locks[i];
+		char text[96];
+
+		relock_describe(lock, text, sizeof(text));
+		printf("         %s, process %d fd %d: %s\n", text, lock->pid, lock->fd,
+		       lock->type == FILELOCK_POSIX ? "is taken for CMD only"
+						    : "is taken again");
+	}
+}
+
 static int check_all(const struct manifest *manifest)
 {
 	size_t bad = 0;
@@ -141,6 +156,7 @@ static int check_all(const struct manifest *manifest)
 		if (!restore_check_entry(manifest, entry, &why)) {
 			printf("orphan%u  ok  %s\n", entry->n,
 			       method_name(entry->method));
+			print_locks(entry);
 			continue;
 		}
 		printf("orphan%u  bad  %s\n", entry->n, method_name(entry->method));

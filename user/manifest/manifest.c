@@ -103,6 +103,7 @@ void manifest_entry_fini(struct manifest_entry *entry)
 	free(entry->link_target);
 	attributes_fini(&entry->attributes);
 	free(entry->pipe.data);
+	filelocks_fini(&entry->locks);
 	free(entry->not_carried);
 	for (size_t i = 0; i < entry->n_steps; i++)
 		free(entry->steps[i].text);

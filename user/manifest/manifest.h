@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "attributes.h"
+#include "filelock.h"
 #include "orphan/orphan.h"
 
 #define MANIFEST_SCHEMA "relinktrace.manifest/1"
@@ -60,6 +61,7 @@ struct manifest_entry {
 	bool has_attributes; /* never with link: it is the inode itself */
 	struct attributes attributes; /* owned */
 	struct manifest_pipe pipe;    /* of a FIFO */
+	struct filelocks locks;	      /* of its holders */
 	char *not_carried; /* owned; what a copy could not be given, as text; else NULL */
 	struct manifest_relinked relinked; /* where relink_path is set */
 	uint64_t bytes_copied;

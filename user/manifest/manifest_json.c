@@ -134,6 +134,7 @@ static json_t *from_entry(const struct manifest_entry *entry)
 					  : json_null());
 	if (S_ISFIFO(entry->orphan.mode))
 		ret = ret ?: json_set(object, "pipe", from_pipe(&entry->pipe));
+	ret = ret ?: json_set(object, "locks", json_from_filelocks(&entry->locks));
 	ret = ret ?: json_set_bytes(object, "not_carried", entry->not_carried);
 	return unless(ret, object);
 }

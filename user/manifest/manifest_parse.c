@@ -174,6 +174,7 @@ static void read_carried(struct jsonread *reader, const json_t *object,
 {
 	const json_t *attributes = json_object_get(object, "attributes");
 
+	json_to_filelocks(reader, object, &out->locks);
 	out->not_carried = jsonread_bytes(reader, object, "not_carried", PATH_MAX, true);
 	if (S_ISFIFO(out->orphan.mode))
 		read_pipe(reader, object, &out->pipe);

@@ -12,6 +12,7 @@
 #include "base/interrupt.h"
 #include "behind.h"
 #include "ladder.h"
+#include "locked.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "parallel.h"
@@ -179,7 +180,7 @@ static int work_reach(struct preserve *preserve, struct work *work)
 	ret = record_mount(entry, &work->source);
 	if (!ret && ladder->folder && !entry->mount_root)
 		entry->mount_root = strdup(ladder->folder->mount.root);
-	return ret;
+	return ret ?: locked_read(&entry->orphan, &entry->locks);
 }
 
 /* Takes @orphan over. */

@@ -16,6 +16,13 @@ void fdplan_fini(struct fdplan *plan)
 	*plan = (struct fdplan){0};
 }
 
+void fdplan_close(struct fdplan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->items[i].fd >= 0)
+			close(TAKE_FD(plan->items[i].fd));
+}
+
 int fdplan_add(struct fdplan *plan, int fd, int wanted, unsigned int n)
 {
 	AUTO_FD own = fd;

@@ -35,4 +35,7 @@ int fdplan_prepare(struct fdplan *plan);
  * closed, and the limit is what it was. After fdplan_prepare(). 0 or -errno. */
 int fdplan_place(struct fdplan *plan);
 
+/* Closes those that are ours; what was placed stays. */
+void fdplan_close(struct fdplan *plan);
+
 #endif

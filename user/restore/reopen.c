@@ -43,6 +43,18 @@ static int open_unblocked(int fd, int flags)
 	return TAKE_FD(opened);
 }
 
+/* Without what this filesystem, or this user, may not: better than not at all. */
+static int open_possible(int fd, int flags)
+{
+	int opened = open_link(fd, flags);
+
+	if (opened == -EPERM && flags & O_NOATIME)
+		opened = open_link(fd, flags &= ~O_NOATIME);
+	if (opened == -EINVAL && flags & O_DIRECT)
+		opened = open_link(fd, flags & ~O_DIRECT);
+	return opened;
+}
+
 int reopen(int fd, uint32_t mode, uint32_t flags, uint64_t pos)
 {
 	AUTO_FD opened = -1, other_end = -1;
@@ -56,7 +68,7 @@ int reopen(int fd, uint32_t mode, uint32_t flags, uint64_t pos)
 		if (other_end < 0)
 			return other_end;
 	}
-	opened = S_ISREG(mode) || S_ISDIR(mode) ? open_link(fd, wanted)
+	opened = S_ISREG(mode) || S_ISDIR(mode) ? open_possible(fd, wanted)
 						: open_unblocked(fd, wanted);
 	if (opened < 0)
 		return TAKE_FD(opened);

@@ -17,6 +17,7 @@
 #include "preserve/digest.h"
 #include "preserve/fifo.h"
 #include "preserve/relink.h"
+#include "relock.h"
 #include "reopen.h"
 #include "tmpfile.h"
 #include "base/why.h"
@@ -148,6 +149,24 @@ static ssize_t find_shared(const struct orphan *orphan, size_t i, const ssize_t 
 	return -1;
 }
 
+/* What the description had and @fd, which is in its place, does not. */
+static void tell_flags(int fd, const struct manifest_entry *entry,
+		       const struct holder *holder)
+{
+	static const struct {
+		uint32_t flag;
+		const char *name;
+	} flags[] = {{O_APPEND, "O_APPEND"}, {O_NONBLOCK, "O_NONBLOCK"},
+		     {O_DIRECT, "O_DIRECT"}, {O_NOATIME, "O_NOATIME"},
+		     {O_DSYNC, "O_DSYNC"},   {O_ASYNC, "O_ASYNC"}};
+	int now = fcntl(fd, F_GETFL);
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
+		if (holder->flags & ~now & flags[i].flag)
+			log_warning("orphan%u: fd %d of process %d comes back without %s",
+				    entry->n, holder->fd, holder->pid, flags[i].name);
+}
+
 /* One fd of the old process, holder @i of @entry. Without a holder to be followed a
  * description is handed over once, whoever shared it. */
 static int add_fd(struct restore *restore, const struct manifest_entry *entry,
@@ -168,8 +187,24 @@ static int add_fd(struct restore *restore, const struct manifest_entry *entry,
 	if (fd < 0)
 		return why_set(why, fd, "cannot open it as fd %d was: %s", holder->fd,
 			       strerror(-fd));
+	if (shared < 0) {
+		/* A lease sets O_ASYNC. */
+		relock_description(fd, entry, holder);
+		tell_flags(fd, entry, holder);
+	}
 	items[i] = restore->plan.n;
 	return add_file(restore, fd, entry, holder);
+}
+
+/* Whether somebody who is to be restored executed it. */
+static bool is_executable(const struct restore *restore,
+			  const struct manifest_entry *entry)
+{
+	for (size_t i = 0; i < entry->orphan.n_holders; i++)
+		if (entry->orphan.holders[i].kind == RT_HOLDER_EXE &&
+		    is_wanted(restore, &entry->orphan.holders[i]))
+			return true;
+	return false;
 }
 
 /* What no fd held (a mapping, an executable, a directory) still gets one, so that the
@@ -177,7 +212,10 @@ static int add_fd(struct restore *restore, const struct manifest_entry *entry,
 static int add_without_holder(struct restore *restore, const struct manifest_entry *entry,
 			      int path_fd, char **why)
 {
-	int fd = reopen_plain(path_fd, entry->orphan.mode);
+	/* What is open for writing cannot be executed (ETXTBSY). */
+	int fd = is_executable(restore, entry)
+			 ? reopen(path_fd, entry->orphan.mode, O_RDONLY, 0)
+			 : reopen_plain(path_fd, entry->orphan.mode);
 
 	if (fd < 0)
 		return why_set(why, fd, "cannot open it: %s", strerror(-fd));
@@ -248,8 +286,8 @@ static int add_entry(struct restore *restore, const struct manifest_entry *entry
 		       : 0;
 }
 
-int restore_open_files(struct restore *restore, const struct manifest *manifest,
-		       pid_t holder, char **why)
+static int open_all(struct restore *restore, const struct manifest *manifest,
+		    pid_t holder, char **why)
 {
 	bool found = !holder;
 	int ret;
@@ -269,10 +307,20 @@ int restore_open_files(struct restore *restore, const struct manifest *manifest,
 	return 0;
 }
 
+int restore_open_files(struct restore *restore, const struct manifest *manifest,
+		       pid_t holder, char **why)
+{
+	int ret = open_all(restore, manifest, holder, why);
+
+	for (size_t i = 0; i < manifest->n_entries && !ret; i++)
+		relock_report(&manifest->entries[i], holder);
+	return ret;
+}
+
 int restore_open(struct restore *restore, const struct manifest *manifest, pid_t holder,
 		 char **why)
 {
-	int ret = restore_open_files(restore, manifest, holder, why);
+	int ret = open_all(restore, manifest, holder, why);
 
 	if (ret)
 		return ret;
@@ -361,6 +409,13 @@ int restore_execute(struct restore *restore, const char *path, char **argv)
 	ret = fdplan_place(&restore->plan);
 	if (ret)
 		return ret;
+	/* Closing any fd of a file lets go of a process's own locks on it. */
+	fdplan_close(&restore->plan);
+	for (size_t i = 0; i < restore->plan.n; i++)
+		if (restore->files[i].holder)
+			relock_process(restore->plan.items[i].wanted,
+				       restore->files[i].entry, restore->files[i].holder,
+				       !restore->holder);
 	execv(path, argv);
 	return -errno;
 }
