@@ -271,7 +271,8 @@ no_new_names() {
 
 # entry_file N: where the N-th entry (0) of the manifest is now.
 entry_file() {
-	printf '%s/%s\n' "${MOUNT%/}" "$(jq -er ".entries[${1:-0}].relink_path" "$M")"
+	printf '%s/%s\n' "${MOUNT%/}" \
+		"$(jq -er "[.entries[].relink_path | select(.)][${1:-0}]" "$M")"
 }
 
 # file_facts PATH: as JSON, read by helpers/got.c.
