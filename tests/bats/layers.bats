@@ -220,6 +220,8 @@ nfs_serve() {
 	echo "nfsd 127.0.0.1 $ever here" >/proc/net/rpc/auth.unix.ip/channel
 	echo "here 1 \\x00000000 $ever $1" >/proc/net/rpc/nfsd.fh/channel
 	echo "here $1 $ever $((0x2412)) 65534 65534 0" >/proc/net/rpc/nfsd.export/channel
+	# without a listener newer kernels do not start, and older ones make more than is needed
+	echo 'tcp 2049' >/proc/fs/nfsd/portlist
 	echo 2 >/proc/fs/nfsd/threads
 	echo Y 2>/dev/null >/proc/fs/nfsd/v4_end_grace || true
 }
