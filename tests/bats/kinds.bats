@@ -273,3 +273,29 @@ plain() {
 	rt_ok clean "$M"
 	no_new_names
 }
+
+@test "--precopy: what is preserved is what the file is at the freeze, whoever writes how" {
+	local HOLD_VIA=("$HELPERS/scribble")
+	hold h - "$DIR" 16777216
+	# run in the freeze: what was preserved is what the program has
+	cat >"$T/compare" <<-END
+		set -e
+		jq -r '.entries[] | "\\(.holders[0].fd) \\(.relink_path)"' "$M" >"$T/pairs"
+		while read -r fd file; do
+			cmp "/proc/${HOLD_PID[h]}/fd/\$fd" "${MOUNT%/}/\$file"
+		done <"$T/pairs"
+	END
+	checkpoint_ok --freeze --precopy --method copy --exec "sh $T/compare"
+	[ "$(wc -l <"$T/pairs")" -eq 3 ]
+	json_is '(.entries | length) == 3 and
+		([.entries[].holders[] | select(.kind == "fd") | .fd] == [50, 51, 52])'
+	if [ "$FSTYPE" != overlay ] || can_tmpfile; then
+		json_is 'all(.entries[]; .precopy.bytes == 16777216)'
+		json_is '[.entries[1, 2].precopy.unchanged] == [false, false]'
+	fi
+	# where nobody wrote, nothing is read again; see precopy.h for where that is known
+	[[ $FSTYPE != @(ext4|xfs|btrfs) ]] ||
+		json_is '.entries[0] | .precopy.unchanged and .bytes_copied == 16777216'
+	rt_ok clean "$M"
+	no_new_names
+}

@@ -99,6 +99,7 @@ static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
 	}
 	if (method == METHOD_COPY) {
 		memset(entry.relinked.sha256, 'e', 64);
+		entry.precopy = (struct manifest_precopy){true, 4096, true};
 		entry.not_carried = strdup("inode flag nocow");
 		entry.bytes_copied = 4096;
 		MUST(!manifest_add_step(&entry, METHOD_LINK, ENOENT, "no entry"));

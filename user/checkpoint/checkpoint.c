@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/auto.h"
 #include "base/caps.h"
@@ -137,30 +138,74 @@ static int preserve_with_privileges(struct preserve *preserve, struct orphan_set
 
 /* Scan, preserve and write; the cgroup may be frozen. 0 or an error that was logged. */
 static int work(const struct checkpoint_wish *wish, const struct target *target,
-		struct record *record)
+		struct record *record, struct preserve *preserve)
 {
 	AUTO(orphan_set_fini) struct orphan_set set;
-	AUTO(preserve_fini) struct preserve preserve;
-	struct preserve_options options = wish->preserve;
 	int ret;
 
 	orphan_set_init(&set);
-	options.journal = &record->journal;
-	options.frozen = wish->freeze;
-	preserve_begin(&preserve, &options, &record->manifest);
 	ret = look(target, &set);
 	if (ret)
 		log_error("cannot find out what cgroup %s holds: %s",
 			  target->cgroups[0].path, strerror(-ret));
-	ret = ret ?: preserve_with_privileges(&preserve, &set);
+	ret = ret ?: preserve_with_privileges(preserve, &set);
 	ret = ret ?: commit(wish, record);
 	if (ret) {
-		record_give_up(record, wish->manifest, preserve_undo(&preserve));
+		record_give_up(record, wish->manifest, preserve_undo(preserve));
 		return ret;
 	}
-	preserve_keep(&preserve);
+	preserve_keep(preserve);
 	journal_file_remove(&record->journal);
 	return 0;
+}
+
+static int freeze(struct freezer *freezer, const struct target *target)
+{
+	int ret = freezer_freeze(freezer, &target->cgroups[0], FREEZE_TIMEOUT_MS);
+
+	if (ret)
+		log_error("cannot freeze cgroup %s: %s", target->cgroups[0].path,
+			  strerror(-ret));
+	return ret;
+}
+
+/* A moment at which nobody in the cgroup is in a system call: frozen, and thawed again. */
+static int barrier(const struct target *target, struct timespec *out)
+{
+	AUTO(freezer_thaw) struct freezer freezer = FREEZER_INIT;
+	int ret = freeze(&freezer, target);
+
+	if (!ret)
+		clock_gettime(CLOCK_REALTIME_COARSE, out);
+	return ret;
+}
+
+static int precopy_with_privileges(struct preserve *preserve, struct orphan_set *set,
+				   const struct timespec *frozen, struct precopies *out)
+{
+	AUTO(caps_while_end) struct caps_while stage = caps_only(CAPS_STAGE_PRESERVE);
+
+	(void)stage;
+	return precopy_all(preserve, set, frozen, out);
+}
+
+/* The copies that can be made while the cgroup runs. */
+static int precopy(const struct target *target, struct preserve *preserve,
+		   struct precopies *out)
+{
+	AUTO(orphan_set_fini) struct orphan_set set;
+	struct timespec frozen;
+	int ret;
+
+	orphan_set_init(&set);
+	ret = barrier(target, &frozen);
+	if (ret)
+		return ret;
+	ret = look(target, &set);
+	ret = ret ?: precopy_with_privileges(preserve, &set, &frozen, out);
+	if (ret)
+		log_error("cannot copy before the freeze: %s", strerror(-ret));
+	return ret;
 }
 
 /* Freezes the cgroup where that was asked for, for the time of work() and of the caller's
@@ -168,18 +213,25 @@ static int work(const struct checkpoint_wish *wish, const struct target *target,
 static int work_frozen(const struct checkpoint_wish *wish, const struct target *target,
 		       struct record *record)
 {
+	AUTO(precopies_fini) struct precopies precopies = {0};
+	AUTO(preserve_fini) struct preserve preserve;
 	AUTO(freezer_thaw) struct freezer freezer = FREEZER_INIT;
+	struct preserve_options options = wish->preserve;
 	int ret = 0;
 
-	if (wish->freeze)
-		ret = freezer_freeze(&freezer, &target->cgroups[0], FREEZE_TIMEOUT_MS);
+	options.journal = &record->journal;
+	options.precopies = &precopies;
+	options.frozen = wish->freeze;
+	preserve_begin(&preserve, &options, &record->manifest);
+	if (wish->freeze && wish->precopy)
+		ret = precopy(target, &preserve, &precopies);
+	if (!ret && wish->freeze)
+		ret = freeze(&freezer, target);
 	if (ret) {
-		log_error("cannot freeze cgroup %s: %s", target->cgroups[0].path,
-			  strerror(-ret));
-		record_give_up(record, wish->manifest, 0);
+		record_give_up(record, wish->manifest, preserve_undo(&preserve));
 		return ret;
 	}
-	ret = work(wish, target, record);
+	ret = work(wish, target, record, &preserve);
 	if (ret || !wish->inside)
 		return ret;
 	return wish->inside(&record->manifest, wish->data) ? 1 : 0;

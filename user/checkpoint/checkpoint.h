@@ -14,6 +14,7 @@ struct checkpoint_wish {
 	const char *template;
 	struct preserve_options preserve; /* the journal is ours */
 	bool freeze;			  /* for the time of the work */
+	bool precopy; /* with freeze: copies are made before, see precopy.h */
 	/* Called when the manifest is on the disk and the cgroup is still frozen; logs its
 	 * own failure, and returns other than 0 then. NULL: nothing. */
 	int (*inside)(const struct manifest *manifest, void *data);

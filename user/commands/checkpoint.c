@@ -22,6 +22,7 @@ struct checkpoint_options {
 	struct preserve_options preserve;
 	const char *exec;
 	bool freeze;
+	bool precopy;
 	bool json;
 };
 
@@ -33,7 +34,8 @@ enum {
 	OPT_METHOD,
 	OPT_EXEC,
 	OPT_DIGEST,
-	OPT_MAX_BYTES
+	OPT_MAX_BYTES,
+	OPT_PRECOPY
 };
 
 static const struct argp_option options[] = {
@@ -49,6 +51,11 @@ static const struct argp_option options[] = {
 	 "auto (default), or for regular files nothing but link, clone or copy", 0},
 	{"digest", OPT_DIGEST, 0, 0,
 	 "The SHA-256 of every regular file, for restore to verify", 0},
+	{"precopy", OPT_PRECOPY, 0, 0,
+	 "With --freeze: copy before it what can only be copied, and inside of it only "
+	 "what "
+	 "changed since",
+	 0},
 	{"max-bytes", OPT_MAX_BYTES, "N", 0,
 	 "Make nothing when the names would keep more than N bytes allocated; K, M, G, "
 	 "T: "
@@ -125,6 +132,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_DIGEST:
 		chosen->preserve.digest = true;
 		break;
+	case OPT_PRECOPY:
+		chosen->precopy = true;
+		break;
 	case OPT_MAX_BYTES:
 		chosen->preserve.max_bytes = bytes_parse(arg);
 		if (!chosen->preserve.max_bytes)
@@ -145,6 +155,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "one --cgroup, please: a manifest is of one");
 		if (!chosen->cgroups.n || !chosen->manifest)
 			argp_error(state, "--cgroup CG and --manifest FILE are needed");
+		if (chosen->precopy && !chosen->freeze)
+			argp_error(state, "--precopy goes with --freeze");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -283,6 +295,7 @@ int command_checkpoint(int argc, char **argv)
 		.template = chosen.template,
 		.preserve = chosen.preserve,
 		.freeze = chosen.freeze,
+		.precopy = chosen.precopy,
 		.inside = run_hook,
 		.data = &chosen,
 	};

@@ -50,6 +50,13 @@ struct manifest_pipe {
 	size_t size;
 };
 
+/* A copy from before the freeze. */
+struct manifest_precopy {
+	bool made;
+	uint64_t bytes; /* copied before the freeze */
+	bool unchanged; /* else it was compared with the file, byte by byte */
+};
+
 struct manifest_entry {
 	unsigned int n;
 	struct orphan orphan; /* owned; with the mode, owner and rdev as they were */
@@ -60,8 +67,9 @@ struct manifest_entry {
 	char *link_target;   /* owned; of a symlink that is recreated, else NULL */
 	bool has_attributes; /* never with link: it is the inode itself */
 	struct attributes attributes; /* owned */
-	struct manifest_pipe pipe;    /* of a FIFO */
-	struct filelocks locks;	      /* of its holders */
+	struct manifest_precopy precopy;
+	struct manifest_pipe pipe; /* of a FIFO */
+	struct filelocks locks;	   /* of its holders */
 	char *not_carried; /* owned; what a copy could not be given, as text; else NULL */
 	struct manifest_relinked relinked; /* where relink_path is set */
 	uint64_t bytes_copied;

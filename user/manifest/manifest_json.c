@@ -114,6 +114,15 @@ static json_t *from_pipe(const struct manifest_pipe *pipe)
 	return unless(ret, object);
 }
 
+static json_t *from_precopy(const struct manifest_precopy *precopy)
+{
+	json_t *object = json_object();
+	int ret = json_set(object, "bytes", json_integer(precopy->bytes));
+
+	ret = ret ?: json_set(object, "unchanged", json_boolean(precopy->unchanged));
+	return unless(ret, object);
+}
+
 static json_t *from_entry(const struct manifest_entry *entry)
 {
 	json_t *object = json_from_orphan(&entry->orphan);
@@ -132,6 +141,8 @@ static json_t *from_entry(const struct manifest_entry *entry)
 				  entry->has_attributes
 					  ? attributes_to_json(&entry->attributes)
 					  : json_null());
+	if (entry->precopy.made)
+		ret = ret ?: json_set(object, "precopy", from_precopy(&entry->precopy));
 	if (S_ISFIFO(entry->orphan.mode))
 		ret = ret ?: json_set(object, "pipe", from_pipe(&entry->pipe));
 	ret = ret ?: json_set(object, "locks", json_from_filelocks(&entry->locks));

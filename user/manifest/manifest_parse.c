@@ -168,6 +168,16 @@ static void read_pipe(struct jsonread *reader, const json_t *object,
 		out->known = true;
 }
 
+static void read_precopy(struct jsonread *reader, const json_t *object,
+			 struct manifest_precopy *out)
+{
+	const json_t *precopy = jsonread_object(reader, object, "precopy");
+
+	out->made = precopy;
+	out->bytes = jsonread_integer(reader, precopy, "bytes", 0, INT64_MAX);
+	out->unchanged = jsonread_boolean(reader, precopy, "unchanged");
+}
+
 /* What earlier versions did not write may be absent. */
 static void read_carried(struct jsonread *reader, const json_t *object,
 			 struct manifest_entry *out)
@@ -176,6 +186,8 @@ static void read_carried(struct jsonread *reader, const json_t *object,
 
 	json_to_filelocks(reader, object, &out->locks);
 	out->not_carried = jsonread_bytes(reader, object, "not_carried", PATH_MAX, true);
+	if (json_object_get(object, "precopy"))
+		read_precopy(reader, object, &out->precopy);
 	if (S_ISFIFO(out->orphan.mode))
 		read_pipe(reader, object, &out->pipe);
 	if (!attributes || json_is_null(attributes))

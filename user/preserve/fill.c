@@ -10,23 +10,26 @@
 #include "prealloc.h"
 #include "source.h"
 
-/* Data first takes what comes before it from @attributes, and then gets the rest. */
-static int fill_from(int src, const struct stat *st, enum method method, int dst,
-		     const struct attributes *attributes, uint64_t *bytes, char **missing)
+/* The data, anew or what is missing of it. */
+static int fill_data(int src, const struct stat *st, enum method method, int dst,
+		     const struct precopied *copy, struct manifest_entry *entry,
+		     uint64_t *bytes)
 {
-	int ret = carry_prepare(dst, attributes, missing);
-
-	ret = ret
-		      ?: method == METHOD_CLONE ? copy_clone(src, dst)
-						: copy_sparse(src, dst, bytes);
-	/* After the data: it cuts off what the filesystem allocated on its own beyond
-	 * the end (xfs). */
-	ret = ret ?: prealloc_carry(src, dst);
-	return ret ?: carry_write(dst, st, attributes, missing);
+	if (!copy)
+		return method == METHOD_CLONE ? copy_clone(src, dst)
+					      : copy_sparse(src, dst, bytes);
+	entry->precopy = (struct manifest_precopy){
+		.made = true,
+		.bytes = copy->bytes,
+		.unchanged = precopy_is_unchanged(copy, &entry->orphan, st),
+	};
+	if (entry->precopy.unchanged)
+		return 0;
+	return precopy_update(src, st->st_size, dst, bytes);
 }
 
 int fill(int src, const struct stat *st, enum method method, int dst,
-	 struct manifest_entry *entry)
+	 const struct precopied *copy, struct manifest_entry *entry)
 {
 	AUTO(attributes_fini) struct attributes attributes = {0};
 	AUTO_FD readable = source_reopen(src);
@@ -37,10 +40,15 @@ int fill(int src, const struct stat *st, enum method method, int dst,
 	if (readable < 0)
 		return readable;
 	ret = carry_read(readable, st, &attributes);
-	ret = ret ?: fill_from(readable, st, method, dst, &attributes, &bytes, &missing);
+	ret = ret ?: carry_prepare(dst, &attributes, &missing);
+	ret = ret ?: fill_data(readable, st, method, dst, copy, entry, &bytes);
+	/* After the data: it cuts off what the filesystem allocated on its own beyond
+	 * the end (xfs). */
+	ret = ret ?: prealloc_carry(readable, dst);
+	ret = ret ?: carry_write(dst, st, &attributes, &missing);
 	if (ret)
 		return ret;
-	entry->bytes_copied = bytes;
+	entry->bytes_copied = bytes + entry->precopy.bytes;
 	free(entry->not_carried);
 	entry->not_carried = TAKE_PTR(missing);
 	attributes_fini(&entry->attributes);

@@ -147,7 +147,7 @@ static int fill_new(struct ladder *ladder, enum method method, int fd)
 {
 	struct stat st;
 	int ret = fill(ladder->source->fd, &ladder->source->stat, method, fd,
-		       ladder->entry);
+		       ladder->is_precopied ? ladder->precopied : NULL, ladder->entry);
 
 	if (ret)
 		return ret;
@@ -203,6 +203,7 @@ static void drop_file(struct ladder *ladder)
 	auto_close(&ladder->fd);
 	ladder->fd = -1;
 	ladder->filled = false;
+	ladder->is_precopied = false;
 }
 
 static bool is_file_method(enum method method)
@@ -233,10 +234,25 @@ static int note_step(struct ladder *ladder, int ret, const char *reason)
 	return 0;
 }
 
+/* The copy from before the freeze takes the empty file's place; it has no name either. */
+static void take_precopied(struct ladder *ladder)
+{
+	if (!ladder->precopied || ladder->precopied->fd < 0 || ladder->own[0])
+		return;
+	auto_close(&ladder->fd);
+	ladder->fd = TAKE_FD(ladder->precopied->fd);
+	ladder->is_precopied = true;
+}
+
 int ladder_fill(struct ladder *ladder)
 {
 	for (;;) {
-		int ret = fill_new(ladder, ladder->methods[ladder->next], ladder->fd);
+		enum method method = ladder->methods[ladder->next];
+		int ret;
+
+		if (method == METHOD_COPY)
+			take_precopied(ladder);
+		ret = fill_new(ladder, method, ladder->fd);
 
 		ladder->filled = !ret;
 		if (!ret || ret == -ENOMEM || ret == -EINTR)

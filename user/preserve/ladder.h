@@ -25,8 +25,10 @@ struct ladder {
 	enum method methods[LADDER_STEPS];
 	size_t n_methods, next; /* next: the one that is tried */
 	int fd;			/* a new file that has not its name yet; owned; -1 none */
-	bool filled;		/* it has its contents */
-	int fill_error;		/* -errno of the last method that could have filled it */
+	struct precopied *precopied; /* an earlier copy; not owned; NULL none */
+	bool is_precopied;	     /* fd is it */
+	bool filled;		     /* it has its contents */
+	int fill_error; /* -errno of the last method that could have filled it */
 	char own[JOURNAL_OWN_NAME]; /* its name in the folder meanwhile; "" none */
 	char *path;		    /* owned; the name that is to be made; NULL none */
 	char *reasons;		    /* owned; why the methods before were not taken */

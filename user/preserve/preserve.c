@@ -104,9 +104,8 @@ static int reach_behind(struct preserve *preserve, struct orphan *orphan,
 	return 0;
 }
 
-/* The same through any holder: fds first, since what they lead to is best known. */
-static int reach(struct preserve *preserve, struct orphan *orphan, struct source *source,
-		 struct folder **folder, char **why)
+int preserve_reach(struct preserve *preserve, struct orphan *orphan,
+		   struct source *source, struct folder **folder, char **why)
 {
 	static const enum rt_holder_kind kinds[] = {RT_HOLDER_FD, RT_HOLDER_MAP,
 						    RT_HOLDER_CWD, RT_HOLDER_ROOT,
@@ -163,16 +162,18 @@ static int work_reach(struct preserve *preserve, struct work *work)
 {
 	struct manifest_entry *entry = &work->entry;
 	struct ladder *ladder = &work->ladder;
-	int ret = reach(preserve, &entry->orphan, &work->source,
-			ladder->methods[0] == METHOD_RECREATE ? NULL : &ladder->folder,
-			&work->why);
+	int ret = preserve_reach(preserve, &entry->orphan, &work->source,
+				 ladder->methods[0] == METHOD_RECREATE ? NULL
+								       : &ladder->folder,
+				 &work->why);
 
 	if (ret && ladder->n_methods > 1 && ladder->methods[1] == METHOD_RECREATE) {
 		/* No folder for a link, but none is needed to be made again. */
 		if (manifest_add_step(entry, METHOD_LINK, -ret, why_text(work->why)))
 			return -ENOMEM;
 		ladder->next = 1;
-		ret = reach(preserve, &entry->orphan, &work->source, NULL, &work->why);
+		ret = preserve_reach(preserve, &entry->orphan, &work->source, NULL,
+				     &work->why);
 	}
 	if (ret)
 		return ret;
@@ -207,6 +208,8 @@ static void work_begin(struct preserve *preserve, struct orphan *orphan,
 		&work->entry.orphan, preserve->options.method, work->ladder.methods);
 	work->ret = work_reach(preserve, work);
 	work->pending = !work->ret;
+	work->ladder.precopied =
+		precopies_find(preserve->options.precopies, &work->entry.orphan);
 }
 
 static void work_fini(struct work *work)
@@ -414,7 +417,7 @@ static uint64_t allocated(struct preserve *preserve, struct orphan *orphan)
 
 	if (!S_ISREG(orphan->mode))
 		return 0;
-	if (reach(preserve, orphan, &source, NULL, &why))
+	if (preserve_reach(preserve, orphan, &source, NULL, &why))
 		return orphan->allocated;
 	return source.stat.st_blocks * 512ULL;
 }

@@ -5,6 +5,8 @@
 #define RELINKTRACE_PRESERVE_H
 
 #include "folder.h"
+#include "precopy.h"
+#include "source.h"
 #include "manifest/manifest.h"
 
 struct preserve_options {
@@ -17,6 +19,8 @@ struct preserve_options {
 	/* Where names are written down before they are made; begun; outlives the preserve.
 	 * NULL: nowhere, and what is made is forgotten when this process is killed. */
 	struct journal_file *journal;
+	struct precopies
+		*precopies; /* made before the freeze; outlives the preserve; NULL */
 };
 
 struct preserve {
@@ -31,6 +35,12 @@ struct preserve {
 /* For preserve_fini() from then on. @manifest has been begun and outlives @preserve. */
 void preserve_begin(struct preserve *preserve, const struct preserve_options *options,
 		    struct manifest *manifest);
+
+/* Opens @orphan through any of its holders, fds first, since what they lead to is best
+ * known; and the folder on its mount where @folder is not NULL. 0; -ENOMEM; -errno and the
+ * reason in @why. */
+int preserve_reach(struct preserve *preserve, struct orphan *orphan,
+		   struct source *source, struct folder **folder, char **why);
 
 /* Preserves every orphan of @set, and moves each into the manifest: to its entries, or
  * with the reason to those that failed. manifest->complete is set. 0, also when some

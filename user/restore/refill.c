@@ -16,9 +16,9 @@ int refill(int preserved, int fd, const struct manifest_entry *entry)
 
 	if (fstat(preserved, &st))
 		return -errno;
-	ret = fill(preserved, &st, METHOD_CLONE, fd, &scratch);
+	ret = fill(preserved, &st, METHOD_CLONE, fd, NULL, &scratch);
 	if (ret)
-		ret = fill(preserved, &st, METHOD_COPY, fd, &scratch);
+		ret = fill(preserved, &st, METHOD_COPY, fd, NULL, &scratch);
 	if (scratch.not_carried)
 		log_warning("orphan%u is given back without %s", entry->n,
 			    scratch.not_carried);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Copying before the freeze what can only be copied, so that inside of it only what changed
+ * since is left to do.
+ *
+ * A file is taken for unchanged when all of this holds, and is else compared byte by byte:
+ *
+ * - Its ctime and size are those from before it was read, and its ctime is PRECOPY_MARGIN
+ *   older than a moment, the barrier, at which the cgroup was frozen: a write sets the ctime
+ *   when it begins and may go on for long, but none of the cgroup's outlives a freeze, and
+ *   one that begins later has a later ctime, however coarse the clock.
+ * - It was brought to the disk after the barrier and before its ctime was looked at.
+ *   Writeback makes the pages of shared mappings read-only again (folio_mkclean), so that
+ *   the next store to each faults and sets the ctime (page_mkwrite, file_update_time); until
+ *   then stores leave no trace. That is so on ext2, ext3, ext4, xfs and btrfs, not on tmpfs,
+ *   not with DAX, and of overlay it is not known what is below: those are compared.
+ * - Nobody outside of the cgroup holds it, no fd has O_DIRECT (such writes may be under way
+ *   asynchronously), and it is held by fds, mappings or as an executable alone.
+ */
+#ifndef RELINKTRACE_PRECOPY_H
+#define RELINKTRACE_PRECOPY_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "orphan/orphan.h"
+
+/* Seconds. Far above any clock tick, and above what the kernel itself writes at a time for
+ * loop devices and file servers. */
+#define PRECOPY_MARGIN 2
+
+/* A copy, and what its source was like when it was made. */
+struct precopied {
+	uint32_t dev_major, dev_minor;
+	uint64_t ino;
+	bool has_generation;
+	uint32_t generation;
+	int mnt_id;
+	int fd;		/* of the copy, which has no name; owned; -1 given away */
+	uint64_t bytes; /* copied */
+	struct timespec ctime;
+	off_t size;
+	dev_t st_dev;
+	bool trusted; /* the first and last conditions above held, and the filesystem's */
+};
+
+struct precopies {
+	struct precopied *items; /* owned */
+	size_t n;
+};
+
+struct preserve;
+
+/* Frees what @copies owns; for AUTO(). */
+void precopies_fini(struct precopies *copies);
+
+/* Copies into files without a name, on their own mounts, those orphans of @set that
+ * @preserve (begun) would have to copy. @barrier is a time of CLOCK_REALTIME_COARSE at
+ * which the cgroup was frozen. A file that cannot be copied now is left to preserve_all().
+ * @set may be added to, as by preserve_reach(). 0; -EINTR, -ENOMEM. */
+int precopy_all(struct preserve *preserve, struct orphan_set *set,
+		const struct timespec *barrier, struct precopies *out);
+
+/* The copy of @orphan, or NULL. */
+struct precopied *precopies_find(const struct precopies *copies,
+				 const struct orphan *orphan);
+
+/* Whether nothing can have changed in @orphan, whose stat is @st now that the cgroup is
+ * frozen, since it was copied. Pure. */
+bool precopy_is_unchanged(const struct precopied *copy, const struct orphan *orphan,
+			  const struct stat *st);
+
+/* Makes @dst, an earlier copy of @src, equal to @src of @size bytes: data and holes.
+ * *@bytes is what had to be written. 0; -EINTR; -errno. */
+int precopy_update(int src, off_t size, int dst, uint64_t *bytes);
+
+#endif
