@@ -34,8 +34,9 @@ static json_t *from_set(const struct orphan_set *set)
 {
 	json_t *array = json_array();
 	json_t *root =
-		json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:o}", "schema", "relinktrace.list/1",
-			  "backend", backend_name(set->backend), "holders_by",
+		json_pack("{s:s,s:s,s:b,s:s,s:b,s:I,s:I,s:o}", "schema",
+			  "relinktrace.list/1", "backend", backend_name(set->backend),
+			  "exact", backend_is_exact(set->backend), "holders_by",
 			  set->by_iterator ? "iterator" : "proc", "complete",
 			  set->complete, "lost", (json_int_t)set->lost, "unread",
 			  (json_int_t)set->unread, "orphans", array);
