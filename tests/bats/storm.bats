@@ -83,8 +83,12 @@ same_by() {
 }
 
 @test "random workload, frozen: the map is what /proc shows, and empty at the end" {
+	local lists=()
 	has_function_hooks || skip "no function hooks on this kernel"
-	same_by fentry --map "$MAP"
+	# before 6.1 what nobody is found to hold is its unlinker's, and who that was is not
+	# known to the workload
+	[[ $(uname -r) != 5.10.* ]] || lists=(--map-only)
+	same_by fentry "${lists[@]}" --map "$MAP"
 	nothing_leaked
 	rt_ok detach --all
 }
@@ -95,7 +99,7 @@ same_by() {
 		attach_start --cgroup "$CG" --backend kprobe
 		storm_begin
 		storm_freezes --map-only \
-			--map "$(bpftool -j map show name rt_orphans | jq '.[0].id? // .id')"
+			--map "$(bpftool -j map show name rt_orphans | jq 'if type == "array" then .[0] else . end | .id')"
 		storm_end
 	else
 		same_by kprobe --map "$MAP"

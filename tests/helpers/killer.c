@@ -287,6 +287,7 @@ static int serve(struct watch *watch)
 {
 	struct seccomp_notif_sizes sizes;
 	struct pollfd polled[2] = {{watch->listener, POLLIN, 0}, {-1, POLLIN, 0}};
+	bool ended = false, reaped = false;
 	int status = 0;
 
 	if (syscall(__NR_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes))
@@ -295,15 +296,17 @@ static int serve(struct watch *watch)
 	if (polled[1].fd < 0)
 		die("pidfd_open");
 	for (;;) {
-		if (poll(polled, 2, -1) < 0)
+		/* Whoever traces it has to see its end first, and its calls wait for us. */
+		if (poll(polled, 2, ended && !reaped ? 10 : -1) < 0)
 			die("poll");
+		if (ended && !reaped)
+			reaped = waitpid(watch->pid, &status, WNOHANG) == watch->pid;
 		if (polled[0].revents & POLLIN) {
 			answer(watch, &sizes);
 		} else if (polled[1].revents) {
-			if (waitpid(watch->pid, &status, 0) != watch->pid)
-				die("waitpid");
 			polled[1].fd = -1;
-		} else if (polled[0].revents) {
+			ended = true;
+		} else if (polled[0].revents && reaped) {
 			return status; /* POLLHUP: nobody is left (since 5.9) */
 		}
 	}
