@@ -21,6 +21,7 @@ CFLAGS	?= -O2 -g
 OBJCOPY	?= objcopy
 FUZZ_SECONDS ?= 60
 CI_FUZZ_SECONDS ?= 20
+JOBS	?= $(shell nproc)
 VERSION	:= 0.1.0
 
 PACKAGES := libbpf jansson smartcols mount libcap nettle
@@ -116,8 +117,8 @@ demo:
 check:
 	$(Q)tools/setup build test vm lint programs
 	$(Q)$(MAKE) --no-print-directory lint sanitize
-	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(CI_FUZZ_SECONDS)
-	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) fuzz FUZZ_SECONDS=$(CI_FUZZ_SECONDS)
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all tests
 	$(Q)tests/run --all
 
 tests: $(UNIT) $(HELPERS)
@@ -138,7 +139,7 @@ format:
 sanitize:
 	$(Q)$(MAKE) --no-print-directory OUTPUT=$(OUTPUT)/sanitize \
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" \
-		CFLAGS="-O1 -g" all tests
+		CFLAGS="-O1 -g" -j$(JOBS) all tests
 	$(Q)RELINKTRACE_BUILD=$(OUTPUT)/sanitize RELINKTRACE_STOPS=20 RELINKTRACE_KILL_STEP=13 \
 		tests/run --fs "dir xfs"
 
