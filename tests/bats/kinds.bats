@@ -221,7 +221,7 @@ plain() {
 	rm -r "$DIR/tree" "$DIR/link" "$DIR/device" "$DIR/fifo" "$DIR/socket"
 	checkpoint_ok
 	json_is '(.entries | length) == 6 and all(.entries[]; .method == "recreate") and
-		([.entries[].target] | index("to nowhere") == 2)'
+		[.entries[].target | values] == ["to nowhere"]'
 	for fd in 40 41; do # removing what was in it changed its times
 		plain "/proc/${HOLD_PID[h]}/fd/$fd" >"$T/was$fd"
 	done
@@ -287,8 +287,8 @@ plain() {
 	END
 	checkpoint_ok --freeze --precopy --method copy --exec "sh $T/compare"
 	[ "$(wc -l <"$T/pairs")" -eq 3 ]
-	json_is '(.entries | length) == 3 and
-		([.entries[].holders[] | select(.kind == "fd") | .fd] == [50, 51, 52])'
+	output=$(jq '.entries |= sort_by(.holders[] | select(.kind == "fd").fd)' "$M")
+	json_is '[.entries[].holders[] | select(.kind == "fd").fd] == [50, 51, 52]'
 	if [ "$FSTYPE" != overlay ] || can_tmpfile; then
 		json_is 'all(.entries[]; .precopy.bytes == 16777216)'
 		json_is '[.entries[1, 2].precopy.unchanged] == [false, false]'
