@@ -115,7 +115,7 @@ moved_to() {
 	[ -e "$(entry_file)" ]
 	# shellcheck disable=SC2016 # for that shell: no process of ours is left to it
 	rt_ok restore "$M" -- sh -c 'test ! -e "$0" && ! pgrep -P $$ relink-guard &&
-		test "$(wc -c <&3)" -eq 3481' "$(entry_file)"
+		test "$(cat <&3 | wc -c)" -eq 3481' "$(entry_file)"
 	no_new_names
 }
 
