@@ -8,12 +8,16 @@
  * writes the answer too, and becomes got with the files from fd 3 on. With an empty WORD
  * it leaves without one.
  */
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "lib.h"
 
 #define MAX_FDS 4096
+
+/* Where they are until all are there. */
+#define ASIDE 5000
 
 static int fds[MAX_FDS], n_fds;
 
@@ -37,7 +41,7 @@ static void fds_take(struct msghdr *message)
 
 		memcpy(got, CMSG_DATA(header), n * sizeof(int));
 		for (int i = 0; i < n; i++) {
-			fds[n_fds] = fcntl(got[i], F_DUPFD_CLOEXEC, 5000);
+			fds[n_fds] = fcntl(got[i], F_DUPFD_CLOEXEC, ASIDE);
 			if (fds[n_fds++] < 0)
 				die("dup");
 			close(got[i]);
@@ -68,6 +72,22 @@ static long message_take(int client, FILE *out)
 	return total ? atol(total + 8) : -1;
 }
 
+/* Room for all of them twice. Where the limit is too low, only root can raise it. */
+static void make_room(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		die("getrlimit");
+	if (limit.rlim_cur >= 2 * ASIDE)
+		return;
+	limit.rlim_cur = 2 * ASIDE;
+	if (limit.rlim_max < limit.rlim_cur)
+		limit.rlim_max = limit.rlim_cur;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		die("setrlimit");
+}
+
 int main(int argc, char **argv)
 {
 	int client = connect_or_die(argv[1]);
@@ -75,6 +95,8 @@ int main(int argc, char **argv)
 	const char *word = argc > 3 ? argv[3] : "taken";
 	long total;
 
+	if (!geteuid())
+		make_room();
 	do
 		total = message_take(client, out);
 	while (n_fds < total);
