@@ -145,6 +145,14 @@ postgresql() {
 		--disable-background-networking --disable-component-update --disable-sync \
 		--user-data-dir="$T/profile" --remote-debugging-port=0 about:blank
 	until_said '*DevTools listening*'
+	# its children are only about to
+	local end=$((SECONDS + PATIENCE)) pid
+	until for pid in $(find "$CG" -name cgroup.procs -exec cat {} +); do
+		find "/proc/$pid/fd" "/proc/$pid/map_files" \
+			-lname "$DIR/.org.chromium.*(deleted)" 2>/dev/null
+	done | grep -q .; do
+		((SECONDS < end))
+	done
 	same_as_others
 	json_is --arg path "$DIR/.org.chromium." 'any(.orphans[]; .path | startswith($path))'
 }

@@ -139,6 +139,7 @@ static int pipe_fill(const char *path, int capacity, size_t size)
 		die("write %s", path);
 	sum = sum_more(0xcbf29ce484222325u, bytes, size);
 	printf("%016llx\n", (unsigned long long)sum_more(sum, (void *)"tail", 4));
+	free(bytes);
 	return 0;
 }
 
