@@ -14,6 +14,7 @@
 #include "base/auto.h"
 #include "base/json.h"
 #include "base/trusted.h"
+#include "base/readall.h"
 #include "base/why.h"
 #include "orphan/orphan.h"
 
@@ -253,34 +254,6 @@ int journal_file_begin(struct journal_file *file, const char *path,
 	return 0;
 }
 
-/* All of @fd; at most JOURNAL_MAX_BYTES. */
-static int read_all(int fd, char **text, size_t *len)
-{
-	AUTO_FREE char *buffer = NULL;
-	struct stat st;
-	size_t done = 0;
-	ssize_t n = 1;
-
-	if (fstat(fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	if (st.st_size > JOURNAL_MAX_BYTES)
-		return -EFBIG;
-	buffer = malloc(st.st_size + 1);
-	if (!buffer)
-		return -ENOMEM;
-	while (n > 0 && done < (size_t)st.st_size) {
-		n = read(fd, buffer + done, st.st_size - done);
-		if (n < 0)
-			return -errno;
-		done += n;
-	}
-	*text = TAKE_PTR(buffer);
-	*len = done;
-	return 0;
-}
-
 int journal_file_read(const char *path, struct journal *out, int *fd, char **why)
 {
 	/* For writing: a lock takes that. */
@@ -306,7 +279,7 @@ int journal_file_read(const char *path, struct journal *out, int *fd, char **why
 	if (!ret && (fstat(opened, &ours) || lstat(path, &named) ||
 		     ours.st_ino != named.st_ino || ours.st_dev != named.st_dev))
 		ret = -ENOENT;
-	ret = ret ?: read_all(opened, &text, &len);
+	ret = ret ?: readall(opened, JOURNAL_MAX_BYTES, &text, &len);
 	if (ret)
 		return why_set(why, ret, "cannot read journal %s: %s", path,
 			       ret == -EINVAL ? "not a regular file" : strerror(-ret));

@@ -11,6 +11,7 @@
 
 #include "base/auto.h"
 #include "base/trusted.h"
+#include "base/readall.h"
 #include "base/why.h"
 
 void manifest_file_fini(struct manifest_file *file)
@@ -143,41 +144,12 @@ int manifest_file_commit(struct manifest_file *file)
 	return ret;
 }
 
-/* All of @fd, terminated; at most MANIFEST_MAX_BYTES. */
-static int read_all(int fd, char **text, size_t *len)
-{
-	AUTO_FREE char *buffer = NULL;
-	struct stat st;
-	size_t done = 0;
-	ssize_t n = 1;
-
-	if (fstat(fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	if (st.st_size > MANIFEST_MAX_BYTES)
-		return -EFBIG;
-	buffer = malloc(st.st_size + 1);
-	if (!buffer)
-		return -ENOMEM;
-	while (n > 0 && done < (size_t)st.st_size) {
-		n = read(fd, buffer + done, st.st_size - done);
-		if (n < 0)
-			return -errno;
-		done += n;
-	}
-	buffer[done] = '\0';
-	*text = TAKE_PTR(buffer);
-	*len = done;
-	return 0;
-}
-
 int manifest_file_read(const char *path, struct manifest *out, char **why)
 {
 	AUTO_FD fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	AUTO_FREE char *text = NULL, *reason = NULL;
 	size_t len = 0;
-	int ret = fd < 0 ? -errno : read_all(fd, &text, &len);
+	int ret = fd < 0 ? -errno : readall(fd, MANIFEST_MAX_BYTES, &text, &len);
 	int owned = ret ? 0 : trusted_check(fd, "manifest", path, why);
 
 	if (owned)
