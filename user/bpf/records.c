@@ -7,6 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What an iterator sends. */
+static bool is_kind(uint8_t kind)
+{
+	return (kind >= RT_HOLDER_FD && kind <= RT_HOLDER_URING) ||
+	       kind == RT_HOLDER_CROWDED;
+}
+
 ssize_t records_parse(const char *buffer, size_t length, record_fn each, void *data)
 {
 	size_t done = 0;
@@ -16,7 +23,7 @@ ssize_t records_parse(const char *buffer, size_t length, record_fn each, void *d
 		int err;
 
 		memcpy(&record, buffer + done, sizeof(record));
-		if (record.path_len > RT_PATH_MAX ||
+		if (!is_kind(record.kind) || record.path_len > RT_PATH_MAX ||
 		    record.record_len != sizeof(record) + record.path_len)
 			return -EBADMSG;
 		if (length - done < record.record_len)
