@@ -7,13 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What an iterator sends. */
-static bool is_kind(uint8_t kind)
-{
-	return (kind >= RT_HOLDER_FD && kind <= RT_HOLDER_URING) ||
-	       kind == RT_HOLDER_CROWDED;
-}
-
 ssize_t records_parse(const char *buffer, size_t length, record_fn each, void *data)
 {
 	size_t done = 0;
@@ -23,7 +16,7 @@ ssize_t records_parse(const char *buffer, size_t length, record_fn each, void *d
 		int err;
 
 		memcpy(&record, buffer + done, sizeof(record));
-		if (!is_kind(record.kind) || record.path_len > RT_PATH_MAX ||
+		if (record.path_len > RT_PATH_MAX ||
 		    record.record_len != sizeof(record) + record.path_len)
 			return -EBADMSG;
 		if (length - done < record.record_len)
@@ -130,6 +123,8 @@ int records_collect(const struct rt_holder *record, const char *path, void *data
 	struct orphan *orphan;
 	int err;
 
+	if (record->kind < RT_HOLDER_FD || record->kind > RT_HOLDER_URING)
+		return -EBADMSG;
 	orphan = orphan_set_at_inode(context->set, kernel_major(record->dev),
 				     kernel_minor(record->dev), record->ino,
 				     record->inode);

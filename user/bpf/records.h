@@ -29,7 +29,7 @@ struct records_context {
 void records_fill(struct orphan *orphan, const struct rt_holder *record);
 
 /* A record_fn; @data is a struct records_context. Adds the orphan and its holder, when it
- * is of the target, to the set. 0 or -ENOMEM. */
+ * is of the target, to the set. 0 or -ENOMEM; -EBADMSG for a kind that no task holds. */
 int records_collect(const struct rt_holder *record, const char *path, void *data);
 
 /* The major and minor number in a dev_t of the kernel's own (MINORBITS is 20,
