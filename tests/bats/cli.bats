@@ -45,6 +45,21 @@ refused() {
 	refused list -p -1
 	refused list -p 12x
 	refused list -p ''
+	refused list -p 4294967297
+	[[ $stderr == *4294967297* ]]
+	refused restore "$M" --holder 4294967297 -- true
+	refused criu dump --tree 12x --images-dir "$T"
+}
+
+@test "a word too many" {
+	refused list --all more
+	refused attach --cgroup "$CG" more
+	refused detach --all more
+	refused check --cgroup "$CG" more
+	refused checkpoint --cgroup "$CG" --manifest "$M" more
+	refused clean "$M" more
+	refused doctor more
+	[ ! -e "$M" ]
 }
 
 @test "cgroups that are not there or not meant" {

@@ -35,7 +35,6 @@ static const struct argp_option options[] = {
 	 "fentry, kprobe or tp_btf, instead of the first of them that works", 0},
 	{"max-orphans", OPT_MAX_ORPHANS, "N", 0,
 	 "Orphans of the whole machine that can be tracked at once: 131072", 0},
-	{"json", 'j', 0, 0, "One JSON object a line", 0},
 	{0},
 };
 
@@ -68,6 +67,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &chosen->cgroups;
+		state->child_inputs[1] = &chosen->json;
 		break;
 	case OPT_PIN:
 		chosen->pin = true;
@@ -77,13 +77,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_MAX_ORPHANS:
 		chosen->max_orphans = parse_number(arg, state);
-		break;
-	case 'j':
-		chosen->json = true;
-		log_set_json(true);
-		break;
-	case ARGP_KEY_ARG:
-		argp_error(state, "\"%s\" is one word too many", arg);
 		break;
 	case ARGP_KEY_END:
 		if (!chosen->cgroups.n)
@@ -98,10 +91,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.children = (const struct argp_child[]){{.argp = &naming_argp}, {0}},
+	.children = (const struct argp_child[]){{.argp = &naming_argp},
+						{.argp = &json_argp},
+						{0}},
 	.doc = "Tracks the unlinked files that tasks of the cgroups hold open: finds "
 	       "those that are there, says how many, then prints a line for each that "
-	       "is born or released, until SIGINT or SIGTERM.",
+	       "is born or released, until SIGINT or SIGTERM; with -j, one JSON object a "
+	       "line.",
 };
 
 static int fail(int err, const char *why)

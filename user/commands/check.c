@@ -27,7 +27,6 @@ enum { OPT_STOP = 256 };
 
 static const struct argp_option options[] = {
 	{"stop", OPT_STOP, 0, 0, "As a checkpoint with --stop would do", 0},
-	{"json", 'j', 0, 0, "JSON", 0},
 	{0},
 };
 
@@ -35,19 +34,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct check_options *chosen = state->input;
 
+	(void)arg;
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &chosen->cgroups;
+		state->child_inputs[1] = &chosen->json;
 		break;
 	case OPT_STOP:
 		chosen->stop = true;
-		break;
-	case 'j':
-		chosen->json = true;
-		log_set_json(true);
-		break;
-	case ARGP_KEY_ARG:
-		argp_error(state, "\"%s\" is one word too many", arg);
 		break;
 	case ARGP_KEY_END:
 		if (!chosen->cgroups.n)
@@ -62,7 +56,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.children = (const struct argp_child[]){{.argp = &naming_argp}, {0}},
+	.children = (const struct argp_child[]){{.argp = &naming_argp},
+						{.argp = &json_argp},
+						{0}},
 	.doc = "Tells of each unlinked file that a cgroup holds what CRIU alone would do "
 	       "with it, what a checkpoint by relinktrace will do, and what that costs. "
 	       "Changes nothing; mounts are tried out by files that never have a name.",

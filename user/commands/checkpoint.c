@@ -64,7 +64,6 @@ static const struct argp_option options[] = {
 	{"exec", OPT_EXEC, "CMD", 0,
 	 "Run CMD by the shell when the manifest is on disk, and the cgroup still frozen",
 	 0},
-	{"json", 'j', 0, 0, "Print the manifest (docs/manifest.schema.json)", 0},
 	{0},
 };
 
@@ -113,6 +112,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &chosen->cgroups;
+		state->child_inputs[1] = &chosen->json;
 		break;
 	case OPT_MANIFEST:
 		chosen->manifest = arg;
@@ -143,13 +143,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_EXEC:
 		chosen->exec = arg;
 		break;
-	case 'j':
-		chosen->json = true;
-		log_set_json(true);
-		break;
-	case ARGP_KEY_ARG:
-		argp_error(state, "\"%s\" is one word too many", arg);
-		break;
 	case ARGP_KEY_END:
 		if (chosen->cgroups.n > 1)
 			argp_error(state, "one --cgroup, please: a manifest is of one");
@@ -167,9 +160,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.children = (const struct argp_child[]){{.argp = &naming_argp}, {0}},
+	.children = (const struct argp_child[]){{.argp = &naming_argp},
+						{.argp = &json_argp},
+						{0}},
 	.doc = "Gives every unlinked file that a cgroup holds a name again (link, else "
-	       "clone, else copy), and writes down how to give it back.",
+	       "clone, else copy), and writes down how to give it back; -j "
+	       "prints that too.",
 };
 
 /* The caller's command, for what has to be done while nothing changes, such as a snapshot.

@@ -5,6 +5,7 @@
 #define RELINKTRACE_COMMANDS_H
 
 #include <argp.h>
+#include <sys/types.h>
 
 #include "proc/target.h"
 
@@ -16,9 +17,19 @@ enum {
 	EXIT_PARTLY = 3,
 };
 
-/* --cgroup, --pod and --container, for the children of a command's own parser; its input
- * is a struct target_specs. */
+/* For the children of a command's own parser: --cgroup, --pod and --container, for a command
+ * that takes no other words than options. The input is a struct target_specs. */
 extern const struct argp naming_argp;
+
+/* The same, of -j. The input is a bool; what is logged becomes JSON too. */
+extern const struct argp json_argp;
+
+/* The process id @arg. What is none ends the program by argp_error(). */
+pid_t words_pid(const char *arg, struct argp_state *state);
+
+/* Takes "-- WORD..." off @argv, which is not argp's to look at. @behind becomes where the
+ * words begin in @argv, and is untouched where there are none. Returns the new argc. */
+int words_split(int argc, char **argv, char ***behind);
 
 int command_attach(int argc, char **argv);
 int command_detach(int argc, char **argv);

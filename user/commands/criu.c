@@ -17,7 +17,7 @@
 #include "restore/restore.h"
 
 struct criu_options {
-	const char *tree;
+	pid_t tree; /* 0 none */
 	const char *images;
 	bool leave_running;
 	bool keep;
@@ -32,7 +32,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case OPT_TREE:
-		chosen->tree = arg;
+		chosen->tree = words_pid(arg, state);
 		break;
 	case OPT_IMAGES:
 		chosen->images = arg;
@@ -128,7 +128,7 @@ static int run_dump(const struct criu_options *chosen)
 	AUTO(manifest_fini) struct manifest manifest = {0};
 	AUTO_FREE char *spec = NULL, *path = criu_path(chosen->images, CRIU_MANIFEST);
 	struct dump_data data = {.dump = {.images = chosen->images,
-					  .tree = atoi(chosen->tree),
+					  .tree = chosen->tree,
 					  .leave_running = chosen->leave_running,
 					  .extra = chosen->extra}};
 	struct checkpoint_wish wish = {
@@ -142,7 +142,7 @@ static int run_dump(const struct criu_options *chosen)
 	int ret;
 
 	target_init(&target);
-	if (!path || asprintf(&spec, "pid:%s", chosen->tree) < 0)
+	if (!path || asprintf(&spec, "pid:%d", chosen->tree) < 0)
 		return EXIT_FAILED;
 	if (target_add_cgroup(&target, spec))
 		return EXIT_USAGE;
@@ -178,19 +178,6 @@ static int run_restore(const struct criu_options *chosen)
 	return EXIT_DONE;
 }
 
-/* Takes "-- WORD..." off @argv. Returns the new argc. */
-static int split(int argc, char **argv, struct criu_options *chosen)
-{
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--"))
-			continue;
-		chosen->extra = argv + i + 1;
-		argv[i] = NULL;
-		return i;
-	}
-	return argc;
-}
-
 int command_criu(int argc, char **argv)
 {
 	struct criu_options chosen = {0};
@@ -204,11 +191,11 @@ int command_criu(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	argv[1] = dump ? dump_name : restore_name;
-	argc = split(argc - 1, argv + 1, &chosen);
+	argc = words_split(argc - 1, argv + 1, &chosen.extra);
 	argp_parse(dump ? &dump_argp : &restore_argp, argc, argv + 1, 0, NULL, &chosen);
 	if (!dump)
 		return run_restore(&chosen);
-	if (!chosen.tree || atoi(chosen.tree) <= 0) {
+	if (!chosen.tree) {
 		log_error("criu dump: --tree PID is needed");
 		return EXIT_USAGE;
 	}

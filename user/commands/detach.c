@@ -49,15 +49,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct detach_options *chosen = state->input;
 
+	(void)arg;
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &chosen->cgroups;
 		break;
 	case OPT_ALL:
 		chosen->all = true;
-		break;
-	case ARGP_KEY_ARG:
-		argp_error(state, "\"%s\" is one word too many", arg);
 		break;
 	case ARGP_KEY_END:
 		if (chosen->all == (chosen->cgroups.n > 0))

@@ -10,28 +10,20 @@
 #include "base/log.h"
 #include "commands.h"
 
-static const struct argp_option options[] = {
-	{"json", 'j', 0, 0, "JSON", 0},
-	{0},
-};
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	switch (key) {
-	case 'j':
-		*(bool *)state->input = true;
-		log_set_json(true);
-		return 0;
-	case ARGP_KEY_ARG:
+	if (key == ARGP_KEY_INIT)
+		state->child_inputs[0] = state->input;
+	else if (key == ARGP_KEY_ARG)
 		argp_error(state, "\"%s\" is one word too many", arg);
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
+	else
+		return ARGP_ERR_UNKNOWN;
+	return 0;
 }
 
 static const struct argp argp = {
-	.options = options,
 	.parser = parse,
+	.children = (const struct argp_child[]){{.argp = &json_argp}, {0}},
 	.doc = "Tries every way to attach and every way to find holders on this "
 	       "machine, and tells which work, which do not and why.",
 };

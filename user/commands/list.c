@@ -33,7 +33,6 @@ static const struct argp_option options[] = {
 	{"output", 'o', "COLS", 0,
 	 "Columns, separated by commas; +COL adds to the default ones", 0},
 	{"bytes", 'b', 0, 0, "Sizes in bytes, also on a terminal", 0},
-	{"json", 'j', 0, 0, "JSON (docs/list.schema.json)", 0},
 	{0},
 };
 
@@ -49,18 +48,15 @@ static void choose(struct list_options *chosen, enum target_kind kind,
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct list_options *chosen = state->input;
-	char *end;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &chosen->cgroups;
+		state->child_inputs[1] = &chosen->json;
 		break;
 	case 'p':
 		choose(chosen, TARGET_PID, state);
-		errno = 0;
-		chosen->pid = strtol(arg, &end, 10);
-		if (errno || *end || chosen->pid <= 0)
-			argp_error(state, "\"%s\" is not a process id", arg);
+		chosen->pid = words_pid(arg, state);
 		break;
 	case OPT_ALL:
 		choose(chosen, TARGET_ALL, state);
@@ -73,13 +69,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'b':
 		chosen->bytes = true;
-		break;
-	case 'j':
-		chosen->json = true;
-		log_set_json(true);
-		break;
-	case ARGP_KEY_ARG:
-		argp_error(state, "\"%s\" is one word too many", arg);
 		break;
 	case ARGP_KEY_END:
 		if (chosen->cgroups.n)
@@ -94,7 +83,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.children = (const struct argp_child[]){{.argp = &naming_argp}, {0}},
+	.children = (const struct argp_child[]){{.argp = &naming_argp},
+						{.argp = &json_argp},
+						{0}},
 	.doc = "Shows the unlinked files that are held open, one row an inode, whether "
 	       "or not something is attached.\vWithout --cgroup, -p and --all: those of "
 	       "the cgroups of the pinned attach, or of everybody where there is none.",

@@ -60,14 +60,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct restore_options *chosen = state->input;
 	AUTO_FREE char *why = NULL;
-	char *end;
 
 	switch (key) {
 	case OPT_HOLDER:
-		errno = 0;
-		chosen->holder = strtol(arg, &end, 10);
-		if (errno || *end || chosen->holder <= 0)
-			argp_error(state, "\"%s\" is not a process id", arg);
+		chosen->holder = words_pid(arg, state);
 		break;
 	case OPT_ROOT:
 		if (roots_add(&chosen->roots, arg, &why))
@@ -116,20 +112,6 @@ static const struct argp argp = {
 	       "is the file recorded, sets flags and position, removes the relink name, "
 	       "and executes CMD with the files open.",
 };
-
-/* Takes "-- CMD ARG..." off @argv: it is not argp's to look at. Returns the new argc. */
-static int split(int argc, char **argv, struct restore_options *chosen)
-{
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--"))
-			continue;
-		if (argv[i + 1])
-			chosen->command = argv + i + 1;
-		argv[i] = NULL;
-		return i;
-	}
-	return argc;
-}
 
 /* What there is beside the file, and what becomes of it. */
 static void print_locks(const struct manifest_entry *entry)
@@ -327,7 +309,7 @@ int command_restore(int argc, char **argv)
 	AUTO_FREE char *why = NULL;
 	int ret;
 
-	argc = split(argc, argv, &chosen);
+	argc = words_split(argc, argv, &chosen.command);
 	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
 	if (manifest_file_read(chosen.manifest, &manifest, &why)) {
 		log_error("%s", why_text(why));
