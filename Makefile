@@ -103,7 +103,7 @@ $(OUTPUT)/tests/helpers/%: tests/helpers/%.c $(OUTPUT)/.tools
 $(OUTPUT)/tests/helpers/freezes $(OUTPUT)/tests/helpers/objects: \
 	HELPER_LIBS = $(shell pkg-config --cflags --libs jansson libbpf)
 
-$(OUTPUT)/tests/fuzz/%: tests/fuzz/%.c $(SKELETON) $(USER_SRC)
+$(OUTPUT)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/round_trip.h $(SKELETON) $(USER_SRC)
 	$(Q)mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CLANG) $(RT_CPPFLAGS) -std=gnu11 -g -O1 \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
