@@ -4,8 +4,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 static struct {
 	pthread_mutex_t lock;
@@ -14,14 +15,6 @@ static struct {
 	uint64_t total, done, moved;
 	uint64_t begun_ns, shown_ns, delay_ns;
 } progress = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
 
 /* "1.5 GiB", in @buf. */
 static const char *size_format(double value, char buf[static 24])
@@ -68,7 +61,7 @@ void progress_begin(uint64_t total, unsigned int delay_ms)
 	progress.total = total;
 	progress.done = progress.moved = 0;
 	progress.delay_ns = delay_ms * 1000000ULL;
-	progress.begun_ns = progress.shown_ns = now_ns();
+	progress.begun_ns = progress.shown_ns = clock_ns(CLOCK_MONOTONIC);
 	pthread_mutex_unlock(&progress.lock);
 }
 
@@ -80,7 +73,7 @@ void progress_add(uint64_t bytes, uint64_t moved)
 	pthread_mutex_lock(&progress.lock);
 	progress.done += bytes;
 	progress.moved += moved;
-	now = progress.active ? now_ns() : 0;
+	now = progress.active ? clock_ns(CLOCK_MONOTONIC) : 0;
 	if (progress.active && now - progress.shown_ns >= progress.delay_ns) {
 		progress_format(line, sizeof(line), progress.done, progress.total,
 				progress.moved, now - progress.begun_ns);

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 #include "base/auto.h"
+#include "base/clock.h"
 
 static const char *const method_names[] = {
 	[METHOD_AUTO] = "auto", [METHOD_LINK] = "link",		[METHOD_CLONE] = "clone",
@@ -28,14 +28,6 @@ int method_from_name(const char *name)
 		if (!strcmp(name, method_names[i]))
 			return i;
 	return -1;
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
 /* Tells a boot from another (random(4)). */

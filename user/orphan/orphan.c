@@ -22,6 +22,11 @@ const char *backend_name(enum backend backend)
 	return "none";
 }
 
+bool backend_is_exact(enum backend backend)
+{
+	return backend == BACKEND_FENTRY || backend == BACKEND_KPROBE;
+}
+
 const char *holder_kind_name(enum rt_holder_kind kind)
 {
 	switch (kind) {

@@ -101,6 +101,10 @@ struct orphan_set {
 /* "fentry", "kprobe", "tp_btf" or "none". */
 const char *backend_name(enum backend backend);
 
+/* Whether the map of orphans of @backend is exact, births and releases alike, so that
+ * nothing has to be read when it is empty. */
+bool backend_is_exact(enum backend backend);
+
 /* Whether what is held is behind the holder's fd and not the fd itself: in flight, or
  * registered with an io_uring. No link in /proc leads to it. */
 static inline bool holder_is_behind(enum rt_holder_kind kind)

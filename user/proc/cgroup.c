@@ -254,6 +254,13 @@ int cgroup_of_pid(pid_t pid, char **path)
 	return 0;
 }
 
+int cgroup_path_seen(uint64_t id, pid_t pid, char **path)
+{
+	int err = cgroup_path_of(id, path);
+
+	return err == -EPERM ? cgroup_of_pid(pid, path) : err;
+}
+
 /* The depth of the kernel's cgroup.level. Only in the initial cgroup namespace do paths
  * begin at the root of the hierarchy. */
 static int path_level(const char *path, uint32_t *level)

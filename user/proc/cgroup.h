@@ -39,6 +39,10 @@ int cgroup_find(const char *spec, struct cgroup *out, char **why);
  * gone). */
 int cgroup_path_of(uint64_t id, char **path);
 
+/* The same where @pid was in it when it was seen: without CAP_DAC_READ_SEARCH no cgroup can
+ * be opened by its id, but a process tells its own. */
+int cgroup_path_seen(uint64_t id, pid_t pid, char **path);
+
 /* Id of the cgroup at @path below the v2 root, by name_to_handle_at(2), which needs no
  * capability. 0 or -errno. */
 int cgroup_id_of(const char *path, uint64_t *id);

@@ -10,10 +10,10 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "base/auto.h"
 #include "base/caps.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "proctext.h"
 
@@ -23,10 +23,7 @@
 
 static int64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+	return clock_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
 static int freeze_write(int fd, char value)

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
@@ -19,12 +18,8 @@
 #include "bpf/records.h"
 #include "bpf/tracker.h"
 #include "proc/cgroup.h"
+#include "unlinked.h"
 #include "unseen.h"
-
-bool backend_is_exact(enum backend backend)
-{
-	return backend == BACKEND_FENTRY || backend == BACKEND_KPROBE;
-}
 
 static bool has_iterators(const struct scan_source *source)
 {
@@ -57,29 +52,6 @@ static int settle(int stats_fd, const struct rt_stats *before)
 
 	settled.abi = RT_ABI;
 	return bpf_map_update_elem(stats_fd, &place, &settled, BPF_ANY);
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
-
-static struct unlinker unlinker_of(const struct rt_orphan *known)
-{
-	struct unlinker unlinker = {
-		.known = known->unlinked_ns,
-		.when_ns = known->unlinked_ns + clock_ns(CLOCK_REALTIME) -
-			   clock_ns(CLOCK_BOOTTIME),
-		.pid = known->pid,
-		.cgroup_id = known->cgroup_id,
-	};
-
-	memcpy(unlinker.comm, known->comm, sizeof(unlinker.comm));
-	unlinker.comm[sizeof(unlinker.comm) - 1] = '\0';
-	return unlinker;
 }
 
 /* What the map knows of @key: as it was read before the pass, or, where it would know of
@@ -115,49 +87,8 @@ static void join_known(const struct scan_source *source, const struct known *kno
 		if (entry->unlinked_ns <= latest)
 			continue;
 		latest = entry->unlinked_ns;
-		orphan->unlinker = unlinker_of(entry);
+		orphan->unlinker = unlinked_by(entry);
 	}
-}
-
-/* The path of cgroup @id, which @pid was in when it was seen. Without CAP_DAC_READ_SEARCH no
- * cgroup can be opened by its id, but a process tells its own. */
-static int path_of(uint64_t id, pid_t pid, char **path)
-{
-	int err = cgroup_path_of(id, path);
-
-	return err == -EPERM ? cgroup_of_pid(pid, path) : err;
-}
-
-/* A task that unlinks is of the target when its cgroup is; a removed cgroup is of none.
- */
-static bool target_has_unlinker(const struct target *target,
-				const struct rt_orphan *known)
-{
-	AUTO_FREE char *path = NULL;
-
-	if (target->kind == TARGET_CGROUPS &&
-	    path_of(known->cgroup_id, known->pid, &path))
-		return false;
-	return target_has(target, known->pid, path);
-}
-
-bool scan_fill_unlinked(const struct rt_orphan *known, const struct target *target,
-			struct orphan *orphan)
-{
-	if ((known->flags & RT_ORPHAN_MAYBE_LOWER) || !target_has_unlinker(target, known))
-		return false;
-	orphan->dev_major = kernel_major(known->dev);
-	orphan->dev_minor = kernel_minor(known->dev);
-	orphan->ino = known->ino;
-	orphan->inode = known->inode;
-	orphan->has_generation = true;
-	orphan->generation = known->generation;
-	orphan->mode = known->mode;
-	orphan->tmpfile = known->flags & RT_ORPHAN_TMPFILE;
-	orphan->cgroup_id = known->cgroup_id;
-	orphan->unattributed = true;
-	orphan->unlinker = unlinker_of(known);
-	return true;
 }
 
 /* Notes what only mappings outside of the target hold: where there is no iterator of
@@ -202,7 +133,7 @@ static int join_unattributed(const struct scan_source *source,
 		/* Released, and perhaps another one's address, since the pass began. */
 		if (bpf_map_lookup_elem(source->orphans_fd, &map->entries[i].key, &now) ||
 		    memcmp(&now, known, sizeof(now)) ||
-		    !scan_fill_unlinked(known, target, &found))
+		    !unlinked_fill(known, target, &found))
 			continue;
 		orphan = orphan_set_at_inode(set, found.dev_major, found.dev_minor,
 					     found.ino, found.inode);
@@ -234,8 +165,9 @@ static bool is_wanted(const struct rt_holder *record, void *data)
 		wanted->known = true;
 		wanted->cgroup_id = record->cgroup_id;
 		/* One that is gone has no tasks any more, and is nobody's target. */
-		wanted->answer = !path_of(record->cgroup_id, record->pid, &path) &&
-				 target_has(wanted->target, record->pid, path);
+		wanted->answer =
+			!cgroup_path_seen(record->cgroup_id, record->pid, &path) &&
+			target_has(wanted->target, record->pid, path);
 	}
 	return wanted->answer;
 }

@@ -20,6 +20,7 @@
 #include "proc/process.h"
 #include "proc/proctext.h"
 #include "suspect.h"
+#include "unlinked.h"
 
 /* What is known of the file that a suspect holds. */
 struct held {
@@ -300,7 +301,7 @@ static bool is_wanted(const struct unseen *unseen, const struct suspect *suspect
 
 	if (suspect->kind == RT_HOLDER_MOUNT || unseen->target->kind == TARGET_ALL)
 		return suspect->kind == RT_HOLDER_LOOP || suspect->wanted;
-	return entry && scan_fill_unlinked(&entry->orphan, unseen->target, &ignored);
+	return entry && unlinked_fill(&entry->orphan, unseen->target, &ignored);
 }
 
 static int join(const struct unseen *unseen, const struct suspect *suspect,

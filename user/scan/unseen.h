@@ -4,7 +4,8 @@
 #define RELINKTRACE_UNSEEN_H
 
 #include "bpf/known.h"
-#include "scan.h"
+#include "proc/target.h"
+#include "scan_source.h"
 
 struct unseen {
 	const struct scan_source *source;

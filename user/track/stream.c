@@ -5,14 +5,15 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "bpf/records.h"
+#include "scan/unlinked.h"
 
 /* tp_btf sees no release on most filesystems and no O_TMPFILE: a look each second. */
 #define LOOK_MS 1000
@@ -30,18 +31,6 @@ struct stream {
 	stream_fn each;
 	void *data;
 };
-
-static uint64_t realtime_ns(uint64_t boottime_ns)
-{
-	struct timespec real, boot;
-
-	clock_gettime(CLOCK_REALTIME, &real);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	if (!boottime_ns)
-		return real.tv_sec * 1000000000ULL + real.tv_nsec;
-	return boottime_ns + (real.tv_sec - boot.tv_sec) * 1000000000LL + real.tv_nsec -
-	       boot.tv_nsec;
-}
 
 static int tell(struct stream *stream, const char *name, uint64_t when_ns,
 		const struct orphan *orphan)
@@ -85,7 +74,7 @@ static int release(struct stream *stream, const struct rt_event *event)
 	orphan->keys[place] = orphan->keys[--orphan->n_keys];
 	if (orphan->n_keys)
 		return 0;
-	err = tell(stream, "released", realtime_ns(event->when_ns), orphan);
+	err = tell(stream, "released", clock_real_at(event->when_ns), orphan);
 	orphan->n_holders = 0;
 	orphan->unattributed = false;
 	orphan_set_prune(stream->known);
@@ -150,8 +139,8 @@ static int learn(struct stream *stream, struct orphan_set *set)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		struct orphan *found = &set->orphans[i], *known;
-		uint64_t when =
-			found->unlinker.known ? found->unlinker.when_ns : realtime_ns(0);
+		uint64_t when = found->unlinker.known ? found->unlinker.when_ns
+						      : clock_ns(CLOCK_REALTIME);
 		int err = 0;
 
 		known = orphan_set_at_inode(stream->known, found->dev_major,
@@ -163,7 +152,8 @@ static int learn(struct stream *stream, struct orphan_set *set)
 				err = orphan_add_key(known, found->keys[j]);
 		} else {
 			if (known->mode)
-				err = tell(stream, "released", realtime_ns(0), known);
+				err = tell(stream, "released", clock_ns(CLOCK_REALTIME),
+					   known);
 			orphan_fini(known);
 			*known = *found;
 			*found = (struct orphan){.mnt_id = -1};
@@ -184,11 +174,11 @@ static int tell_short_lived(struct stream *stream)
 		int err;
 
 		if (event->type != RT_EVENT_RELEASED ||
-		    !scan_fill_unlinked(&event->orphan, stream->target, &orphan))
+		    !unlinked_fill(&event->orphan, stream->target, &orphan))
 			continue;
 		err = tell(stream, "born", orphan.unlinker.when_ns, &orphan);
 		err = err ? err
-			  : tell(stream, "released", realtime_ns(event->when_ns),
+			  : tell(stream, "released", clock_real_at(event->when_ns),
 				 &orphan);
 		orphan_fini(&orphan);
 		if (err)
@@ -248,7 +238,7 @@ static int forget(struct stream *stream, const struct orphan_set *found)
 
 		if (!is_released(stream, known, now))
 			continue;
-		err = tell(stream, "released", realtime_ns(0), known);
+		err = tell(stream, "released", clock_ns(CLOCK_REALTIME), known);
 		if (err)
 			return err;
 		known->n_holders = 0;
