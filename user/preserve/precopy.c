@@ -172,22 +172,63 @@ int precopy_all(struct preserve *preserve, struct orphan_set *set,
 		if (is_wanted(preserve, &set->orphans[i]))
 			ret = precopy_one(preserve, &set->orphans[i], barrier, out);
 	}
+	precopies_sort(out);
 	return ret;
+}
+
+/* What is asked for when a copy is looked for; the rest is compared afterwards. */
+static int compare(const void *a, const void *b)
+{
+	const struct precopied *left = a, *right = b;
+
+	if (left->ino != right->ino)
+		return left->ino < right->ino ? -1 : 1;
+	if (left->dev_major != right->dev_major)
+		return left->dev_major < right->dev_major ? -1 : 1;
+	if (left->dev_minor != right->dev_minor)
+		return left->dev_minor < right->dev_minor ? -1 : 1;
+	return 0;
+}
+
+void precopies_sort(struct precopies *copies)
+{
+	if (copies->n)
+		qsort(copies->items, copies->n, sizeof(*copies->items), compare);
+}
+
+/* The first of @copies that does not come before @asked, or the end. */
+static struct precopied *lower_bound(const struct precopies *copies,
+				     const struct precopied *asked)
+{
+	size_t first = 0, end = copies->n;
+
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (compare(&copies->items[middle], asked) < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return copies->items + first;
 }
 
 struct precopied *precopies_find(const struct precopies *copies,
 				 const struct orphan *orphan)
 {
-	for (size_t i = 0; copies && i < copies->n; i++) {
-		struct precopied *copy = &copies->items[i];
+	struct precopied asked = {.dev_major = orphan->dev_major,
+				  .dev_minor = orphan->dev_minor,
+				  .ino = orphan->ino};
 
-		if (copy->ino == orphan->ino && copy->dev_major == orphan->dev_major &&
-		    copy->dev_minor == orphan->dev_minor &&
-		    copy->mnt_id == orphan->mnt_id &&
+	if (!copies || !copies->n)
+		return NULL;
+	/* One number can be several files': reused, or of two subvolumes of a btrfs. */
+	for (struct precopied *copy = lower_bound(copies, &asked);
+	     copy < copies->items + copies->n && !compare(copy, &asked); copy++)
+		if (copy->mnt_id == orphan->mnt_id &&
 		    copy->has_generation == orphan->has_generation &&
 		    copy->generation == orphan->generation && copy->fd >= 0)
 			return copy;
-	}
 	return NULL;
 }
 

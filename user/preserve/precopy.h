@@ -46,7 +46,7 @@ struct precopied {
 };
 
 struct precopies {
-	struct precopied *items; /* owned */
+	struct precopied *items; /* owned; after precopies_sort() by number and device */
 	size_t n;
 };
 
@@ -62,7 +62,11 @@ void precopies_fini(struct precopies *copies);
 int precopy_all(struct preserve *preserve, struct orphan_set *set,
 		const struct timespec *barrier, struct precopies *out);
 
-/* The copy of @orphan, or NULL. */
+/* Brings @copies, to which nothing is added any more, into the order that
+ * precopies_find() needs; precopy_all() has done so. */
+void precopies_sort(struct precopies *copies);
+
+/* The copy of @orphan that is not given away, or NULL. */
 struct precopied *precopies_find(const struct precopies *copies,
 				 const struct orphan *orphan);
 
