@@ -27,11 +27,11 @@ void cgroup_fini(struct cgroup *cg);
 const char *cgroup_mount(void);
 
 /* Finds the cgroup that @spec names: a path (absolute, or relative to the v2 mount),
- * id:N, pid:N, unit:NAME, pod:UID, container:ID (or its begin). On failure: -errno (-ENOENT not found, -EOPNOTSUPP not
- * cgroup v2, -ENOTUNIQ ambiguous, -EINVAL malformed, -EXDEV when our cgroup namespace
- * hides the depth that the kernel half needs, …), @out untouched, and the reason
- * with the names involved in @why (owned by the caller; may be NULL when memory is out).
- */
+ * id:N, pid:N, unit:NAME, pod:UID, container:ID (or its begin). On failure: -errno
+ * (-ENOENT not found, -EOPNOTSUPP not cgroup v2, -ENOTUNIQ ambiguous, -EINVAL malformed,
+ * -EXDEV when our cgroup namespace hides the depth that the kernel half needs, …), @out
+ * untouched, and the reason with the names involved in @why (owned by the caller; may be
+ * NULL when memory is out). */
 int cgroup_find(const char *spec, struct cgroup *out, char **why);
 
 /* Path below the v2 root of cgroup @id, through a file handle (kernfs exports them,
