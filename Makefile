@@ -103,6 +103,10 @@ $(OUTPUT)/tests/helpers/%: tests/helpers/%.c $(OUTPUT)/.tools
 $(OUTPUT)/tests/helpers/freezes $(OUTPUT)/tests/helpers/objects: \
 	HELPER_LIBS = $(shell pkg-config --cflags --libs jansson libbpf)
 
+# All that its container has; a static program has no sanitizer.
+$(OUTPUT)/tests/helpers/tenant: HELPER_LIBS = -static
+$(OUTPUT)/tests/helpers/tenant: override SANITIZE =
+
 $(OUTPUT)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/round_trip.h $(SKELETON) $(USER_SRC)
 	$(Q)mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CLANG) $(RT_CPPFLAGS) -std=gnu11 -g -O1 \
@@ -115,7 +119,7 @@ demo:
 	$(Q)tools/demo
 
 check:
-	$(Q)tools/setup build test vm lint programs
+	$(Q)tools/setup build test vm lint programs runtimes
 	$(Q)$(MAKE) --no-print-directory lint sanitize
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) fuzz FUZZ_SECONDS=$(CI_FUZZ_SECONDS)
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all tests

@@ -9,6 +9,8 @@
 
 #define HEAD "{\"schema\":\"relinktrace.criu/1\",\"id\":\"0123\",\"left\":[],"
 
+#define ROOT "\"dev_major\":1,\"dev_minor\":2,\"mnt_id\":3,\"pid\":4,\"start_time\":5,"
+
 static void test_text(void)
 {
 	struct criu_key key = {.mnt_id = 25, .ino = 127};
@@ -36,6 +38,20 @@ static void test_parse(void)
 	      keys.keys[1].ino == 0x7f);
 }
 
+static void test_signposts(void)
+{
+	static const char text[] = HEAD "\"taken\":[],\"config\":\"/etc/criu/runc.conf\","
+					"\"root\":{" ROOT "\"mount_root\":\"/srv\"}}";
+	AUTO(criu_keys_fini) struct criu_keys keys = {0};
+
+	CHECK_INT(criu_keys_parse(text, strlen(text), &keys, NULL), 0);
+	CHECK_STR(keys.config, "/etc/criu/runc.conf");
+	CHECK_STR(keys.root.mount_root, "/srv");
+	CHECK_STR(keys.root.path, ".");
+	CHECK_INT(keys.root.dev_minor, 2);
+	CHECK_INT(keys.root.pid, 4);
+}
+
 static void check_refused(const char *text, const char *says)
 {
 	AUTO(criu_keys_fini) struct criu_keys keys = {0};
@@ -61,12 +77,17 @@ static void test_refused(void)
 	check_refused(HEAD "\"taken\":[{\"n\":1,\"mnt_id\":1,\"ino\":\"7F\"}]}", "ino");
 	check_refused(HEAD "\"taken\":[{\"n\":1,\"mnt_id\":1,\"ino\":127}]}", "ino");
 	check_refused(HEAD "\"taken\":[],\"taken\":[]}", "line");
+	check_refused(HEAD "\"taken\":[],\"config\":1}", "config");
+	check_refused(HEAD "\"taken\":[],\"root\":{\"dev_major\":1}}", "dev_minor");
+	check_refused(HEAD "\"taken\":[],\"root\":{" ROOT "\"mount_root\":\"x\"}}",
+		      "mount_root");
 }
 
 int main(void)
 {
 	test_text();
 	test_parse();
+	test_signposts();
 	test_refused();
 	return check_done();
 }

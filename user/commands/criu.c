@@ -6,29 +6,49 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/hook.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "checkpoint/checkpoint.h"
 #include "commands.h"
 #include "criu/handover.h"
+#include "criu/prepare.h"
+#include "criu/signposts.h"
 #include "manifest/manifest_file.h"
 #include "manifest/template.h"
+#include "restore/cleanup.h"
 #include "restore/restore.h"
+#include "restore/roots.h"
+
+/* What runc has CRIU read, where the container does not say otherwise. */
+#define RUNC_CONFIG "/etc/criu/runc.conf"
 
 struct criu_options {
 	pid_t tree; /* 0 none */
 	const char *images;
+	const char *config;
+	const char *exec;
+	struct roots roots;
 	bool leave_running;
 	bool keep;
 	char **extra; /* of argv, behind "--"; NULL none */
 };
 
-enum { OPT_TREE = 256, OPT_IMAGES, OPT_LEAVE_RUNNING, OPT_KEEP };
+enum {
+	OPT_TREE = 256,
+	OPT_IMAGES,
+	OPT_LEAVE_RUNNING,
+	OPT_KEEP,
+	OPT_CONFIG,
+	OPT_EXEC,
+	OPT_ROOT
+};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct criu_options *chosen = state->input;
+	AUTO_FREE char *why = NULL;
 
 	switch (key) {
 	case OPT_TREE:
@@ -42,6 +62,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_KEEP:
 		chosen->keep = true;
+		break;
+	case OPT_CONFIG:
+		chosen->config = arg;
+		break;
+	case OPT_EXEC:
+		chosen->exec = arg;
+		break;
+	case OPT_ROOT:
+		if (roots_add(&chosen->roots, arg, &why))
+			argp_error(state, "--root %s", why_text(why));
 		break;
 	case ARGP_KEY_ARG:
 		argp_error(state, "\"%s\": words for criu come behind --", arg);
@@ -76,6 +106,53 @@ static const struct argp dump_argp = {
 	.doc = "Freezes the cgroup of the process, preserves every orphan, and dumps by "
 	       "CRIU without those files: whatever their size, and with --leave-running "
 	       "so that they can be restored. A dump that fails leaves nothing.",
+};
+
+static const struct argp prepare_argp = {
+	.options =
+		(const struct argp_option[]){
+			{"tree", OPT_TREE, "PID", 0, "The first process of the container",
+			 0},
+			{"images-dir", OPT_IMAGES, "DIR", 0,
+			 "The folder for what is written down, which may be that of the "
+			 "images",
+			 0},
+			{"config", OPT_CONFIG, "FILE", 0,
+			 "The file that CRIU reads its options from "
+			 "(default " RUNC_CONFIG ")",
+			 0},
+			{"exec", OPT_EXEC, "CMD", 0,
+			 "Run CMD by the shell with the cgroup frozen: the checkpoint "
+			 "and "
+			 "the "
+			 "archive. When it fails, nothing stays",
+			 0},
+			{0},
+		},
+	.parser = parse,
+	.doc = "For a dump that a container runtime starts: freezes the cgroup of the "
+	       "process, preserves every orphan, tells CRIU by its file of options to "
+	       "leave those out, and makes a symbolic link in the root of the container "
+	       "for "
+	       "each, by which a restore finds it, with nothing else to be done there. "
+	       "`relinktrace criu clean` takes all of it away.",
+};
+
+static const struct argp clean_argp = {
+	.options =
+		(const struct argp_option[]){
+			OPTION_IMAGES,
+			{"root", OPT_ROOT, "[POINT=]DIR", 0,
+			 "What was mounted on POINT (/) is in DIR now: /proc/PID/root, "
+			 "for "
+			 "what a runtime restored as process PID",
+			 0},
+			{0},
+		},
+	.parser = parse,
+	.doc = "Removes the names and the options that `relinktrace criu prepare` made: "
+	       "in the container that was checkpointed, or with --root in one that was "
+	       "restored. The two files in DIR stay.",
 };
 
 static const struct argp restore_argp = {
@@ -113,12 +190,20 @@ static int dump_inside(const struct manifest *manifest, void *data)
 	return 1;
 }
 
-static void print_dump(const struct manifest *manifest, const struct criu_keys *keys)
+/* What a runtime's dump is prepared with. */
+struct prepare_data {
+	struct criu_prepare prepare;
+	const char *exec; /* NULL nothing */
+	const char *path; /* of the manifest */
+};
+
+static void print_dump(const char *done, const struct manifest *manifest,
+		       const struct criu_keys *keys)
 {
 	for (size_t i = 0; i < keys->n_left; i++)
 		printf("orphan%u is left to CRIU: %s\n", keys->left[i].n,
 		       keys->left[i].why);
-	printf("dumped: %zu orphans preserved, %zu left to CRIU\n",
+	printf("%s: %zu orphans preserved, %zu left to CRIU\n", done,
 	       manifest->n_entries + manifest->n_failed - keys->n_left, keys->n_left);
 }
 
@@ -152,7 +237,7 @@ static int run_dump(const struct criu_options *chosen)
 	if (ret > 0)
 		checkpoint_undo(path, &manifest);
 	if (!ret)
-		print_dump(&manifest, &data.dump.keys);
+		print_dump("dumped", &manifest, &data.dump.keys);
 	criu_dump_fini(&data.dump);
 	return ret ? EXIT_FAILED : EXIT_DONE;
 }
@@ -178,26 +263,162 @@ static int run_restore(const struct criu_options *chosen)
 	return EXIT_DONE;
 }
 
+static int prepare_inside(const struct manifest *manifest, void *data)
+{
+	struct prepare_data *inside = data;
+	struct clean_result result = {0};
+	AUTO_FREE char *why = NULL;
+	int ret = criu_prepare(&inside->prepare, manifest, &why);
+
+	if (!ret && inside->exec) {
+		ret = hook_run(inside->exec, inside->path, &why);
+		if (ret)
+			criu_prepare_undo(inside->prepare.images, manifest,
+					  &inside->prepare.keys, &result);
+		else
+			ret = criu_prepare_end(&inside->prepare.keys, &why);
+	}
+	if (!ret)
+		return 0;
+	log_error("%s%s; what was preserved is removed again",
+		  inside->exec ? "--exec: " : "", why_text(why));
+	return 1;
+}
+
+static int run_prepare(const struct criu_options *chosen)
+{
+	AUTO(target_fini) struct target target;
+	AUTO(manifest_fini) struct manifest manifest = {0};
+	AUTO_FREE char *spec = NULL, *path = criu_path(chosen->images, CRIU_MANIFEST);
+	struct prepare_data data = {
+		.prepare = {.images = chosen->images,
+			    .config = chosen->config ?: RUNC_CONFIG,
+			    .tree = chosen->tree},
+		.exec = chosen->exec,
+		.path = path,
+	};
+	struct checkpoint_wish wish = {
+		.manifest = path,
+		.template = TEMPLATE_DEFAULT,
+		.freeze = true,
+		.inside = prepare_inside,
+		.data = &data,
+	};
+	int ret;
+
+	target_init(&target);
+	if (!path || asprintf(&spec, "pid:%d", chosen->tree) < 0)
+		return EXIT_FAILED;
+	if (target_add_cgroup(&target, spec))
+		return EXIT_USAGE;
+	interrupt_catch();
+	ret = checkpoint_run(&wish, &target, &manifest);
+	if (ret > 0)
+		checkpoint_undo(path, &manifest);
+	if (!ret)
+		print_dump("prepared", &manifest, &data.prepare.keys);
+	criu_prepare_fini(&data.prepare);
+	return ret ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Where no dump was prepared to its end there may be no keys. */
+static int clean_prepared(const struct criu_options *chosen, const char *path,
+			  struct clean_result *result)
+{
+	AUTO(manifest_fini) struct manifest manifest = {0};
+	AUTO(criu_keys_fini) struct criu_keys keys = {0};
+	AUTO_FREE char *why = NULL;
+	int ret = manifest_file_read(path, &manifest, &why);
+
+	if (ret == -ENOENT && !chosen->roots.n)
+		return clean_checkpoint(path, NULL, result);
+	if (ret) {
+		log_error("%s", why_text(why));
+		return ret;
+	}
+	manifest.roots = chosen->roots.n ? &chosen->roots : NULL;
+	if (!criu_keys_read(chosen->images, &keys, &why)) {
+		signposts_remove(&manifest, &keys, result);
+		ret = chosen->roots.n ? 0 : criu_prepare_end(&keys, &why);
+	} else {
+		log_warning("%s", why_text(why));
+	}
+	if (ret)
+		log_error("%s", why_text(why));
+	if (!chosen->roots.n)
+		return clean_checkpoint(path, NULL, result) ?: ret;
+	clean_all(&manifest, result);
+	return ret;
+}
+
+static int run_clean(struct criu_options *chosen)
+{
+	AUTO_FREE char *path = criu_path(chosen->images, CRIU_MANIFEST);
+	struct clean_result result = {0};
+	int ret;
+
+	chosen->roots.in_use = true;
+	ret = path ? clean_prepared(chosen, path, &result) : -ENOMEM;
+	if (ret && !result.removed && !result.absent && !result.left)
+		return EXIT_FAILED;
+	printf("%zu removed, %zu gone already, %zu left\n", result.removed, result.absent,
+	       result.left);
+	return ret || result.left ? EXIT_PARTLY : EXIT_DONE;
+}
+
+static int check_tree(const char *command, const struct criu_options *chosen)
+{
+	if (chosen->tree)
+		return 0;
+	log_error("criu %s: --tree PID is needed", command);
+	return EXIT_USAGE;
+}
+
+static int do_dump(struct criu_options *chosen)
+{
+	return check_tree("dump", chosen) ?: run_dump(chosen);
+}
+
+static int do_restore(struct criu_options *chosen)
+{
+	return run_restore(chosen);
+}
+
+static int do_prepare(struct criu_options *chosen)
+{
+	return check_tree("prepare", chosen) ?: run_prepare(chosen);
+}
+
+static const struct {
+	const char *name;
+	const char *whole; /* for the usage */
+	const struct argp *argp;
+	int (*run)(struct criu_options *chosen);
+} commands[] = {
+	{"dump", "relinktrace criu dump", &dump_argp, do_dump},
+	{"restore", "relinktrace criu restore", &restore_argp, do_restore},
+	{"prepare", "relinktrace criu prepare", &prepare_argp, do_prepare},
+	{"clean", "relinktrace criu clean", &clean_argp, run_clean},
+};
+
 int command_criu(int argc, char **argv)
 {
 	struct criu_options chosen = {0};
-	static char dump_name[] = "relinktrace criu dump";
-	static char restore_name[] = "relinktrace criu restore";
-	bool dump = argc > 1 && !strcmp(argv[1], "dump");
+	size_t i = 0, n = sizeof(commands) / sizeof(commands[0]);
+	int ret;
 
-	if (!dump && (argc < 2 || strcmp(argv[1], "restore"))) {
-		log_error("criu dump or criu restore? --help behind either tells its "
-			  "options");
+	while (i < n && argc > 1 && strcmp(argv[1], commands[i].name))
+		i++;
+	if (argc < 2 || i == n) {
+		log_error("criu dump, restore, prepare or clean? --help behind either "
+			  "tells "
+			  "its options");
 		return EXIT_USAGE;
 	}
-	argv[1] = dump ? dump_name : restore_name;
+	argv[1] = (char *)commands[i].whole;
 	argc = words_split(argc - 1, argv + 1, &chosen.extra);
-	argp_parse(dump ? &dump_argp : &restore_argp, argc, argv + 1, 0, NULL, &chosen);
-	if (!dump)
-		return run_restore(&chosen);
-	if (!chosen.tree) {
-		log_error("criu dump: --tree PID is needed");
-		return EXIT_USAGE;
-	}
-	return run_dump(&chosen);
+	argp_parse(commands[i].argp, argc, argv + 1, 0, NULL, &chosen);
+	ret = commands[i].run(&chosen);
+	roots_fini(&chosen.roots);
+	return ret;
 }

@@ -34,7 +34,7 @@ void criu_keys_remove(const char *images)
 		unlink(path);
 }
 
-static int keys_write(const char *images, const struct criu_keys *keys, char **why)
+int criu_keys_write(const char *images, const struct criu_keys *keys, char **why)
 {
 	AUTO_FREE char *path = criu_path(images, CRIU_KEYS);
 	json_t *root = criu_keys_to_json(keys);
@@ -98,7 +98,7 @@ int criu_dump(struct criu_dump *dump, const struct manifest *manifest,
 		ret = ret ?: criu_words_add(&words, "--leave-running");
 	ret = ret ?: criu_words_dump(&words, &dump->keys);
 	ret = ret ?: add_extra(&words, dump->extra);
-	ret = ret ?: keys_write(dump->images, &dump->keys, why);
+	ret = ret ?: criu_keys_write(dump->images, &dump->keys, why);
 	if (ret)
 		return ret;
 	ret = criu_run(&words, why);

@@ -37,6 +37,10 @@ int criu_restore(const char *images, const struct manifest *manifest,
  * the reason in @why. */
 int criu_keys_read(const char *images, struct criu_keys *out, char **why);
 
+/* Writes @keys into the folder @images, which must have none. 0; -errno and the reason in
+ * @why. */
+int criu_keys_write(const char *images, const struct criu_keys *keys, char **why);
+
 /* Removes the keys in the folder @images. */
 void criu_keys_remove(const char *images);
 

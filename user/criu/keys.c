@@ -22,6 +22,8 @@ void criu_keys_fini(struct criu_keys *keys)
 		free(keys->left[i].why);
 	free(keys->keys);
 	free(keys->left);
+	free(keys->config);
+	manifest_folder_fini(&keys->root);
 	*keys = (struct criu_keys){0};
 }
 
@@ -112,18 +114,29 @@ static const char *left_because(const struct manifest_entry *entry)
 	return linked ? NULL : "no process of the tree shows it";
 }
 
+int criu_keys_leave(struct criu_keys *keys, const struct manifest_entry *entry,
+		    const char *because)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < keys->n_keys; i++)
+		if (keys->keys[i].n != entry->n)
+			keys->keys[kept++] = keys->keys[i];
+	keys->n_keys = kept;
+	if (!entry->orphan.nlink && entry->orphan.allocated > keys->ghost_bytes)
+		keys->ghost_bytes = entry->orphan.allocated;
+	if (!entry->orphan.nlink && entry->orphan.size > keys->ghost_bytes)
+		keys->ghost_bytes = entry->orphan.size;
+	return add_left(keys, entry->n, "%s", because);
+}
+
 static int collect_entry(const struct manifest_entry *entry, struct criu_keys *keys,
 			 char **why)
 {
 	const char *because = left_because(entry);
 
-	if (because && !entry->orphan.nlink &&
-	    entry->orphan.allocated > keys->ghost_bytes)
-		keys->ghost_bytes = entry->orphan.allocated;
-	if (because && !entry->orphan.nlink && entry->orphan.size > keys->ghost_bytes)
-		keys->ghost_bytes = entry->orphan.size;
 	if (because)
-		return add_left(keys, entry->n, "%s", because);
+		return criu_keys_leave(keys, entry, because);
 	for (size_t i = 0; i < entry->orphan.n_holders; i++) {
 		const struct holder *holder = &entry->orphan.holders[i];
 		struct criu_key key = {.n = entry->n};
@@ -235,9 +248,20 @@ static json_t *keys_array(const struct criu_keys *keys)
 	return array;
 }
 
+static json_t *from_root(const struct manifest_folder *root)
+{
+	json_t *object = json_pack(
+		"{s:i,s:i,s:i,s:i,s:I}", "dev_major", (int)root->dev_major, "dev_minor",
+		(int)root->dev_minor, "mnt_id", root->mnt_id, "pid", (int)root->pid,
+		"start_time", (json_int_t)root->start_time);
+
+	json_set_bytes(object, "mount_root", root->mount_root);
+	return object;
+}
+
 json_t *criu_keys_to_json(const struct criu_keys *keys)
 {
-	json_t *left = json_array();
+	json_t *left = json_array(), *root;
 
 	for (size_t i = 0; i < keys->n_left; i++) {
 		json_t *object = json_pack("{s:i}", "n", (int)keys->left[i].n);
@@ -245,8 +269,42 @@ json_t *criu_keys_to_json(const struct criu_keys *keys)
 		json_set_bytes(object, "why", keys->left[i].why);
 		json_array_append_new(left, object);
 	}
-	return json_pack("{s:s,s:s,s:o,s:o}", "schema", KEYS_SCHEMA, "id", keys->id,
+	root = json_pack("{s:s,s:s,s:o,s:o}", "schema", KEYS_SCHEMA, "id", keys->id,
 			 "taken", keys_array(keys), "left", left);
+	if (keys->root.path)
+		json_object_set_new(root, "root", from_root(&keys->root));
+	if (keys->config)
+		json_set_bytes(root, "config", keys->config);
+	return root;
+}
+
+/* Where the signposts are, and the file of options: without them there are no such fields.
+ */
+static void read_signposts(struct jsonread *reader, const json_t *json,
+			   struct criu_keys *out)
+{
+	struct manifest_folder *root = &out->root;
+	const json_t *object;
+
+	reader->where[0] = '\0';
+	if (json_object_get(json, "config") || json_object_get(json, "config_b64"))
+		out->config = jsonread_bytes(reader, json, "config", PATH_MAX, false);
+	if (!json_object_get(json, "root"))
+		return;
+	object = jsonread_object(reader, json, "root");
+	snprintf(reader->where, sizeof(reader->where), "root");
+	root->dev_major = jsonread_integer(reader, object, "dev_major", 0, UINT32_MAX);
+	root->dev_minor = jsonread_integer(reader, object, "dev_minor", 0, UINT32_MAX);
+	root->mnt_id = jsonread_integer(reader, object, "mnt_id", 0, INT_MAX);
+	root->pid = jsonread_integer(reader, object, "pid", 1, INT_MAX);
+	root->start_time = jsonread_integer(reader, object, "start_time", 0, INT64_MAX);
+	root->mount_root = jsonread_bytes(reader, object, "mount_root", PATH_MAX, false);
+	if (root->mount_root && root->mount_root[0] != '/')
+		jsonread_fault(reader, "mount_root", "must be absolute");
+	root->mount_point = strdup("/");
+	root->path = strdup(".");
+	if (!reader->error && (!root->mount_point || !root->path))
+		reader->error = -ENOMEM;
 }
 
 static void read_taken(struct jsonread *reader, const json_t *root, struct criu_keys *out)
@@ -289,6 +347,7 @@ int criu_keys_parse(const char *text, size_t len, struct criu_keys *out, char **
 	if (word)
 		memcpy(keys.id, word, strlen(word));
 	read_taken(&reader, root, &keys);
+	read_signposts(&reader, root, &keys);
 	json_decref(root);
 	if (reader.error)
 		return why_set(why, reader.error, "%s", reader.fault);

@@ -33,6 +33,10 @@ struct criu_keys {
 	struct criu_left *left; /* owned */
 	size_t n_left;
 	uint64_t ghost_bytes; /* the largest that is left without any link */
+	/* With signposts (signposts.h): the root that they are in, path being "."; without
+	 * them its path is NULL. */
+	struct manifest_folder root; /* owned */
+	char *config; /* owned; the file that has the options (config.h); NULL none */
 };
 
 /* Frees what @keys owns and zeroes it; for AUTO(). */
@@ -44,6 +48,10 @@ void criu_key_text(const struct criu_key *key, char *text);
 /* Finds the keys of the entries of @manifest, asking each holder's process, which must not
  * run meanwhile. 0 and @out filled; -errno, and the reason in @why. */
 int criu_keys_collect(const struct manifest *manifest, struct criu_keys *out, char **why);
+
+/* Leaves @entry to CRIU, with @because told for it. 0 or -ENOMEM. */
+int criu_keys_leave(struct criu_keys *keys, const struct manifest_entry *entry,
+		    const char *because);
 
 /* As JSON (new reference); NULL when memory is out. */
 json_t *criu_keys_to_json(const struct criu_keys *keys);

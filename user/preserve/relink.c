@@ -192,6 +192,8 @@ static int moved_check(const struct stat *st, const struct relink_identity *iden
 	if (st->st_uid != identity->uid || st->st_gid != identity->gid)
 		return why_set(why, -ESTALE, "its owner is %u:%u, %u:%u was recorded",
 			       st->st_uid, st->st_gid, identity->uid, identity->gid);
+	if (identity->in_use)
+		return 0;
 	if (S_ISREG(st->st_mode) && (uint64_t)st->st_size != identity->size)
 		return why_set(why, -ESTALE, "it has %lld bytes, %llu were recorded",
 			       (long long)st->st_size,
@@ -283,7 +285,7 @@ int relink_remove_folder(int root_fd, const char *path, uint64_t ino)
 		return parent;
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW))
 		return -errno;
-	if (!S_ISDIR(st.st_mode) || st.st_ino != ino)
+	if (!S_ISDIR(st.st_mode) || (ino && st.st_ino != ino))
 		return -ESTALE;
 	return unlinkat(parent, name, AT_REMOVEDIR) ? -errno : 0;
 }

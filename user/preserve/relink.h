@@ -18,6 +18,7 @@ struct relink_identity {
 	/* With a moved filesystem the two above are another's, and what the file is like
 	 * has to do. */
 	bool moved;
+	bool in_use;   /* moved, and written to since: no size and no time */
 	uint32_t mode; /* permissions */
 	uint32_t uid, gid;
 	uint64_t size;
@@ -73,7 +74,8 @@ int relink_open(int root_fd, const char *path, const struct relink_identity *ide
 int relink_remove(int root_fd, const char *path, const struct relink_identity *identity,
 		  char **why);
 
-/* Removes folder @path below @root_fd where it has inode number @ino. 0; -ENOENT no such
+/* Removes folder @path below @root_fd where it has inode number @ino (0: any, as with a
+ * moved filesystem). 0; -ENOENT no such
  * name; -ENOTEMPTY; -ESTALE another one; -errno. */
 int relink_remove_folder(int root_fd, const char *path, uint64_t ino);
 

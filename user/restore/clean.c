@@ -7,6 +7,7 @@
 #include "base/auto.h"
 #include "den.h"
 #include "locate.h"
+#include "roots.h"
 #include "base/log.h"
 #include "base/why.h"
 
@@ -19,6 +20,7 @@ struct relink_identity clean_identity(const struct manifest *manifest,
 		.has_generation = entry->relinked.has_generation,
 		.generation = entry->relinked.generation,
 		.moved = manifest->roots,
+		.in_use = manifest->roots && manifest->roots->in_use,
 		.mode = entry->orphan.mode & 07777,
 		.uid = entry->orphan.uid,
 		.gid = entry->orphan.gid,
@@ -65,7 +67,8 @@ void clean_folders(const struct manifest *manifest)
 
 		if (locate_folder(manifest, folder, &located, NULL))
 			continue;
-		ret = relink_remove_folder(located.root_fd, located.path, folder->ino);
+		ret = relink_remove_folder(located.root_fd, located.path,
+					   manifest->roots ? 0 : folder->ino);
 		/* Somebody else's files in it, or another folder: not ours to remove. */
 		if (ret && ret != -ENOENT && ret != -ENOTEMPTY && ret != -ESTALE)
 			log_warning("folder %s on the filesystem of %s is left: %s",

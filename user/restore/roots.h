@@ -4,6 +4,7 @@
 #ifndef RELINKTRACE_ROOTS_H
 #define RELINKTRACE_ROOTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct root {
@@ -14,6 +15,8 @@ struct root {
 struct roots {
 	struct root *roots; /* owned */
 	size_t n;
+	/* Programs run with the files by now: size and time may be others than recorded. */
+	bool in_use;
 };
 
 /* Closes and frees what @roots owns; for AUTO(). */

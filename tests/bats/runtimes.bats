@@ -1,0 +1,172 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Checkpoints that a container runtime has CRIU make of a container that goes on running,
+# and restores from the archive of its root. The container is helpers/tenant.c alone.
+
+load lib
+
+setup_file() {
+	# What a kernel without udev and a running system has not loaded yet.
+	local module
+	for module in {unix,inet,tcp,udp,raw,netlink,af_packet}_diag nf_tables; do
+		modprobe -q "$module" 2>/dev/null || true
+	done
+}
+
+teardown() {
+	local id
+	for id in $(runc list -q 2>/dev/null); do
+		runc delete -f "$id" >&2 || true
+	done
+	cgroup_remove "$CG"
+	rm -rf -- "$DIR"
+}
+
+needs_runtime() {
+	command -v "$1" >/dev/null || skip "$1 is not installed (tools/setup runtimes)"
+	# 3.17 knows of kernels up to 6.1 or so.
+	[[ $(uname -r) == 6.1.* ]] || skip "criu does not work on this kernel"
+}
+
+runc() {
+	command runc --root "$T/runc" "$@"
+}
+
+pid_of() {
+	runc state "$1" | jq -er .pid
+}
+
+# bundle_make NAME DIR MIB: a container whose /dev/shm is not its own, as in a pod.
+bundle_make() {
+	mkdir -p "$2/rootfs"/{tmp,dev,proc,sys} "$T/shm"
+	cp "$HELPERS/tenant" "$2/rootfs/tenant"
+	mkfifo "$2/rootfs/report"
+	command runc spec --bundle "$2"
+	jq --arg mib "$3" --arg cgroup "$(cgroup_name "$CG")/$1" --arg shm "$T/shm" \
+		--arg conf "$T/runc.conf" '
+		.process.args = ["/tenant", "/tmp", "/report", $mib] |
+		.process.terminal = false | .root.readonly = false |
+		.linux.namespaces |= map(select(.type != "network" and .type != "cgroup")) |
+		.linux.cgroupsPath = $cgroup | .annotations["org.criu.config"] = $conf |
+		.mounts |= map(if .destination == "/dev/shm" then {destination: "/dev/shm",
+			type: "bind", source: $shm, options: ["bind", "rw"]} else . end)
+		' "$2/config.json" >"$T/config.json"
+	mv "$T/config.json" "$2/config.json"
+}
+
+# container_begin NAME BUNDLE MIB
+container_begin() {
+	bundle_make "$@"
+	mkfifo "$T/said"
+	runc run --detach --bundle "$2" "$1" </dev/null >"$T/said" 2>"$T/stderr" 3>&- &
+	read -r -t "$PATIENCE" _ <"$T/said" || cat "$T/stderr" >&2
+	wait $!
+}
+
+# seen_by NAME BUNDLE: what its program sees of its files.
+seen_by() {
+	runc kill "$1" USR1
+	timeout "$PATIENCE" cat "$2/rootfs/report"
+}
+
+# checkpointed NAME IMAGES: it stays as it is.
+checkpointed() {
+	runc checkpoint --leave-running --image-path "$2" --work-path "$2.log" "$1" 2>/dev/null
+}
+
+# restored NAME FROM IMAGES: a new container in its folder, of archive FROM.
+restored() {
+	mkdir "$T/$1"
+	tar -C "$T/$1" -xf "$2"
+	jq --arg cgroup "$(cgroup_name "$CG")/$1" '.linux.cgroupsPath = $cgroup' \
+		"$T/$1/config.json" >"$T/config.json"
+	mv "$T/config.json" "$T/$1/config.json"
+	runc restore --detach --bundle "$T/$1" --image-path "$3" --work-path "$T/$1.log" "$1" \
+		</dev/null >/dev/null 2>&1 3>&- || {
+		grep Error "$T/$1.log/restore.log" >&2
+		return 1
+	}
+}
+
+archive() {
+	tar -C "$1" -cf "$2" rootfs config.json
+}
+
+# Of what we make, nothing is in these folders.
+nothing_of_ours_in() {
+	[ -z "$(find "$@" -name 'ile*' -o -name 'lost+found' -o -name 'unlink-at*')" ]
+}
+
+@test "runc alone: a checkpoint aborts, and with link-remap its archive cannot be restored" {
+	needs_runtime runc
+	container_begin c1 "$DIR/c1" 100
+	seen_by c1 "$DIR/c1" >"$T/before"
+	[ "$(wc -l <"$T/before")" -eq 4 ]
+	run ! checkpointed c1 "$T/one"
+	grep -q "Can't create link remap for" "$T/one.log/dump.log"
+	echo link-remap >"$T/runc.conf"
+	run ! checkpointed c1 "$T/two"
+	grep -q "Can't dump ghost file /tmp/large of 104857600 size" "$T/two.log/dump.log"
+	# a limit for its size, and then it says that all is well
+	echo "ghost-limit $((128 << 20))" >>"$T/runc.conf"
+	runc pause c1
+	checkpointed c1 "$T/three"
+	archive "$DIR/c1" "$T/archive.tar"
+	runc resume c1
+	run ! restored c2 "$T/archive.tar" "$T/three"
+	grep -q "Can't link .*link_remap" "$T/c2.log/restore.log"
+}
+
+@test "runc with relinktrace: pause, checkpoint --leave-running, archive, resume, restore" {
+	needs_runtime runc
+	container_begin c1 "$DIR/c1" 100
+	seen_by c1 "$DIR/c1" >"$T/before"
+	mkdir "$T/images"
+	echo tcp-close >"$T/runc.conf"
+	runc pause c1
+	rt_ok criu prepare --tree "$(pid_of c1)" --images-dir "$T/images" --config "$T/runc.conf"
+	[[ $output == *"4 orphans preserved, 0 left to CRIU"* ]]
+	checkpointed c1 "$T/images"
+	archive "$DIR/c1" "$T/archive.tar"
+	runc resume c1
+	seen_by c1 "$DIR/c1" | diff "$T/before" - >&2
+	local name
+	for name in c2 c3; do
+		restored "$name" "$T/archive.tar" "$T/images"
+		seen_by "$name" "$T/$name" | diff "$T/before" - >&2
+	done
+	for name in c2 c3; do
+		rt_ok criu clean --images-dir "$T/images" --root "/proc/$(pid_of "$name")/root"
+		nothing_of_ours_in "$T/$name"
+		# all of it is unlinked again, and still the same
+		seen_by "$name" "$T/$name" | diff "$T/before" - >&2
+	done
+	rt_ok criu clean --images-dir "$T/images"
+	nothing_of_ours_in "$DIR/c1" "$T/shm"
+	[ "$(<"$T/runc.conf")" = tcp-close ]
+	seen_by c1 "$DIR/c1" | diff "$T/before" - >&2
+}
+
+@test "criu prepare --exec: what fails inside of it leaves nothing" {
+	needs_runtime runc
+	container_begin c1 "$DIR/c1" 1
+	seen_by c1 "$DIR/c1" >"$T/before"
+	mkdir "$T/images"
+	rt criu prepare --tree "$(pid_of c1)" --images-dir "$T/images" --config "$T/runc.conf" \
+		--exec "cp '$T/runc.conf' '$T/conf'; ls -l '$DIR/c1/rootfs' >'$T/root'; exit 3"
+	[ "$status" -eq 1 ]
+	[ "$(grep -c '^external file\[' "$T/conf")" -eq 4 ]
+	[ "$(grep -c ' ile\[.*unlink-at-restart' "$T/root")" -eq 4 ]
+	[ -z "$(ls "$T/images")" ]
+	[ ! -e "$T/runc.conf" ]
+	nothing_of_ours_in "$DIR/c1" "$T/shm"
+	seen_by c1 "$DIR/c1" | diff "$T/before" - >&2
+	# somebody else's name is in the way, and stays
+	ln -s elsewhere "$DIR/c1/rootfs/$(sed -n 's/^external f\(ile.*\)/\1/p;' "$T/conf" | tail -n 1)"
+	rt criu prepare --tree "$(pid_of c1)" --images-dir "$T/images" --config "$T/runc.conf"
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"File exists; clean an earlier checkpoint"* ]]
+	[ "$(readlink "$DIR/c1/rootfs"/ile*)" = elsewhere ]
+	[ ! -e "$T/runc.conf" ]
+}

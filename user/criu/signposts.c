@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "signposts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "preserve/beneath.h"
+#include "proc/mount.h"
+#include "proc/process.h"
+#include "restore/locate.h"
+
+/* Where the signpost of @entry leads, from the root: relative, since an absolute link would
+ * leave a root that is looked at from outside. Owned by the caller; NULL when memory is
+ * out, or the entry has no name or no known mount. */
+static char *target_of(const struct manifest_entry *entry)
+{
+	const char *point = entry->orphan.mnt_point;
+	char *target;
+
+	if (!entry->relink_path || !point || point[0] != '/')
+		return NULL;
+	point += strspn(point, "/");
+	if (asprintf(&target, "%s%s%s", point, point[0] ? "/" : "", entry->relink_path) <
+	    0)
+		return NULL;
+	return target;
+}
+
+static const struct manifest_entry *entry_of(const struct manifest *manifest,
+					     unsigned int n)
+{
+	for (size_t i = 0; i < manifest->n_entries; i++)
+		if (manifest->entries[i].n == n)
+			return &manifest->entries[i];
+	return NULL;
+}
+
+static bool has_key(const struct criu_keys *keys, unsigned int n)
+{
+	for (size_t i = 0; i < keys->n_keys; i++)
+		if (keys->keys[i].n == n)
+			return true;
+	return false;
+}
+
+static int note_root(pid_t tree, struct manifest_folder *root, char **why)
+{
+	AUTO(process_fini) struct process process = PROCESS_INIT;
+	AUTO(mount_fini) struct mount mount = {0};
+	AUTO_FD fd = -1;
+	int ret = process_open(tree, &process), id;
+
+	if (!ret) {
+		fd = openat(process.dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		ret = fd < 0 ? -errno : mount_id_of_fd(fd, &id);
+	}
+	ret = ret ?: mount_find(tree, id, &mount);
+	if (ret)
+		return why_set(why, ret, "cannot find the root of process %d: %s", tree,
+			       strerror(-ret));
+	if (strcmp(mount.point, "/"))
+		return why_set(why, -EINVAL,
+			       "the root of process %d is no mount: CRIU refuses it too",
+			       tree);
+	root->dev_major = mount.dev_major;
+	root->dev_minor = mount.dev_minor;
+	root->mnt_id = id;
+	root->pid = tree;
+	root->start_time = process.stat.start_time;
+	root->mount_root = TAKE_PTR(mount.root);
+	root->mount_point = strdup("/");
+	root->path = strdup(".");
+	return root->mount_point && root->path ? 0 : -ENOMEM;
+}
+
+/* Why no signpost can lead to @entry from the root of process @tree; NULL when one can. */
+static const char *hidden_because(pid_t tree, const struct manifest_entry *entry)
+{
+	AUTO_FREE char *target = target_of(entry);
+	AUTO_FD root = -1, fd = -1;
+	char link[64];
+	struct stat st;
+
+	if (!entry->relink_path)
+		return "it has no relink name that a restore could open";
+	if (!target)
+		return "its mount is nowhere in sight of its holder";
+	snprintf(link, sizeof(link), "/proc/%d/root", tree);
+	root = open(link, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root >= 0)
+		fd = beneath_open_mounts(root, target, O_PATH | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) || st.st_ino != entry->relinked.ino)
+		return "its relink name is not in sight of the process that is dumped";
+	return NULL;
+}
+
+int signposts_plan(pid_t tree, const struct manifest *manifest, struct criu_keys *keys,
+		   char **why)
+{
+	int ret = note_root(tree, &keys->root, why);
+
+	for (size_t i = 0; i < manifest->n_entries && !ret; i++) {
+		const struct manifest_entry *entry = &manifest->entries[i];
+		const char *because =
+			has_key(keys, entry->n) ? hidden_because(tree, entry) : NULL;
+
+		if (because)
+			ret = criu_keys_leave(keys, entry, because);
+	}
+	return ret;
+}
+
+static int open_root(const struct manifest *manifest, const struct criu_keys *keys,
+		     char **why)
+{
+	AUTO(located_fini) struct located located = LOCATED_INIT;
+	int ret = locate_folder(manifest, &keys->root, &located, why);
+
+	if (ret)
+		return ret;
+	ret = beneath_open(located.root_fd, located.path, O_PATH | O_DIRECTORY);
+	return ret < 0 ? why_set(why, ret, "cannot open the root: %s", strerror(-ret))
+		       : ret;
+}
+
+/* The name that CRIU looks for. @text has at least 64 bytes. */
+static const char *name_of(const struct criu_key *key, char *text)
+{
+	criu_key_text(key, text);
+	return text + 1;
+}
+
+int signposts_make(const struct manifest *manifest, const struct criu_keys *keys,
+		   char **why)
+{
+	AUTO_FD root = keys->n_keys ? open_root(manifest, keys, why) : -1;
+
+	if (keys->n_keys && root < 0)
+		return root;
+	for (size_t i = 0; i < keys->n_keys; i++) {
+		const struct manifest_entry *entry = entry_of(manifest, keys->keys[i].n);
+		AUTO_FREE char *target = entry ? target_of(entry) : NULL;
+		char text[64];
+		const char *name = name_of(&keys->keys[i], text);
+
+		if (!target)
+			return -ENOMEM;
+		if (symlinkat(target, root, name))
+			return why_set(why, -errno,
+				       "cannot make %s in the root of process %d: %m%s",
+				       name, keys->root.pid,
+				       errno == EEXIST ? "; clean an earlier checkpoint"
+						       : "");
+	}
+	return 0;
+}
+
+/* 0; -ENOENT it is not there; -ESTALE it is another one; -errno. */
+static int remove_one(int root, const char *name, const char *target)
+{
+	char leads_to[PATH_MAX];
+	ssize_t n = readlinkat(root, name, leads_to, sizeof(leads_to));
+
+	if (n < 0)
+		return errno == EINVAL ? -ESTALE : -errno;
+	if ((size_t)n != strlen(target) || memcmp(leads_to, target, n))
+		return -ESTALE;
+	return unlinkat(root, name, 0) ? -errno : 0;
+}
+
+void signposts_remove(const struct manifest *manifest, const struct criu_keys *keys,
+		      struct clean_result *result)
+{
+	AUTO_FREE char *why = NULL;
+	AUTO_FD root = keys->root.path && keys->n_keys ? open_root(manifest, keys, &why)
+						       : -ENOENT;
+
+	if (root < 0 && keys->root.path && keys->n_keys) {
+		log_error("%zu signposts are left: %s", keys->n_keys, why_text(why));
+		result->left += keys->n_keys;
+	}
+	for (size_t i = 0; root >= 0 && i < keys->n_keys; i++) {
+		const struct manifest_entry *entry = entry_of(manifest, keys->keys[i].n);
+		AUTO_FREE char *target = entry ? target_of(entry) : NULL;
+		char text[64];
+		const char *name = name_of(&keys->keys[i], text);
+		int ret = target ? remove_one(root, name, target) : -ESTALE;
+
+		if (!ret || ret == -ENOENT)
+			continue;
+		log_error("signpost %s is left: %s", name,
+			  ret == -ESTALE ? "it is another name than the one that was made"
+					 : strerror(-ret));
+		result->left++;
+	}
+}

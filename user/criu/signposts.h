@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Files that were taken off CRIU's hands, for a restore that nobody can hand fds to, as a
+ * container runtime's. What was dumped as external and is not inherited is opened by the
+ * name that it has in the image, "file[19:7f]", as any other file is: without its first
+ * character, below the root of the mount namespace (criu/files-reg.c, collect_one_regfile
+ * and open_path). A signpost is a symbolic link of that name, "ile[19:7f]", to the relink
+ * name: it travels in the archive with the root, and the restore needs nothing else. */
+#ifndef RELINKTRACE_SIGNPOSTS_H
+#define RELINKTRACE_SIGNPOSTS_H
+
+#include "keys.h"
+#include "restore/clean.h"
+
+/* Notes the root of process @tree, where the signposts will be, in @keys, and leaves what no
+ * signpost can lead to CRIU: what has no relink name, or one that the process does not see.
+ * 0; -errno and the reason in @why. */
+int signposts_plan(pid_t tree, const struct manifest *manifest, struct criu_keys *keys,
+		   char **why);
+
+/* Makes a signpost for each of @keys. 0; -EEXIST the root has such a name already; -errno;
+ * and the reason in @why: then those that were made are signposts_remove()'s. */
+int signposts_make(const struct manifest *manifest, const struct criu_keys *keys,
+		   char **why);
+
+/* Removes those that lead where they were made to lead, and no other name; where
+ * manifest->roots are given, there. Counts in @result only what is left, and logs it. */
+void signposts_remove(const struct manifest *manifest, const struct criu_keys *keys,
+		      struct clean_result *result);
+
+#endif
