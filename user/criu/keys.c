@@ -251,9 +251,9 @@ static json_t *keys_array(const struct criu_keys *keys)
 static json_t *from_root(const struct manifest_folder *root)
 {
 	json_t *object = json_pack(
-		"{s:i,s:i,s:i,s:i,s:I}", "dev_major", (int)root->dev_major, "dev_minor",
-		(int)root->dev_minor, "mnt_id", root->mnt_id, "pid", (int)root->pid,
-		"start_time", (json_int_t)root->start_time);
+		"{s:I,s:I,s:i,s:i,s:I}", "dev_major", (json_int_t)root->dev_major,
+		"dev_minor", (json_int_t)root->dev_minor, "mnt_id", root->mnt_id, "pid",
+		(int)root->pid, "start_time", (json_int_t)root->start_time);
 
 	json_set_bytes(object, "mount_root", root->mount_root);
 	return object;
