@@ -73,6 +73,18 @@ const char *orphan_type_name(uint32_t mode)
 	return "unknown";
 }
 
+void orphan_fill_stat(struct orphan *orphan, const struct statx *stx)
+{
+	orphan->mode = stx->stx_mode;
+	orphan->nlink = stx->stx_nlink;
+	orphan->uid = stx->stx_uid;
+	orphan->gid = stx->stx_gid;
+	orphan->rdev_major = stx->stx_rdev_major;
+	orphan->rdev_minor = stx->stx_rdev_minor;
+	orphan->size = stx->stx_size;
+	orphan->allocated = stx->stx_blocks * 512;
+}
+
 void orphan_fini(struct orphan *orphan)
 {
 	free(orphan->path);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <linux/types.h>
@@ -123,6 +124,9 @@ const char *holder_kind_name(enum rt_holder_kind kind);
 
 /* "regular", "directory", "fifo", "socket", "chr", "blk" or "symlink"; of a st_mode. */
 const char *orphan_type_name(uint32_t mode);
+
+/* What stat tells of the inode of @orphan: from its mode to what is allocated. */
+void orphan_fill_stat(struct orphan *orphan, const struct statx *stx);
 
 /* Frees what @orphan owns, not @orphan itself, and zeroes it. */
 void orphan_fini(struct orphan *orphan);

@@ -10,16 +10,12 @@
 
 #include "base/auto.h"
 #include "base/log.h"
+#include "proc/ownfd.h"
 
 /* Without waiting for the other end (fifo(7)). */
 static int fifo_open(int fd, int flags)
 {
-	char link[64];
-	int opened;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	opened = open(link, flags | O_NONBLOCK | O_CLOEXEC);
-	return opened < 0 ? -errno : opened;
+	return ownfd_open(fd, flags | O_NONBLOCK);
 }
 
 /* Everything that is in pipe @fd, taken out of it. */

@@ -10,6 +10,7 @@
 
 #include "base/auto.h"
 #include "proc/mount.h"
+#include "proc/ownfd.h"
 #include "proc/process.h"
 #include "proc/proctext.h"
 
@@ -21,15 +22,10 @@ void source_fini(struct source *source)
 
 int source_reopen(int fd)
 {
-	char link[64];
-	int readable;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	/* O_NONBLOCK: a mandatory lease must not make us wait. */
-	readable = open(link, O_RDONLY | O_NONBLOCK | O_NOATIME | O_CLOEXEC);
-	if (readable < 0 && errno == EPERM)
-		readable = open(link, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	return readable < 0 ? -errno : readable;
+	int readable = ownfd_open(fd, O_RDONLY | O_NONBLOCK | O_NOATIME);
+
+	return readable == -EPERM ? ownfd_open(fd, O_RDONLY | O_NONBLOCK) : readable;
 }
 
 int source_generation(int fd, uint32_t *generation)
@@ -57,25 +53,16 @@ int source_generation(int fd, uint32_t *generation)
 static bool is_deleted(int fd)
 {
 	AUTO_FREE char *path = NULL;
-	char link[64];
-	int ret;
+	int ret = ownfd_path(fd, &path);
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	ret = proctext_readlink(AT_FDCWD, link, &path);
 	return ret == -ENAMETOOLONG || (!ret && proctext_is_deleted(path));
 }
 
-/* The inode number that the kernel itself uses, which on overlay need not be stat's
- * (fs/proc/fd.c, seq_show; since 5.14). */
 static bool has_inner_ino(int fd, uint64_t ino)
 {
-	AUTO_FREE char *text = NULL;
 	uint64_t inner;
-	char name[64];
 
-	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
-	return !proctext_read(AT_FDCWD, name, &text) &&
-	       !proctext_value(text, "ino", 10, &inner) && inner == ino;
+	return !ownfd_inner_ino(fd, &inner) && inner == ino;
 }
 
 /* 0 when @source is @orphan, else -ESTALE or -errno. */
@@ -101,24 +88,27 @@ static int source_check(const struct orphan *orphan, const struct source *source
 	return !ret && generation != orphan->generation ? -ESTALE : 0;
 }
 
+/* Gives @source, whose fd is open, to @out where it is @orphan, and else leaves both. */
+static int source_give(struct source *source, const struct orphan *orphan,
+		       const struct holder *holder, struct source *out)
+{
+	int ret =
+		fstat(source->fd, &source->stat) ? -errno : source_check(orphan, source);
+
+	if (ret)
+		return ret;
+	source->holder = holder;
+	*out = *source;
+	source->fd = -1;
+	return 0;
+}
+
 int source_from_fd(const struct orphan *orphan, const struct holder *holder, int fd,
 		   struct source *out)
 {
-	AUTO(source_fini) struct source source = SOURCE_INIT;
-	char link[64];
-	int ret;
+	AUTO(source_fini) struct source source = {.fd = ownfd_open(fd, O_PATH)};
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	source.fd = open(link, O_PATH | O_CLOEXEC);
-	if (source.fd < 0 || fstat(source.fd, &source.stat))
-		return -errno;
-	ret = source_check(orphan, &source);
-	if (ret)
-		return ret;
-	source.holder = holder;
-	*out = source;
-	source.fd = -1;
-	return 0;
+	return source.fd < 0 ? source.fd : source_give(&source, orphan, holder, out);
 }
 
 int source_open(const struct orphan *orphan, const struct holder *holder,
@@ -134,15 +124,5 @@ int source_open(const struct orphan *orphan, const struct holder *holder,
 	holder_proc_link(holder, link, sizeof(link));
 	ret = snprintf(prefix, sizeof(prefix), "/proc/%d/", holder->pid);
 	source.fd = openat(process, link + ret, O_PATH | O_CLOEXEC);
-	if (source.fd < 0)
-		return -errno;
-	if (fstat(source.fd, &source.stat))
-		return -errno;
-	ret = source_check(orphan, &source);
-	if (ret)
-		return ret;
-	source.holder = holder;
-	*out = source;
-	source.fd = -1;
-	return 0;
+	return source.fd < 0 ? -errno : source_give(&source, orphan, holder, out);
 }

@@ -17,6 +17,7 @@
 
 #include "base/auto.h"
 #include "mount.h"
+#include "ownfd.h"
 #include "proctext.h"
 
 /* The handle of a kernfs node is its 64-bit id: FILEID_KERNFS, linux/exportfs.h. */
@@ -147,11 +148,9 @@ int cgroup_fd_path(int fd, char **path)
 	AUTO(mount_fini) struct mount mount = {0};
 	AUTO_FREE char *text = NULL;
 	const char *below;
-	char link[64], *joined;
-	int id, err;
+	char *joined;
+	int id, err = ownfd_path(fd, &text);
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	err = proctext_readlink(AT_FDCWD, link, &text);
 	if (!err)
 		err = mount_id_of_fd(fd, &id);
 	if (!err)

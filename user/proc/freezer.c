@@ -15,6 +15,7 @@
 #include "base/caps.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "ownfd.h"
 #include "proctext.h"
 
 /* What goes over the guardian's socket. */
@@ -253,10 +254,8 @@ int freezer_freeze(struct freezer *freezer, const struct cgroup *cg, int timeout
 static void log_not_thawed(int fd, int err)
 {
 	AUTO_FREE char *name = NULL;
-	char link[64];
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	if (proctext_readlink(AT_FDCWD, link, &name))
+	if (ownfd_path(fd, &name))
 		name = NULL;
 	log_error(
 		"cannot write 0 to %s: %s%s; the cgroup stays frozen until somebody does",

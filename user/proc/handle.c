@@ -14,6 +14,7 @@
 
 #include "base/auto.h"
 #include "base/why.h"
+#include "ownfd.h"
 #include "proctext.h"
 
 /* Types of handles: include/linux/exportfs.h, enum fid_type. */
@@ -99,13 +100,11 @@ static int open_xfs(int mount_fd, const struct orphan *orphan)
 static bool is_unlinked(int fd)
 {
 	AUTO_FREE char *path = NULL;
-	char link[64];
 	struct stat st;
 
 	if (!fstat(fd, &st) && !st.st_nlink)
 		return true;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	return !proctext_readlink(AT_FDCWD, link, &path) && proctext_is_deleted(path);
+	return !ownfd_path(fd, &path) && proctext_is_deleted(path);
 }
 
 /* Tries subvolume @root; *@found is the fd of the only one that has it. */

@@ -10,6 +10,7 @@
 #include <linux/openat2.h>
 
 #include "base/auto.h"
+#include "ownfd.h"
 #include "proctext.h"
 
 /* memfd, secretmem and one hugetlb mount for each page size; 6 sizes are the most that an
@@ -93,15 +94,6 @@ static int stat_fd(int fd, struct statx *stx)
 	return stx->stx_mask & STATX_MNT_ID ? 0 : -EOPNOTSUPP;
 }
 
-/* The text of an fd of ours. */
-static int text_of_fd(int fd, char **text)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	return proctext_readlink(AT_FDCWD, name, text);
-}
-
 /* Opens @text below @root_fd. The kernel wrote the text, so that it has no symbolic link
  * on its way unless somebody planted one since. */
 static int name_open(int root_fd, const char *text)
@@ -126,7 +118,7 @@ static bool name_exists(int task_fd, const char *text, const struct statx *stx)
 	struct statx now;
 	size_t len;
 
-	if (root < 0 || text_of_fd(root, &prefix))
+	if (root < 0 || ownfd_path(root, &prefix))
 		return false;
 	len = strcmp(prefix, "/") ? strlen(prefix) : 0;
 	if (!strncmp(text, prefix, len) && text[len] == '/') {
@@ -157,7 +149,7 @@ static int fd_read(int task_fd, int fd, struct proclink *out)
 {
 	AUTO_FREE char *text = NULL;
 	struct proclink link = {0};
-	int err = text_of_fd(fd, &text);
+	int err = ownfd_path(fd, &text);
 	bool too_long = err == -ENAMETOOLONG;
 
 	if (!err && !proctext_is_deleted(text))

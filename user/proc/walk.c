@@ -80,14 +80,7 @@ static void orphan_fill(struct orphan *orphan, struct proclink *link, struct mou
 	    !mount_find_by_dev(stx->stx_dev_major, stx->stx_dev_minor, "/", &other))
 		fstype = other.fstype;
 	snprintf(orphan->fstype, sizeof(orphan->fstype), "%s", fstype ? fstype : "");
-	orphan->mode = stx->stx_mode;
-	orphan->nlink = stx->stx_nlink;
-	orphan->uid = stx->stx_uid;
-	orphan->gid = stx->stx_gid;
-	orphan->rdev_major = stx->stx_rdev_major;
-	orphan->rdev_minor = stx->stx_rdev_minor;
-	orphan->size = stx->stx_size;
-	orphan->allocated = stx->stx_blocks * 512;
+	orphan_fill_stat(orphan, stx);
 	orphan->path = TAKE_PTR(link->path);
 	orphan->mnt_id = stx->stx_mnt_id;
 	orphan->mnt_ns = mount->ns;

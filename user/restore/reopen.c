@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/auto.h"
+#include "proc/ownfd.h"
 
 int reopen_flags(uint32_t mode, uint32_t flags)
 {
@@ -19,20 +20,10 @@ int reopen_flags(uint32_t mode, uint32_t flags)
 	return flags & O_PATH ? O_PATH | (flags & kept & O_DIRECTORY) : flags & kept;
 }
 
-static int open_link(int fd, int flags)
-{
-	char link[64];
-	int opened;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	opened = open(link, flags | O_CLOEXEC | O_NOCTTY);
-	return opened < 0 ? -errno : opened;
-}
-
 /* Opens without waiting, and takes O_NONBLOCK away again where it is not wanted. */
 static int open_unblocked(int fd, int flags)
 {
-	AUTO_FD opened = open_link(fd, flags | O_NONBLOCK);
+	AUTO_FD opened = ownfd_open(fd, flags | O_NONBLOCK);
 	int now;
 
 	if (opened < 0 || flags & O_NONBLOCK)
@@ -46,12 +37,12 @@ static int open_unblocked(int fd, int flags)
 /* Without what this filesystem, or this user, may not: better than not at all. */
 static int open_possible(int fd, int flags)
 {
-	int opened = open_link(fd, flags);
+	int opened = ownfd_open(fd, flags);
 
 	if (opened == -EPERM && flags & O_NOATIME)
-		opened = open_link(fd, flags &= ~O_NOATIME);
+		opened = ownfd_open(fd, flags &= ~O_NOATIME);
 	if (opened == -EINVAL && flags & O_DIRECT)
-		opened = open_link(fd, flags & ~O_DIRECT);
+		opened = ownfd_open(fd, flags & ~O_DIRECT);
 	return opened;
 }
 
@@ -61,10 +52,10 @@ int reopen(int fd, uint32_t mode, uint32_t flags, uint64_t pos)
 	int wanted = reopen_flags(mode, flags);
 
 	if (wanted & O_PATH)
-		return open_link(fd, wanted);
+		return ownfd_open(fd, wanted);
 	if (S_ISFIFO(mode)) {
 		/* Writing to a FIFO that nobody reads cannot be opened (ENXIO). */
-		other_end = open_link(fd, O_RDWR | O_NONBLOCK);
+		other_end = ownfd_open(fd, O_RDWR | O_NONBLOCK);
 		if (other_end < 0)
 			return other_end;
 	}
@@ -82,9 +73,9 @@ int reopen_plain(int fd, uint32_t mode)
 	int opened;
 
 	if (S_ISDIR(mode))
-		return open_link(fd, O_RDONLY | O_DIRECTORY);
+		return ownfd_open(fd, O_RDONLY | O_DIRECTORY);
 	if (!S_ISREG(mode) && !S_ISFIFO(mode))
-		return open_link(fd, O_PATH);
+		return ownfd_open(fd, O_PATH);
 	opened = reopen(fd, mode, O_RDWR, 0);
 	if (opened == -EACCES || opened == -EPERM || opened == -EROFS ||
 	    opened == -ETXTBSY)

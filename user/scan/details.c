@@ -97,14 +97,7 @@ static void fill_by_handle(struct orphan *orphan)
 	if (fd < 0 ||
 	    statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &stx))
 		return;
-	orphan->mode = stx.stx_mode;
-	orphan->nlink = stx.stx_nlink;
-	orphan->uid = stx.stx_uid;
-	orphan->gid = stx.stx_gid;
-	orphan->rdev_major = stx.stx_rdev_major;
-	orphan->rdev_minor = stx.stx_rdev_minor;
-	orphan->size = stx.stx_size;
-	orphan->allocated = stx.stx_blocks * 512;
+	orphan_fill_stat(orphan, &stx);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	fill_path(orphan, link);
 }

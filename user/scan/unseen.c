@@ -17,6 +17,7 @@
 #include "bpf/records.h"
 #include "bpf/tracker.h"
 #include "proc/cgroup.h"
+#include "proc/ownfd.h"
 #include "proc/process.h"
 #include "proc/proctext.h"
 #include "suspect.h"
@@ -80,20 +81,6 @@ static bool ask_kernel(const struct scan_source *source, struct answers *answers
 
 /* ---- asking what user space can ---- */
 
-/* The inode number that the kernel itself uses, which on overlay need not be stat's
- * (fs/proc/fd.c, seq_show; since 5.14); else stat's. */
-static uint64_t inner_ino(int fd, const struct statx *stx)
-{
-	AUTO_FREE char *text = NULL;
-	uint64_t ino;
-	char name[64];
-
-	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
-	if (proctext_read(AT_FDCWD, name, &text) || proctext_value(text, "ino", 10, &ino))
-		return stx->stx_ino;
-	return ino;
-}
-
 static void look_at_mount(const struct suspect *suspect, struct held *held)
 {
 	struct statx stx;
@@ -105,8 +92,9 @@ static void look_at_mount(const struct suspect *suspect, struct held *held)
 		.found = true,
 		.dev_major = suspect->mount.dev_major,
 		.dev_minor = suspect->mount.dev_minor,
-		.ino = inner_ino(suspect->fd, &stx),
+		.ino = stx.stx_ino,
 	};
+	ownfd_inner_ino(suspect->fd, &held->ino);
 }
 
 /* The superblock of the file with st_dev @dev that had the name @path: the mount that
@@ -199,14 +187,7 @@ static void fill_from_stat(struct orphan *orphan, const struct suspect *suspect)
 	    statx(suspect->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS,
 		  &stx))
 		return;
-	orphan->mode = stx.stx_mode;
-	orphan->nlink = stx.stx_nlink;
-	orphan->uid = stx.stx_uid;
-	orphan->gid = stx.stx_gid;
-	orphan->rdev_major = stx.stx_rdev_major;
-	orphan->rdev_minor = stx.stx_rdev_minor;
-	orphan->size = stx.stx_size;
-	orphan->allocated = stx.stx_blocks * 512;
+	orphan_fill_stat(orphan, &stx);
 	snprintf(orphan->fstype, sizeof(orphan->fstype), "%s", mount->fstype);
 }
 
