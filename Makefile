@@ -44,7 +44,10 @@ USER_OBJ := $(USER_SRC:%.c=$(OUTPUT)/%.o)
 MODULES	:= $(filter-out $(OUTPUT)/user/main.o $(OUTPUT)/user/commands/%,$(USER_OBJ))
 UNIT	:= $(patsubst tests/unit/%.c,$(OUTPUT)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 HELPERS	:= $(patsubst tests/helpers/%.c,$(OUTPUT)/tests/helpers/%,$(wildcard tests/helpers/*.c))
+FUZZ_OBJ := $(MODULES:$(OUTPUT)/%=$(OUTPUT)/fuzz/%)
+FUZZ_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 FUZZERS	:= $(patsubst tests/fuzz/%.c,$(OUTPUT)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_RUNS := $(FUZZERS:$(OUTPUT)/tests/fuzz/fuzz_%=fuzz-%)
 SKELETON := $(OUTPUT)/relinktrace.skel.h
 LIB_OBJ	:= $(patsubst lib/%.c,$(OUTPUT)/lib/%.o,$(wildcard lib/*.c))
 LIB	:= $(OUTPUT)/lib/librelinktrace
@@ -52,7 +55,9 @@ LIB	:= $(OUTPUT)/lib/librelinktrace
 SONAME	:= librelinktrace.so.0
 
 .PHONY: all demo check test tests lint format sanitize fuzz bench install clean
+.PHONY: $(FUZZ_RUNS)
 .DELETE_ON_ERROR:
+.SECONDARY: $(FUZZ_OBJ)
 
 all: $(OUTPUT)/relinktrace $(LIB).so $(LIB).a
 
@@ -107,11 +112,16 @@ $(OUTPUT)/tests/helpers/freezes $(OUTPUT)/tests/helpers/objects: \
 $(OUTPUT)/tests/helpers/tenant: HELPER_LIBS = -static
 $(OUTPUT)/tests/helpers/tenant: override SANITIZE =
 
-$(OUTPUT)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/round_trip.h $(SKELETON) $(USER_SRC)
+# The modules once more, for the fuzzers.
+$(OUTPUT)/fuzz/%.o: %.c $(SKELETON) Makefile
 	$(Q)mkdir -p $(@D)
-	$(call say,FUZZ,$@)$(CLANG) $(RT_CPPFLAGS) -std=gnu11 -g -O1 \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-		$< $(filter-out user/main.c user/commands/%,$(USER_SRC)) $(RT_LIBS) -o $@
+	$(call say,FUZZ,$@)$(CLANG) $(RT_CPPFLAGS) -std=gnu11 -g -O1 $(FUZZ_SANITIZE) \
+		-fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+
+$(OUTPUT)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/round_trip.h $(FUZZ_OBJ)
+	$(Q)mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(CLANG) $(RT_CPPFLAGS) -std=gnu11 -g -O1 $(FUZZ_SANITIZE) \
+		-fsanitize=fuzzer $< $(FUZZ_OBJ) $(RT_LIBS) -o $@
 
 demo:
 	$(Q)tools/setup build test
@@ -121,7 +131,7 @@ demo:
 check:
 	$(Q)tools/setup build test vm lint programs runtimes
 	$(Q)$(MAKE) --no-print-directory lint sanitize
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) fuzz FUZZ_SECONDS=$(CI_FUZZ_SECONDS)
+	$(Q)$(MAKE) --no-print-directory -O -j$(JOBS) fuzz FUZZ_SECONDS=$(CI_FUZZ_SECONDS)
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all tests
 	$(Q)tests/run --all
 
@@ -147,13 +157,13 @@ sanitize:
 	$(Q)RELINKTRACE_BUILD=$(OUTPUT)/sanitize RELINKTRACE_STOPS=20 RELINKTRACE_KILL_STEP=13 \
 		tests/run --fs "dir xfs"
 
-fuzz: $(FUZZERS)
-	$(Q)for f in $(FUZZERS); do \
-		name=$${f##*/fuzz_}; mkdir -p $(OUTPUT)/corpus/$$name; \
-		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 \
-			$(OUTPUT)/corpus/$$name tests/fuzz/corpus/$$name || exit 1; \
-		echo "fuzz: $$name: no crash in $(FUZZ_SECONDS) s"; \
-	done
+fuzz: $(FUZZ_RUNS)
+
+$(FUZZ_RUNS): fuzz-%: $(OUTPUT)/tests/fuzz/fuzz_%
+	$(Q)mkdir -p $(OUTPUT)/corpus/$*
+	$(Q)$< -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 \
+		$(OUTPUT)/corpus/$* tests/fuzz/corpus/$*
+	$(Q)echo "fuzz: $*: no crash in $(FUZZ_SECONDS) s"
 
 bench:
 	$(Q)tools/setup build test vm bench
@@ -181,4 +191,4 @@ install: all
 clean:
 	rm -rf $(OUTPUT)
 
--include $(USER_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(OUTPUT)/relinktrace.bpf.d $(UNIT:=.d) $(HELPERS:=.d)
+-include $(USER_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(OUTPUT)/relinktrace.bpf.d $(UNIT:=.d) $(HELPERS:=.d) $(FUZZ_OBJ:.o=.d)
