@@ -355,7 +355,7 @@ static void test_orphan(void)
 		{.pid = 7, .comm = "x", .kind = RT_HOLDER_FD, .fd = 0},
 		{.pid = 9,
 		 /* All 16 bytes used, no NUL among them. */
-		 .comm = {"sixteen bytes ok"},
+		 .comm = "fifteen bytes 1",
 		 .kind = RT_HOLDER_MAP,
 		 .fd = -1,
 		 .map_start = 0x7f0000000000,

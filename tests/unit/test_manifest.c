@@ -43,6 +43,9 @@ static struct orphan orphan_make(uint32_t mode, uint64_t ino)
 	"[{\"pid\":1,\"fd\":3,\"access\":\"read\",\"start\":5,\"type\":" type            \
 	",\"end\":" end "}]"
 
+#define HOLDER(comm)                                                                     \
+	"[{\"kind\":\"exe\",\"pid\":1,\"start_time\":1,\"comm\":\"" comm "\"}]"
+
 #define RELINKED(mtime) "{\"ino\":1,\"generation\":null,\"size\":1,\"mtime\":" mtime "}"
 
 static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
@@ -275,6 +278,7 @@ static void test_faults(void)
 		{"entries", 0, "mount", "27", NULL},
 		{"entries", 0, "unlinked", "{}", "at"},
 		{"entries", 0, "holders", "null", NULL},
+		{"entries", 0, "holders", HOLDER("0123456789abcdef"), "comm"},
 		{"entries", 0, "n", "0", NULL},
 		{"entries", 0, "n", "2", NULL}, /* taken */
 		{"entries", 0, "n", "6", NULL}, /* taken by a failed one */

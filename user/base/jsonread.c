@@ -114,6 +114,17 @@ const char *jsonread_string(struct jsonread *reader, const json_t *object,
 	return NULL;
 }
 
+void jsonread_exact(struct jsonread *reader, const json_t *object, const char *key,
+		    size_t len, const char *allowed, char *out)
+{
+	const char *text = jsonread_string(reader, object, key, len);
+
+	if (text && strlen(text) == len && strspn(text, allowed) == len)
+		memcpy(out, text, len + 1);
+	else
+		jsonread_fault(reader, key, "is malformed");
+}
+
 /* The number that @text begins with: digits in @base, at most @max; *@end is behind it,
  * or NULL where there is none. */
 static uint64_t digits(const char *text, int base, uint64_t max, const char **end)

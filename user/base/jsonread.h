@@ -33,6 +33,9 @@ bool jsonread_boolean(struct jsonread *reader, const json_t *object, const char 
 /* At most @max_length bytes and no NUL among them. */
 const char *jsonread_string(struct jsonread *reader, const json_t *object,
 			    const char *key, size_t max_length);
+/* Exactly @len characters out of @allowed, and a NUL, into @out. */
+void jsonread_exact(struct jsonread *reader, const json_t *object, const char *key,
+		    size_t len, const char *allowed, char *out);
 /* "MAJ:MIN" in decimal. */
 void jsonread_dev(struct jsonread *reader, const json_t *object, const char *key,
 		  uint32_t *dev_major, uint32_t *dev_minor);

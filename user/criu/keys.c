@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/json.h"
 #include "base/jsonread.h"
+#include "base/list.h"
 #include "base/why.h"
 #include "proc/mount.h"
 
@@ -45,7 +46,7 @@ static int add_key(struct criu_keys *keys, const struct criu_key *key)
 	for (size_t i = keys->n_keys; i-- > 0 && keys->keys[i].n == key->n;)
 		if (same_key(&keys->keys[i], key))
 			return 0;
-	grown = reallocarray(keys->keys, keys->n_keys + 1, sizeof(*grown));
+	grown = list_grow(keys->keys, keys->n_keys, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	keys->keys = grown;
@@ -62,7 +63,7 @@ static int add_left(struct criu_keys *keys, unsigned int n, const char *format, 
 	va_list args;
 	int len;
 
-	grown = reallocarray(keys->left, keys->n_left + 1, sizeof(*grown));
+	grown = list_grow(keys->left, keys->n_left, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	keys->left = grown;

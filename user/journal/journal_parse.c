@@ -12,9 +12,10 @@
 
 #include "base/auto.h"
 #include "base/jsonread.h"
+#include "base/list.h"
 #include "base/why.h"
 #include "manifest/template.h"
-#include "orphan/orphan.h"
+#include "orphan/orphan_parse.h"
 
 /* Before the JSON of each line: its checksum in hex, and a space. */
 #define SUM_LEN 9
@@ -68,37 +69,15 @@ bool journal_is_own_name(const char *id, const char *path)
 	return number <= UINT_MAX && !strcmp(name, want);
 }
 
-/* @list with room for one more element after its @n, doubled when @n is a power of two;
- * NULL when memory is out. */
-static void *list_grow(void *list, size_t n, size_t size)
-{
-	if (n & (n - 1))
-		return list;
-	return reallocarray(list, n ? 2 * n : 1, size);
-}
-
-static void read_exact(struct jsonread *reader, const json_t *line, const char *key,
-		       size_t len, const char *digits, char *out)
-{
-	const char *text = jsonread_string(reader, line, key, len);
-
-	if (!text)
-		return;
-	if (strlen(text) != len || strspn(text, digits) != len)
-		jsonread_fault(reader, key, "is not of that form");
-	else
-		memcpy(out, text, len + 1);
-}
-
 static void read_head(struct jsonread *reader, const json_t *line, struct journal *out)
 {
 	const char *schema = jsonread_string(reader, line, "schema", 64);
 
 	if (schema && strcmp(schema, JOURNAL_SCHEMA))
 		jsonread_fault(reader, "schema", "must be \"" JOURNAL_SCHEMA "\"");
-	read_exact(reader, line, "id", 32, "0123456789abcdef", out->id);
+	jsonread_exact(reader, line, "id", 32, "0123456789abcdef", out->id);
 	out->created_ns = jsonread_time(reader, line, "created_at");
-	read_exact(reader, line, "boot_id", 36, "0123456789abcdef-", out->boot_id);
+	jsonread_exact(reader, line, "boot_id", 36, "0123456789abcdef-", out->boot_id);
 }
 
 static void read_place(struct jsonread *reader, const json_t *line, struct journal *out)
@@ -130,19 +109,6 @@ static void read_place(struct jsonread *reader, const json_t *line, struct journ
 	place = (struct journal_place){0};
 }
 
-static uint32_t read_type(struct jsonread *reader, const json_t *line)
-{
-	static const uint32_t types[] = {S_IFREG,  S_IFDIR, S_IFIFO, S_IFLNK,
-					 S_IFSOCK, S_IFCHR, S_IFBLK};
-	const char *name = jsonread_string(reader, line, "type", 16);
-
-	for (size_t i = 0; name && i < sizeof(types) / sizeof(types[0]); i++)
-		if (!strcmp(name, orphan_type_name(types[i])))
-			return types[i];
-	jsonread_fault(reader, "type", "must be the type of a file");
-	return 0;
-}
-
 static void read_name(struct jsonread *reader, const json_t *line, struct journal *out)
 {
 	AUTO(name_fini) struct journal_name name = {0};
@@ -154,7 +120,7 @@ static void read_name(struct jsonread *reader, const json_t *line, struct journa
 	name.place = jsonread_integer(reader, line, "place", 0, JOURNAL_MAX_PLACES);
 	if (name.place >= out->n_places)
 		jsonread_fault(reader, "place", "must be of a line before");
-	name.identity.type = read_type(reader, line);
+	name.identity.type = json_to_type(reader, line);
 	name.has_ino = !jsonread_null(reader, line, "ino");
 	if (name.has_ino)
 		name.identity.ino = jsonread_ino(reader, line, "ino");

@@ -8,6 +8,7 @@
 #include "base/auto.h"
 #include "base/base64.h"
 #include "base/json.h"
+#include "base/list.h"
 
 #ifndef FS_DAX_FL /* linux 5.8 */
 #define FS_DAX_FL 0x02000000
@@ -71,8 +72,7 @@ int attributes_add_xattr(struct attributes *attributes, char *name, void *value,
 {
 	struct attributes_xattr *grown;
 
-	grown = reallocarray(attributes->xattrs, attributes->n_xattrs + 1,
-			     sizeof(*grown));
+	grown = list_grow(attributes->xattrs, attributes->n_xattrs, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	attributes->xattrs = grown;

@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/json.h"
+#include "base/list.h"
 
 /* Of one entry: what 64 MiB of manifest could not hold anyway. */
 #define MAX_LOCKS (1U << 18)
@@ -69,14 +70,11 @@ int filelock_parse(const char *line, struct filelock *out)
 
 int filelocks_add(struct filelocks *locks, const struct filelock *lock)
 {
-	struct filelock *grown = locks->locks;
+	struct filelock *grown = list_grow(locks->locks, locks->n, sizeof(*grown));
 
-	if ((locks->n & (locks->n - 1)) == 0) {
-		grown = reallocarray(grown, locks->n ? 2 * locks->n : 1, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		locks->locks = grown;
-	}
+	if (!grown)
+		return -ENOMEM;
+	locks->locks = grown;
 	grown[locks->n++] = *lock;
 	return 0;
 }

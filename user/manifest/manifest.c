@@ -11,6 +11,7 @@
 
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/list.h"
 
 static const char *const method_names[] = {
 	[METHOD_AUTO] = "auto", [METHOD_LINK] = "link",		[METHOD_CLONE] = "clone",
@@ -133,15 +134,6 @@ void manifest_fini(struct manifest *manifest)
 		manifest_folder_fini(&manifest->folders[i]);
 	free(manifest->folders);
 	*manifest = (struct manifest){0};
-}
-
-/* @list with room for one more element after its @n, doubled when @n is a power of two;
- * NULL when memory is out. */
-static void *list_grow(void *list, size_t n, size_t size)
-{
-	if (n & (n - 1))
-		return list;
-	return reallocarray(list, n ? 2 * n : 1, size);
 }
 
 int manifest_add_entry(struct manifest *manifest, struct manifest_entry *entry)

@@ -26,18 +26,6 @@ static char *read_copy(struct jsonread *reader, const json_t *object, const char
 	return jsonread_bytes(reader, object, key, max_length, false);
 }
 
-/* A text of exactly @len characters out of @allowed. */
-static void read_exact(struct jsonread *reader, const json_t *object, const char *key,
-		       size_t len, const char *allowed, char *out)
-{
-	const char *text = jsonread_string(reader, object, key, len);
-
-	if (text && strlen(text) == len && strspn(text, allowed) == len)
-		memcpy(out, text, len + 1);
-	else
-		jsonread_fault(reader, key, "is malformed");
-}
-
 static enum method read_method(struct jsonread *reader, const json_t *object)
 {
 	const char *name = jsonread_string(reader, object, "method", 16);
@@ -89,8 +77,8 @@ static void read_relinked(struct jsonread *reader, const json_t *object,
 		out->relinked.mtime = jsonread_timespec(reader, relinked, "mtime");
 	if (json_object_get(relinked, "sha256") &&
 	    !jsonread_null(reader, relinked, "sha256"))
-		read_exact(reader, relinked, "sha256", 64, "0123456789abcdef",
-			   out->relinked.sha256);
+		jsonread_exact(reader, relinked, "sha256", 64, "0123456789abcdef",
+			       out->relinked.sha256);
 }
 
 static void read_attributes(struct jsonread *reader, const json_t *object,
@@ -312,10 +300,10 @@ static void read_head(struct jsonread *reader, const json_t *root, struct manife
 {
 	const json_t *cgroup = jsonread_object(reader, root, "cgroup");
 
-	read_exact(reader, root, "id", 32, "0123456789abcdef", out->id);
+	jsonread_exact(reader, root, "id", 32, "0123456789abcdef", out->id);
 	out->created_ns = jsonread_time(reader, root, "created_at");
 	out->ktime = jsonread_integer(reader, root, "ktime", 0, INT64_MAX);
-	read_exact(reader, root, "boot_id", 36, "0123456789abcdef-", out->boot_id);
+	jsonread_exact(reader, root, "boot_id", 36, "0123456789abcdef-", out->boot_id);
 	out->kernel = read_copy(reader, root, "kernel", 255);
 	out->cgroup = read_copy(reader, cgroup, "path", PATH_MAX);
 	out->cgroup_id = jsonread_integer(reader, cgroup, "id", 0, INT64_MAX);

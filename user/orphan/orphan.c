@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/list.h"
+
 const char *backend_name(enum backend backend)
 {
 	switch (backend) {
@@ -288,18 +290,13 @@ void holder_device(const struct holder *holder, char *path, size_t size)
 
 int orphan_add_holder(struct orphan *orphan, const struct holder *holder)
 {
-	size_t n = orphan->n_holders;
-	struct holder *holders = orphan->holders;
+	struct holder *grown =
+		list_grow(orphan->holders, orphan->n_holders, sizeof(*grown));
 
-	/* Full at each power of two: no room is counted apart. */
-	if ((n & (n - 1)) == 0) {
-		holders = reallocarray(holders, n ? n * 2 : 1, sizeof(*holders));
-		if (!holders)
-			return -ENOMEM;
-		orphan->holders = holders;
-	}
-	holders[n] = *holder;
-	orphan->n_holders = n + 1;
+	if (!grown)
+		return -ENOMEM;
+	orphan->holders = grown;
+	grown[orphan->n_holders++] = *holder;
 	return 0;
 }
 

@@ -19,9 +19,9 @@ struct holder {
 	/* In our pid namespace. Kind mount: a task that has the mount in its namespace;
 	 * kind loop: 0, as nobody's. */
 	pid_t pid;
-	pid_t tid;	     /* 0 where it is the leader's own table */
-	uint64_t start_time; /* clock ticks since boot, as in /proc/PID/stat */
-	char comm[RT_COMM_LEN];
+	pid_t tid;		/* 0 where it is the leader's own table */
+	uint64_t start_time;	/* clock ticks since boot, as in /proc/PID/stat */
+	char comm[RT_COMM_LEN]; /* NUL at its end, as everywhere */
 	enum rt_holder_kind kind;
 	int fd;		/* -1 unless kind is fd */
 	uint32_t flags; /* open(2) flags of the description, without O_CLOEXEC; kind fd */

@@ -26,16 +26,6 @@ static void boolean(struct jsontext *out, const char *key, bool value)
 	jsontext_bool(out, value);
 }
 
-/* The 16 bytes of a task's or a filesystem's name, which need not end with a NUL. */
-static void short_name(struct jsontext *out, const char *key, const char *name)
-{
-	char text[RT_COMM_LEN + 1] = "";
-
-	_Static_assert(RT_COMM_LEN == RT_FSTYPE_LEN, "one size does for both");
-	memcpy(text, name, RT_COMM_LEN);
-	jsontext_bytes(out, key, text);
-}
-
 /* What only an fd has, and what was sent by one. */
 static void write_fd(struct jsontext *out, const struct holder *holder)
 {
@@ -76,7 +66,7 @@ static void write_task(struct jsontext *out, const struct holder *holder)
 	if (holder->tid)
 		integer(out, "tid", holder->tid);
 	integer(out, "start_time", holder->start_time);
-	short_name(out, "comm", holder->comm);
+	jsontext_bytes(out, "comm", holder->comm);
 }
 
 /* Which device, or which mount. */
@@ -138,7 +128,7 @@ static void write_unlinker(struct jsontext *out, const struct unlinker *unlinker
 	string(out, "at", at);
 	jsontext_key(out, "pid");
 	jsontext_signed(out, unlinker->pid);
-	short_name(out, "comm", unlinker->comm);
+	jsontext_bytes(out, "comm", unlinker->comm);
 	integer(out, "cgroup_id", unlinker->cgroup_id);
 	jsontext_close(out, '}');
 }
@@ -167,7 +157,7 @@ static void write_inode(struct jsontext *out, const struct orphan *orphan)
 	integer(out, "nlink", orphan->nlink);
 	integer(out, "size", orphan->size);
 	integer(out, "allocated", orphan->allocated);
-	short_name(out, "fstype", orphan->fstype);
+	jsontext_bytes(out, "fstype", orphan->fstype);
 }
 
 /* Where it is, in the words of who runs containers. */

@@ -14,7 +14,7 @@
 #define PID_LIMIT (1U << 22)
 #define FD_LIMIT  INT_MAX
 
-static uint32_t read_type(struct jsonread *reader, const json_t *object)
+uint32_t json_to_type(struct jsonread *reader, const json_t *object)
 {
 	static const uint32_t types[] = {S_IFREG, S_IFDIR, S_IFIFO, S_IFSOCK,
 					 S_IFCHR, S_IFBLK, S_IFLNK};
@@ -38,11 +38,11 @@ static enum rt_holder_kind read_kind(struct jsonread *reader, const json_t *obje
 	return 0;
 }
 
-/* Bytes into a field of fixed size, filled up with zeroes. */
+/* Bytes into a field of fixed size, which is zeroed, and stays so at its end. */
 static void read_fixed(struct jsonread *reader, const json_t *object, const char *key,
 		       char *out, size_t size)
 {
-	AUTO_FREE char *bytes = jsonread_bytes(reader, object, key, size, false);
+	AUTO_FREE char *bytes = jsonread_bytes(reader, object, key, size - 1, false);
 
 	if (bytes)
 		memcpy(out, bytes, strlen(bytes));
@@ -175,11 +175,11 @@ void json_to_orphan(struct jsonread *reader, const json_t *object, size_t max_ho
 	if (out->has_generation)
 		out->generation =
 			jsonread_integer(reader, object, "generation", 0, UINT32_MAX);
-	out->mode = read_type(reader, object);
+	out->mode = json_to_type(reader, object);
 	out->nlink = jsonread_integer(reader, object, "nlink", 0, UINT32_MAX);
 	out->size = jsonread_integer(reader, object, "size", 0, INT64_MAX);
 	out->allocated = jsonread_integer(reader, object, "allocated", 0, INT64_MAX);
-	read_fixed(reader, object, "fstype", out->fstype, sizeof(out->fstype) - 1);
+	read_fixed(reader, object, "fstype", out->fstype, sizeof(out->fstype));
 	/* d_path() of the kernel ends at a page. */
 	out->path = jsonread_bytes(reader, object, "path", RT_PATH_MAX, true);
 	out->tmpfile = jsonread_boolean(reader, object, "tmpfile");

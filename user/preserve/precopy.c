@@ -11,6 +11,7 @@
 
 #include "base/auto.h"
 #include "base/interrupt.h"
+#include "base/list.h"
 #include "carry.h"
 #include "copy.h"
 #include "preserve.h"
@@ -104,8 +105,7 @@ static int copy_one(int src, const struct orphan *orphan, const struct timespec 
 
 static int append(struct precopies *copies, struct precopied *copy)
 {
-	struct precopied *grown =
-		reallocarray(copies->items, copies->n + 1, sizeof(*grown));
+	struct precopied *grown = list_grow(copies->items, copies->n, sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
