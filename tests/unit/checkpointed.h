@@ -51,16 +51,21 @@ static inline const char *path_of(const struct manifest_entry *entry)
 	return in_place(entry->relink_path ? entry->relink_path : "no relink path");
 }
 
-/* How many names are left in the place. */
-static inline int place_count(void)
+static inline int names_in(const char *folder)
 {
-	AUTO_DIR *stream = opendir(place);
+	AUTO_DIR *stream = opendir(folder);
 	int n = 0;
 
 	MUST(stream);
 	while (readdir(stream))
 		n++;
 	return n - 2;
+}
+
+/* How many names are left in the place. */
+static inline int place_count(void)
+{
+	return names_in(place);
 }
 
 /* Removes what was made, unless it was kept, and ends the child. */

@@ -317,6 +317,7 @@ static void change_mount(struct orphan *orphan)
 	AUTO_FD fd = open("/proc", O_PATH);
 
 	MUST(!mount_id_of_fd(fd, &orphan->mnt_id));
+	orphan->holders[0].via.id = orphan->mnt_id;
 }
 
 static void change_fd(struct orphan *orphan)
@@ -436,6 +437,32 @@ static void test_ladder(void)
 	check_ladder(S_IFLNK, 1, METHOD_AUTO, "link recreate");
 }
 
+/* Somebody moves the folder of the names away, which takes names all the same: none that
+ * is not found from the mount's root is left there, and none is said to be made. */
+static void test_moved_folder(void)
+{
+	struct checkpointed run;
+	struct child other;
+	const char *moved = in_place("moved");
+
+	checkpoint(&run, arrange_ab, METHOD_AUTO, false);
+	other = child_scan(arrange_unlinked);
+	MUST(!rename(in_place("lost+found/checkpoint"), moved));
+	CHECK_INT(preserve_all(&run.preserve, &other.set), 0);
+	CHECK_INT(run.manifest.n_entries, 1);
+	if (CHECK_INT(run.manifest.n_failed, 1)) {
+		CHECK_INT(run.manifest.failed[0].error, ESTALE);
+		CHECK(strstr(run.manifest.failed[0].text, "lost+found/checkpoint"));
+	}
+	/* It has the first name, and no other. */
+	CHECK_INT(names_in(moved), 1);
+	MUST(!rename(moved, in_place("lost+found/checkpoint")));
+	checkpoint_end(&run);
+	child_end(&other);
+	CHECK_INT(place_count(), 1);
+	MUST(!unlink(in_place("b")));
+}
+
 int main(void)
 {
 	static const char *const fstypes[] = {"tmpfs", "xfs"};
@@ -458,6 +485,7 @@ int main(void)
 		test_planted_folders();
 		test_undo_is_exact();
 		test_interrupted();
+		test_moved_folder();
 		place_umount();
 	}
 	return place_end();
