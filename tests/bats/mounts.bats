@@ -201,3 +201,92 @@ reads() {
 	[[ $(lsattr -p "$T/disk/lost+found/checkpoint") == *" 7 "* ]]
 	given_back
 }
+
+# mount_id PATH: the number of the mount that it is on.
+mount_id() {
+	sed -n 's/^mnt_id:[^0-9]*//p' /proc/self/fdinfo/3 3<"$1"
+}
+
+# held_by FD...: `mnt_id flags` of each, in a program that `restore --holder` executes.
+held_by() {
+	local fd
+	for fd; do
+		awk '$1 == "mnt_id:" { id = $2 } $1 == "flags:" { flags = $2 }
+			END { print id, substr(flags, length(flags) - 4) }' "/proc/$$/fdinfo/$fd"
+	done
+}
+
+@test "one file through two mounts: one name, and each fd comes back through its own" {
+	bound
+	echo contents >"$DIR/in/file"
+	mount -o remount,bind,ro "$T/point"
+	local HOLD_VIA=("$HELPERS/keep") other own
+	# nothing but a name outside of the subtree is in sight of this one
+	mkdir "$T/sub"
+	mount --bind "$DIR/in/sub" "$T/sub"
+	mount --make-private "$T/sub"
+	mv "$DIR/in/file" "$DIR/in/sub/file"
+	hold h - / "${T#/}/point/sub/file=r" "${DIR#/}/in/sub/file=rw" "${T#/}/sub/file=rw"
+	rm "$DIR/in/sub/file"
+	list_is_true
+	json_is --argjson a "$(mount_id "$T/point")" --argjson b "$(mount_id "$T/sub")" \
+		--argjson c "$(mount_id "$DIR")" --arg point "$T/sub" '.orphans[0] | .mount.id == $a and
+		[.holders[] | .via.id] == [null, $c, $b] and
+		.holders[2].via.point == $point'
+	checkpoint_ok
+	# on a mount that takes it, though another one is the first
+	made_in "$MOUNT"
+	json_is --argjson a "$(mount_id "$T/point")" '(.entries | length) == 1 and
+		.entries[0].holders[0].via.id == $a and
+		(.entries[0].holders[1] | has("via") | not)'
+	for fd in 40 41 42; do
+		cat "/proc/${HOLD_PID[h]}/fdinfo/$fd"
+	done | awk '$1 == "flags:" { flags = $2 } $1 == "mnt_id:" { print $2, substr(flags, length(flags) - 4) }' >"$T/was"
+	cgroup_empty "$CG"
+	export -f held_by
+	# shellcheck disable=SC2016 # the program's
+	rt_ok restore "$M" --holder "${HOLD_PID[h]}" -- bash -c 'held_by 40 41 42 && cat <&40
+		! : 2>/dev/null >/proc/self/fd/40 || echo writable
+		: >/proc/self/fd/42 && wc -c <&41'
+	[ "$stderr" = "" ]
+	diff <(cat "$T/was" - <<<$'contents\n0') <(echo "$output") >&2
+	[ -z "$(find "$DIR" -name 'unlink-at-restart*')" ]
+}
+
+@test "one file through the mounts of two containers, restored where both are in sight" {
+	bound
+	mkdir "$T/ns"
+	mount --bind "$T/ns" "$T/ns"
+	mount --make-private "$T/ns"
+	touch "$T/ns/b"
+	unshare --mount="$T/ns/b" --propagation private true
+	# the second one has a mount that nobody else has
+	nsenter --mount="$T/ns/b" mount --bind "$DIR/in" "$DIR/in/sub"
+	echo contents >"$DIR/in/file"
+	local HOLD_VIA=("$HELPERS/keep")
+	hold a - "$T/point" file=rw
+	HOLD_VIA=(nsenter --mount="$T/ns/b" "$HELPERS/keep")
+	hold b - "$DIR/in/sub" file=r
+	rm "$DIR/in/file"
+	checkpoint_ok
+	json_is --arg b "$DIR/in/sub" '(.entries | length) == 1 and
+		[.entries[0].holders[] | .via.point] == [null, $b]'
+	local was
+	was=$(sed -n 's/^mnt_id:[^0-9]*//p' "/proc/${HOLD_PID[b]}/fdinfo/40")
+	# it is out of sight here but for the holder, as long as that lives
+	kill -KILL "${HOLD_PID[a]}"
+	rt_ok restore "$M" --keep -- sed -n 's/^mnt_id:[^0-9]*//p' /proc/self/fdinfo/3 /proc/self/fdinfo/4
+	[ "$stderr" = "" ]
+	[ "$output" = "$(mount_id "$T/point")"$'\n'"$was" ]
+	cgroup_empty "$CG"
+	rt_ok restore "$M" --keep -- sed -n 's/^mnt_id:[^0-9]*//p' /proc/self/fdinfo/4
+	[[ $stderr == *"comes back through the mount at $T/point and not its own at $DIR/in/sub"* ]]
+	[ "$output" = "$(mount_id "$T/point")" ]
+	# in that container
+	run --separate-stderr nsenter --mount="$T/ns/b" "$RT" restore "$M" -- \
+		sed -n 's/^mnt_id:[^0-9]*//p' /proc/self/fdinfo/4
+	[ "$status" -eq 0 ]
+	[ "$output" = "$was" ]
+	umount "$T/ns/b"
+	[ -z "$(find "$DIR" -name 'unlink-at-restart*')" ]
+}

@@ -331,6 +331,12 @@ static void check_holder(const struct holder *got, const struct holder *want)
 	CHECK_INT(got->pos, want->pos);
 	CHECK_INT(got->cloexec, want->cloexec);
 	CHECK_INT(got->ofd, want->ofd);
+	CHECK_INT(got->via.id, want->via.id == 27 ? 0 : want->via.id);
+	CHECK(!got->via.point == !want->via.point && !got->via.root == !want->via.root);
+	if (got->via.point && got->via.root) {
+		CHECK_STR(got->via.point, want->via.point);
+		CHECK_STR(got->via.root, want->via.root);
+	}
 	/* Or the loop device, or the mount, which share the place. */
 	CHECK(got->map_start == want->map_start);
 	if (want->kind == RT_HOLDER_MOUNT)
@@ -360,8 +366,13 @@ static void test_orphan(void)
 		 .fd = -1,
 		 .map_start = 0x7f0000000000,
 		 .map_end = UINT64_MAX},
-		{.pid = 9, .comm = "x", .kind = RT_HOLDER_EXE, .fd = -1},
-		{.pid = 9, .comm = "x", .kind = RT_HOLDER_CWD, .fd = -1},
+		/* The orphan's own mount, and others. */
+		{.pid = 9, .comm = "x", .kind = RT_HOLDER_EXE, .fd = -1, .via.id = 27},
+		{.pid = 9,
+		 .comm = "x",
+		 .kind = RT_HOLDER_CWD,
+		 .fd = -1,
+		 .via = {INT_MAX, "/b\xff", "/sub"}},
 		{.pid = 9, .comm = "", .kind = RT_HOLDER_ROOT, .fd = -1},
 		{.pid = 9, .comm = "x", .kind = RT_HOLDER_FLIGHT, .fd = 4, .pos = 5},
 		{.pid = 9, .comm = "x", .kind = RT_HOLDER_URING, .fd = 4, .flags = 2},

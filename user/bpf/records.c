@@ -73,6 +73,7 @@ static struct holder holder_of(const struct rt_holder *record)
 		.fd = -1,
 		.map_start = record->map_start,
 		.map_end = record->map_end,
+		.via.id = record->mnt_id > 0 ? record->mnt_id : 0,
 		.cgroup_id = record->cgroup_id,
 		.table = record->files,
 	};

@@ -87,14 +87,22 @@ void orphan_fill_stat(struct orphan *orphan, const struct statx *stx)
 	orphan->allocated = stx->stx_blocks * 512;
 }
 
+void holder_fini(struct holder *holder)
+{
+	if (holder->kind == RT_HOLDER_MOUNT)
+		free(holder->mnt_point);
+	free(holder->via.point);
+	free(holder->via.root);
+	*holder = (struct holder){.fd = -1};
+}
+
 void orphan_fini(struct orphan *orphan)
 {
 	free(orphan->path);
 	free(orphan->mnt_point);
 	free(orphan->cgroup);
 	for (size_t i = 0; i < orphan->n_holders; i++)
-		if (orphan->holders[i].kind == RT_HOLDER_MOUNT)
-			free(orphan->holders[i].mnt_point);
+		holder_fini(&orphan->holders[i]);
 	free(orphan->holders);
 	free(orphan->keys);
 	*orphan = (struct orphan){.mnt_id = -1};

@@ -41,6 +41,13 @@ struct holder {
 			char *mnt_point; /* owned by the orphan; NULL unknown */
 		};
 	};
+	/* The mount that it has the file through; of the kinds with a file of the task's. */
+	struct {
+		int id;	     /* as in mountinfo; 0 as the orphan's */
+		char *point; /* owned by the orphan, as is root; as the task sees it; both
+			      * are NULL where unknown, or where the mount is the orphan's */
+		char *root;  /* the subtree of the filesystem that is mounted */
+	} via;
 	uint64_t cgroup_id; /* 0 unknown */
 	uint64_t table; /* identity of the fd table, while it is collected; 0 unknown */
 };
@@ -70,7 +77,7 @@ struct orphan {
 	char fstype[RT_FSTYPE_LEN];
 	char *path; /* owned; raw bytes as it was, without " (deleted)"; NULL unknown */
 	bool tmpfile;
-	int mnt_id;	 /* as in mountinfo; -1 unknown */
+	int mnt_id; /* as in mountinfo; -1 unknown; a holder may have another, see via */
 	uint32_t mnt_ns; /* inode number of the mount namespace; 0 unknown */
 	char *mnt_point; /* owned; in the holder's mount namespace; NULL unknown */
 	uint64_t cgroup_id;
@@ -160,6 +167,19 @@ void orphan_set_prune(struct orphan_set *set);
 /* Appends @key unless it is there. 0 or -ENOMEM. */
 int orphan_add_key(struct orphan *orphan, uint64_t key);
 
+/* The mount that @holder has @orphan through; -1 unknown. */
+static inline int holder_mount(const struct orphan *orphan, const struct holder *holder)
+{
+	return holder->via.id ?: orphan->mnt_id;
+}
+
+/* Whether @holder has @orphan through a mount of its own, and not the orphan's. */
+static inline bool holder_has_via(const struct orphan *orphan,
+				  const struct holder *holder)
+{
+	return holder->via.id && holder->via.id != orphan->mnt_id;
+}
+
 /* The first holder of @orphan that a link in /proc leads through, see
  * holder_has_link(); NULL. */
 const struct holder *orphan_first_linked(const struct orphan *orphan);
@@ -171,8 +191,10 @@ void holder_proc_link(const struct holder *holder, char *path, size_t size);
 /* The device of @holder, of kind loop, in @path of @size bytes; 32 are enough. */
 void holder_device(const struct holder *holder, char *path, size_t size);
 
-/* Appends a copy of @holder, whose mnt_point is the orphan's from then on. 0 or -ENOMEM.
- */
+/* Frees what @holder owns until an orphan does; for AUTO(). */
+void holder_fini(struct holder *holder);
+
+/* Appends a copy of @holder; what that owns is the orphan's from then on. 0 or -ENOMEM. */
 int orphan_add_holder(struct orphan *orphan, const struct holder *holder);
 
 /* Orders orphans by device and inode, holders by pid, tid, kind, fd and address, and

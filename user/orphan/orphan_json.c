@@ -86,7 +86,19 @@ static void write_place(struct jsontext *out, const struct holder *holder)
 	jsontext_close(out, '}');
 }
 
-static void write_holder(struct jsontext *out, const struct holder *holder)
+/* Which mount, where it is not the orphan's. */
+static void write_via(struct jsontext *out, const struct holder *holder)
+{
+	jsontext_key(out, "via");
+	jsontext_open(out, '{');
+	integer(out, "id", holder->via.id);
+	jsontext_bytes(out, "point", holder->via.point);
+	jsontext_bytes(out, "root", holder->via.root);
+	jsontext_close(out, '}');
+}
+
+static void write_holder(struct jsontext *out, const struct orphan *orphan,
+			 const struct holder *holder)
 {
 	jsontext_next(out);
 	jsontext_open(out, '{');
@@ -98,6 +110,8 @@ static void write_holder(struct jsontext *out, const struct holder *holder)
 		write_map(out, holder);
 	if (holder->kind == RT_HOLDER_LOOP || holder->kind == RT_HOLDER_MOUNT)
 		write_place(out, holder);
+	if (holder_has_via(orphan, holder))
+		write_via(out, holder);
 	jsontext_close(out, '}');
 }
 
@@ -185,7 +199,7 @@ void orphan_write_json(struct jsontext *out, const struct orphan *orphan)
 	jsontext_key(out, "holders");
 	jsontext_open(out, '[');
 	for (size_t i = 0; i < orphan->n_holders; i++)
-		write_holder(out, &orphan->holders[i]);
+		write_holder(out, orphan, &orphan->holders[i]);
 	jsontext_close(out, ']');
 	jsontext_close(out, '}');
 }

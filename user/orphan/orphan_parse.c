@@ -84,6 +84,17 @@ static void read_holder_mount(struct jsonread *reader, const json_t *object,
 	out->mnt_point = jsonread_bytes(reader, mount, "point", PATH_MAX, true);
 }
 
+static void read_via(struct jsonread *reader, const json_t *object, struct holder *out)
+{
+	const json_t *via = jsonread_object(reader, object, "via");
+
+	if (!via)
+		return;
+	out->via.id = jsonread_integer(reader, via, "id", 1, INT_MAX);
+	out->via.point = jsonread_bytes(reader, via, "point", PATH_MAX, true);
+	out->via.root = jsonread_bytes(reader, via, "root", PATH_MAX, true);
+}
+
 static void read_holder(struct jsonread *reader, const json_t *object, struct holder *out)
 {
 	out->kind = read_kind(reader, object);
@@ -94,6 +105,8 @@ static void read_holder(struct jsonread *reader, const json_t *object, struct ho
 		read_task(reader, object, out);
 	if (out->kind == RT_HOLDER_MOUNT)
 		read_holder_mount(reader, object, out);
+	if (json_object_get(object, "via"))
+		read_via(reader, object, out);
 	if (out->kind == RT_HOLDER_FD || holder_is_behind(out->kind)) {
 		out->fd = jsonread_integer(reader, object, "fd", 0, FD_LIMIT);
 		out->flags = jsonread_integer(reader, object, "flags", 0, UINT32_MAX);
@@ -120,7 +133,7 @@ static void read_holders(struct jsonread *reader, const json_t *object, size_t m
 	memcpy(outer, reader->where, sizeof(outer));
 	json_array_foreach((json_t *)array, i, element)
 	{
-		struct holder holder = {0};
+		AUTO(holder_fini) struct holder holder = {0};
 
 		if (reader->error)
 			return;
@@ -129,8 +142,8 @@ static void read_holders(struct jsonread *reader, const json_t *object, size_t m
 		read_holder(reader, element, &holder);
 		if (!reader->error && orphan_add_holder(out, &holder))
 			reader->error = -ENOMEM;
-		if (reader->error && holder.kind == RT_HOLDER_MOUNT)
-			free(holder.mnt_point);
+		else if (!reader->error)
+			holder = (struct holder){0};
 	}
 	memcpy(reader->where, outer, sizeof(outer));
 }

@@ -10,7 +10,6 @@
 #include "base/auto.h"
 #include "base/caps.h"
 #include "base/interrupt.h"
-#include "behind.h"
 #include "ladder.h"
 #include "locked.h"
 #include "base/log.h"
@@ -47,87 +46,6 @@ void preserve_begin(struct preserve *preserve, const struct preserve_options *op
 		.folders = {.journal = options->journal},
 		.next_n = 1,
 	};
-}
-
-/* The folder on @orphan's mount, as @holder sees it. */
-static int reach_folder(struct preserve *preserve, const struct orphan *orphan,
-			const struct holder *holder, struct folder **out, char **why)
-{
-	char path[RELINK_PATH_MAX];
-	int ret = template_expand(preserve->manifest->template, preserve->manifest->ktime,
-				  preserve->next_n, path);
-
-	return ret
-		       ?: folder_set_get(&preserve->folders, preserve->manifest,
-					 orphan->mnt_id, holder, path, out, why);
-}
-
-/* Opens @orphan through @holder, and the folder on its mount when @out_folder wants it.
- */
-static int reach_through(struct preserve *preserve, const struct orphan *orphan,
-			 const struct holder *holder, struct source *out_source,
-			 struct folder **out_folder, char **why)
-{
-	AUTO(source_fini) struct source source = SOURCE_INIT;
-	int ret = source_open(orphan, holder, &source);
-
-	if (ret)
-		return why_set(why, ret, "process %d (%s): %s%s", holder->pid,
-			       holder_kind_name(holder->kind),
-			       ret == -ESTALE ? "holds another file by now"
-					      : strerror(-ret),
-			       caps_refused(ret, holder->kind == RT_HOLDER_MAP
-							 ? CAPS_MAP_FILES
-							 : CAPS_PROC_READ));
-	if (out_folder)
-		ret = reach_folder(preserve, orphan, holder, out_folder, why);
-	if (ret)
-		return ret;
-	*out_source = source;
-	source.fd = -1;
-	return 0;
-}
-
-/* The same where no link leads to it. */
-static int reach_behind(struct preserve *preserve, struct orphan *orphan,
-			struct source *out_source, struct folder **out_folder, char **why)
-{
-	AUTO(source_fini) struct source source = SOURCE_INIT;
-	int ret = behind_open(orphan, preserve->options.frozen, &source, why);
-
-	if (!ret && out_folder)
-		ret = reach_folder(preserve, orphan, source.holder, out_folder, why);
-	if (ret)
-		return ret;
-	*out_source = source;
-	source.fd = -1;
-	return 0;
-}
-
-int preserve_reach(struct preserve *preserve, struct orphan *orphan,
-		   struct source *source, struct folder **folder, char **why)
-{
-	static const enum rt_holder_kind kinds[] = {RT_HOLDER_FD, RT_HOLDER_MAP,
-						    RT_HOLDER_CWD, RT_HOLDER_ROOT,
-						    RT_HOLDER_EXE};
-	int ret = -ESTALE;
-
-	free(TAKE_PTR(*why));
-	if (!orphan_first_linked(orphan))
-		return reach_behind(preserve, orphan, source, folder, why);
-	for (size_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
-		for (size_t i = 0; i < orphan->n_holders; i++) {
-			const struct holder *holder = &orphan->holders[i];
-
-			if (holder->kind != kinds[kind])
-				continue;
-			ret = reach_through(preserve, orphan, holder, source, folder,
-					    why);
-			if (!ret || ret == -ENOMEM || interrupt_pending())
-				return ret;
-		}
-	}
-	return ret;
 }
 
 /* What the filesystem says now is truer than what the scan was told. */

@@ -65,8 +65,8 @@ static bool has_inner_ino(int fd, uint64_t ino)
 	return !ownfd_inner_ino(fd, &inner) && inner == ino;
 }
 
-/* 0 when @source is @orphan, else -ESTALE or -errno. */
-static int source_check(const struct orphan *orphan, const struct source *source)
+/* 0 when @source is @orphan, and on mount @id, else -ESTALE or -errno. */
+static int source_check(const struct orphan *orphan, int id, const struct source *source)
 {
 	uint32_t generation;
 	int mnt_id, ret;
@@ -74,8 +74,7 @@ static int source_check(const struct orphan *orphan, const struct source *source
 	ret = mount_id_of_fd(source->fd, &mnt_id);
 	if (ret)
 		return ret;
-	if (mnt_id != orphan->mnt_id ||
-	    (source->stat.st_mode & S_IFMT) != (orphan->mode & S_IFMT))
+	if (mnt_id != id || (source->stat.st_mode & S_IFMT) != (orphan->mode & S_IFMT))
 		return -ESTALE;
 	if (source->stat.st_ino != orphan->ino && !has_inner_ino(source->fd, orphan->ino))
 		return -ESTALE;
@@ -88,12 +87,13 @@ static int source_check(const struct orphan *orphan, const struct source *source
 	return !ret && generation != orphan->generation ? -ESTALE : 0;
 }
 
-/* Gives @source, whose fd is open, to @out where it is @orphan, and else leaves both. */
-static int source_give(struct source *source, const struct orphan *orphan,
+/* Gives @source, whose fd is open, to @out where it is @orphan on mount @id, and else leaves
+ * both. */
+static int source_give(struct source *source, const struct orphan *orphan, int id,
 		       const struct holder *holder, struct source *out)
 {
-	int ret =
-		fstat(source->fd, &source->stat) ? -errno : source_check(orphan, source);
+	int ret = fstat(source->fd, &source->stat) ? -errno
+						   : source_check(orphan, id, source);
 
 	if (ret)
 		return ret;
@@ -108,7 +108,8 @@ int source_from_fd(const struct orphan *orphan, const struct holder *holder, int
 {
 	AUTO(source_fini) struct source source = {.fd = ownfd_open(fd, O_PATH)};
 
-	return source.fd < 0 ? source.fd : source_give(&source, orphan, holder, out);
+	return source.fd < 0 ? source.fd
+			     : source_give(&source, orphan, orphan->mnt_id, holder, out);
 }
 
 int source_open(const struct orphan *orphan, const struct holder *holder,
@@ -124,5 +125,7 @@ int source_open(const struct orphan *orphan, const struct holder *holder,
 	holder_proc_link(holder, link, sizeof(link));
 	ret = snprintf(prefix, sizeof(prefix), "/proc/%d/", holder->pid);
 	source.fd = openat(process, link + ret, O_PATH | O_CLOEXEC);
-	return source.fd < 0 ? -errno : source_give(&source, orphan, holder, out);
+	return source.fd < 0 ? -errno
+			     : source_give(&source, orphan, holder_mount(orphan, holder),
+					   holder, out);
 }

@@ -23,13 +23,14 @@ void source_fini(struct source *source);
 
 /* Opens @orphan through @holder's link in /proc (proc_pid_fd(5): such a link leads to the
  * very file, whatever its names) and checks that it is the orphan: it is on the mount
- * that was recorded, has the inode number and type, is unlinked (d_path(9) says
+ * that was recorded for @holder, has the inode number and type, is unlinked (d_path(9) says
  * "(deleted)"), and has the generation where the filesystem tells it. 0; -ENOENT, -ESRCH
  * the holder is gone; -ESTALE it holds something else by now; -EACCES, -EPERM; -errno. */
 int source_open(const struct orphan *orphan, const struct holder *holder,
 		struct source *out);
 
-/* The same for what @fd (the caller's) is open on, and came by through @holder. -ESTALE it
+/* The same for what @fd (the caller's), on the orphan's own mount, is open on, and came by
+ * through @holder. -ESTALE it
  * is another file; -errno. */
 int source_from_fd(const struct orphan *orphan, const struct holder *holder, int fd,
 		   struct source *out);

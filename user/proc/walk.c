@@ -142,6 +142,7 @@ int walk_add(struct walk *walk, const struct process *process, struct proclink *
 	if (!orphan)
 		return -ENOMEM;
 	holder->cgroup_id = walk_cgroup_id(walk, process);
+	holder->via.id = link->stx.stx_mnt_id;
 	if (!orphan->mode)
 		orphan_fill(orphan, link, &mount);
 	if (!orphan->cgroup && process->cgroup &&

@@ -230,3 +230,94 @@ int locate_folder(const struct manifest *manifest, const struct manifest_folder 
 
 	return locate(&place, out, why);
 }
+
+/* Mount @mount, seen by @pid, when it is the one of @place. */
+static int take_exact(const struct place *place, pid_t pid, const struct mount *mount,
+		      struct located *out)
+{
+	if (!same_dev(place, mount) || strcmp(mount->root, place->mount_root))
+		return -ENOENT;
+	out->root_fd = mount_open_root(pid, mount->id);
+	return out->root_fd < 0 ? out->root_fd : 0;
+}
+
+static int exact_by_id(const struct place *place, struct located *out)
+{
+	AUTO(mount_fini) struct mount ours = {0};
+	int ret = -ENOENT;
+
+	/* The numbers of another boot are other mounts'. */
+	if (!manifest_same_boot(place->manifest))
+		return ret;
+	if (!mount_find(getpid(), place->mnt_id, &ours))
+		ret = take_exact(place, getpid(), &ours, out);
+	for (size_t i = 0; i < place->n_holders && ret; i++) {
+		AUTO(mount_fini) struct mount mount = {0};
+		const struct holder *holder = &place->holders[i];
+
+		if (still_lives(holder) &&
+		    !mount_find(holder->pid, place->mnt_id, &mount))
+			ret = take_exact(place, holder->pid, &mount, out);
+	}
+	return ret;
+}
+
+static int exact_by_point(const struct place *place, struct located *out)
+{
+	AUTO(mount_fini) struct mount mount = {0};
+	AUTO_FD fd = open(place->mount_point, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int id, ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = mount_id_of_fd(fd, &id);
+	ret = ret ?: mount_find(getpid(), id, &mount);
+	return ret ?: take_exact(place, getpid(), &mount, out);
+}
+
+/* Sets @out->path to the relink name of @entry below the subtree @root. */
+static void see_name(const struct manifest_entry *entry, const char *root,
+		     struct located *out)
+{
+	const char *entry_root = entry->mount_root ? entry->mount_root : "/", *below;
+	char path_in_fs[2 * PATH_MAX];
+
+	out->path[0] = '\0';
+	if (!entry->relink_path)
+		return;
+	snprintf(path_in_fs, sizeof(path_in_fs), "%s/%s",
+		 strcmp(entry_root, "/") ? entry_root : "", entry->relink_path);
+	below = locate_below(root, path_in_fs);
+	if (below && strlen(below) < sizeof(out->path))
+		strcpy(out->path, below);
+}
+
+int locate_via(const struct manifest *manifest, const struct manifest_entry *entry,
+	       const struct holder *holder, struct located *out, char **why)
+{
+	const struct orphan *orphan = &entry->orphan;
+	struct place place = {
+		.manifest = manifest,
+		.dev_major = orphan->dev_major,
+		.dev_minor = orphan->dev_minor,
+		.mount_point = holder->via.point,
+		.mount_root = holder->via.root,
+		.mnt_id = holder->via.id,
+		.holders = orphan->holders,
+		.n_holders = orphan->n_holders,
+		.path = "",
+	};
+	int ret = -ENOENT;
+
+	if (!place.mount_point || !place.mount_root)
+		return why_set(why, -ENOENT, "it was taken away before the checkpoint");
+	if (manifest->roots)
+		ret = by_root(&place, out, why);
+	else if (exact_by_id(&place, out))
+		ret = exact_by_point(&place, out);
+	else
+		ret = 0;
+	if (!ret)
+		see_name(entry, place.mount_root, out);
+	return ret ? why_set(why, ret, "it is not in sight here") : 0;
+}

@@ -39,4 +39,13 @@ int locate_entry(const struct manifest *manifest, const struct manifest_entry *e
 int locate_folder(const struct manifest *manifest, const struct manifest_folder *folder,
 		  struct located *out, char **why);
 
+/* Finds the very mount that @holder had the orphan of @entry through, where that was one of
+ * its own (holder_has_via()): of the recorded device and subtree, and by its number as seen
+ * here or by a recorded holder that still lives, else at its mount point as seen here;
+ * manifest->roots alone decide where they are given. @out->path is the relink name below
+ * it, "" where that is not in sight of it, or there is none. 0; -ENOENT; -errno; and the
+ * reason in @why. */
+int locate_via(const struct manifest *manifest, const struct manifest_entry *entry,
+	       const struct holder *holder, struct located *out, char **why);
+
 #endif

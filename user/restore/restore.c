@@ -19,7 +19,9 @@
 #include "preserve/relink.h"
 #include "relock.h"
 #include "reopen.h"
+#include "tell.h"
 #include "tmpfile.h"
+#include "via.h"
 #include "base/why.h"
 
 /* sd_listen_fds(3), SD_LISTEN_FDS_START */
@@ -149,22 +151,23 @@ static ssize_t find_shared(const struct orphan *orphan, size_t i, const ssize_t 
 	return -1;
 }
 
-/* What the description had and @fd, which is in its place, does not. */
-static void tell_flags(int fd, const struct manifest_entry *entry,
-		       const struct holder *holder)
+/* Opens the file behind @path_fd as @holder had it: through its mount too. Where that was
+ * writable then and is not now, the other one has to do. */
+static int reopen_as(struct restore *restore, const struct manifest_entry *entry,
+		     int path_fd, const struct holder *holder)
 {
-	static const struct {
-		uint32_t flag;
-		const char *name;
-	} flags[] = {{O_APPEND, "O_APPEND"}, {O_NONBLOCK, "O_NONBLOCK"},
-		     {O_DIRECT, "O_DIRECT"}, {O_NOATIME, "O_NOATIME"},
-		     {O_DSYNC, "O_DSYNC"},   {O_ASYNC, "O_ASYNC"}};
-	int now = fcntl(fd, F_GETFL);
+	AUTO_FD via = via_open(restore->manifest, entry, holder, path_fd);
+	int fd = -EROFS;
 
-	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
-		if (holder->flags & ~now & flags[i].flag)
-			log_warning("orphan%u: fd %d of process %d comes back without %s",
-				    entry->n, holder->fd, holder->pid, flags[i].name);
+	if (via >= 0)
+		fd = reopen(via, entry->orphan.mode, holder->flags, holder->pos);
+	if (via >= 0 && fd == -EROFS)
+		log_warning("orphan%u: fd %d of process %d comes back through another "
+			    "mount, as its own at %s is read-only by now",
+			    entry->n, holder->fd, holder->pid, holder->via.point);
+	return fd == -EROFS
+		       ? reopen(path_fd, entry->orphan.mode, holder->flags, holder->pos)
+		       : fd;
 }
 
 /* One fd of the old process, holder @i of @entry. Without a holder to be followed a
@@ -182,7 +185,7 @@ static int add_fd(struct restore *restore, const struct manifest_entry *entry,
 		fd = fcntl(restore->plan.items[shared].fd, F_DUPFD_CLOEXEC, 0);
 		fd = fd < 0 ? -errno : fd;
 	} else {
-		fd = reopen(path_fd, entry->orphan.mode, holder->flags, holder->pos);
+		fd = reopen_as(restore, entry, path_fd, holder);
 	}
 	if (fd < 0)
 		return why_set(why, fd, "cannot open it as fd %d was: %s", holder->fd,
@@ -207,25 +210,44 @@ static bool is_executable(const struct restore *restore,
 	return false;
 }
 
+/* The first who is to be restored; NULL. */
+static const struct holder *first_wanted(const struct restore *restore,
+					 const struct manifest_entry *entry)
+{
+	for (size_t i = 0; i < entry->orphan.n_holders; i++)
+		if (is_wanted(restore, &entry->orphan.holders[i]))
+			return &entry->orphan.holders[i];
+	return NULL;
+}
+
 /* What no fd held (a mapping, an executable, a directory) still gets one, so that the
  * program can map, execute or enter it again. */
 static int add_without_holder(struct restore *restore, const struct manifest_entry *entry,
 			      int path_fd, char **why)
 {
+	const struct holder *holder = first_wanted(restore, entry);
+	AUTO_FD via = holder ? via_open(restore->manifest, entry, holder, path_fd) : -1;
+	int fd;
+
+	if (via >= 0)
+		path_fd = via;
 	/* What is open for writing cannot be executed (ETXTBSY). */
-	int fd = is_executable(restore, entry)
-			 ? reopen(path_fd, entry->orphan.mode, O_RDONLY, 0)
-			 : reopen_plain(path_fd, entry->orphan.mode);
+	fd = is_executable(restore, entry)
+		     ? reopen(path_fd, entry->orphan.mode, O_RDONLY, 0)
+		     : reopen_plain(path_fd, entry->orphan.mode);
 
 	if (fd < 0)
 		return why_set(why, fd, "cannot open it: %s", strerror(-fd));
 	return add_file(restore, fd, entry, NULL);
 }
 
-static int add_cwd(struct restore *restore, int path_fd, char **why)
+static int add_cwd(struct restore *restore, const struct manifest_entry *entry,
+		   int path_fd, const struct holder *holder, char **why)
 {
 	auto_close(&restore->cwd_fd);
-	restore->cwd_fd = fcntl(path_fd, F_DUPFD_CLOEXEC, 0);
+	restore->cwd_fd = via_open(restore->manifest, entry, holder, path_fd);
+	if (restore->cwd_fd < 0)
+		restore->cwd_fd = fcntl(path_fd, F_DUPFD_CLOEXEC, 0);
 	if (restore->cwd_fd < 0)
 		return why_set(why, -errno, "cannot keep the directory: %s",
 			       strerror(errno));
@@ -238,6 +260,7 @@ static int add_holders(struct restore *restore, const struct manifest_entry *ent
 	AUTO_FREE ssize_t *items = calloc(entry->orphan.n_holders + 1, sizeof(*items));
 	size_t first = restore->plan.n;
 	int ret = items ? 0 : -ENOMEM;
+	bool opened;
 
 	for (size_t i = 0; i < entry->orphan.n_holders && !ret; i++) {
 		const struct holder *holder = &entry->orphan.holders[i];
@@ -249,10 +272,13 @@ static int add_holders(struct restore *restore, const struct manifest_entry *ent
 		if (holder->kind == RT_HOLDER_FD || holder_is_behind(holder->kind))
 			ret = add_fd(restore, entry, path_fd, i, items, why);
 		else if (holder->kind == RT_HOLDER_CWD && restore->holder && !holder->tid)
-			ret = add_cwd(restore, path_fd, why);
+			ret = add_cwd(restore, entry, path_fd, holder, why);
 	}
-	if (!ret && restore->plan.n == first)
+	opened = restore->plan.n > first;
+	if (!ret && !opened)
 		ret = add_without_holder(restore, entry, path_fd, why);
+	if (!ret)
+		tell_unlike(entry, restore->holder, opened);
 	return ret;
 }
 

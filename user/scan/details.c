@@ -72,6 +72,21 @@ static void fill_mount(struct orphan *orphan, const struct holder *holder)
 	orphan->mnt_point = TAKE_PTR(mount.point);
 }
 
+/* The mounts of those who have it through another one than the orphan's. */
+static void fill_vias(struct orphan *orphan)
+{
+	for (size_t i = 0; i < orphan->n_holders; i++) {
+		AUTO(mount_fini) struct mount mount = {};
+		struct holder *holder = &orphan->holders[i];
+
+		if (!holder_has_via(orphan, holder) || holder->via.point ||
+		    mount_find(holder->pid, holder->via.id, &mount))
+			continue;
+		holder->via.point = TAKE_PTR(mount.point);
+		holder->via.root = TAKE_PTR(mount.root);
+	}
+}
+
 /* The type at least, from any mount of the filesystem. */
 static void fill_fstype(struct orphan *orphan)
 {
@@ -123,6 +138,7 @@ void details_fill(struct orphan_set *set)
 		}
 		if (orphan->n_holders)
 			fill_mount(orphan, &orphan->holders[0]);
+		fill_vias(orphan);
 		linked = orphan_first_linked(orphan);
 		if (!linked) {
 			fill_by_handle(orphan);

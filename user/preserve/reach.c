@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The way to an orphan, and to the folder for its name, through one of its holders. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/caps.h"
+#include "base/interrupt.h"
+#include "base/why.h"
+#include "behind.h"
+#include "manifest/template.h"
+#include "preserve.h"
+#include "proc/mount.h"
+#include "source.h"
+
+/* The folder on mount @mnt_id, as @holder sees it. */
+static int reach_folder(struct preserve *preserve, int mnt_id,
+			const struct holder *holder, struct folder **out, char **why)
+{
+	char path[RELINK_PATH_MAX];
+	int ret = template_expand(preserve->manifest->template, preserve->manifest->ktime,
+				  preserve->next_n, path);
+
+	return ret
+		       ?: folder_set_get(&preserve->folders, preserve->manifest, mnt_id,
+					 holder, path, out, why);
+}
+
+/* Opens @orphan through @holder, and the folder on its mount when @out_folder wants it.
+ */
+static int reach_through(struct preserve *preserve, const struct orphan *orphan,
+			 const struct holder *holder, struct source *out_source,
+			 struct folder **out_folder, char **why)
+{
+	AUTO(source_fini) struct source source = SOURCE_INIT;
+	int ret = source_open(orphan, holder, &source);
+
+	if (ret)
+		return why_set(why, ret, "process %d (%s): %s%s", holder->pid,
+			       holder_kind_name(holder->kind),
+			       ret == -ESTALE ? "holds another file by now"
+					      : strerror(-ret),
+			       caps_refused(ret, holder->kind == RT_HOLDER_MAP
+							 ? CAPS_MAP_FILES
+							 : CAPS_PROC_READ));
+	if (out_folder)
+		ret = reach_folder(preserve, holder_mount(orphan, holder), holder,
+				   out_folder, why);
+	if (ret)
+		return ret;
+	*out_source = source;
+	source.fd = -1;
+	return 0;
+}
+
+/* The same where no link leads to it. */
+static int reach_behind(struct preserve *preserve, struct orphan *orphan,
+			struct source *out_source, struct folder **out_folder, char **why)
+{
+	AUTO(source_fini) struct source source = SOURCE_INIT;
+	int ret = behind_open(orphan, preserve->options.frozen, &source, why);
+
+	if (!ret && out_folder)
+		ret = reach_folder(preserve, orphan->mnt_id, source.holder, out_folder,
+				   why);
+	if (ret)
+		return ret;
+	*out_source = source;
+	source.fd = -1;
+	return 0;
+}
+
+/* The mount through which @orphan was reached is its own from now on, and what was its own
+ * is that of the others. */
+static int settle_mount(struct orphan *orphan, const struct holder *holder)
+{
+	int id = orphan->mnt_id;
+	char *point = NULL;
+
+	if (!holder_has_via(orphan, holder))
+		return 0;
+	if (holder->via.point) {
+		point = strdup(holder->via.point);
+		if (!point)
+			return -ENOMEM;
+	}
+	free(orphan->mnt_point);
+	orphan->mnt_point = point;
+	orphan->mnt_id = holder->via.id;
+	for (size_t i = 0; i < orphan->n_holders; i++) {
+		AUTO(mount_fini) struct mount was = {0};
+		struct holder *other = &orphan->holders[i];
+
+		if (other->via.id != id || other->via.point)
+			continue;
+		if (mount_find(other->pid, id, &was) == -ENOMEM)
+			return -ENOMEM;
+		other->via.point = TAKE_PTR(was.point);
+		other->via.root = TAKE_PTR(was.root);
+	}
+	return 0;
+}
+
+/* Through the first of the holders that will do; with @direct_only none whose mount takes
+ * no name itself. */
+static int reach_linked(struct preserve *preserve, struct orphan *orphan,
+			bool direct_only, struct source *source, struct folder **folder,
+			char **why)
+{
+	static const enum rt_holder_kind kinds[] = {RT_HOLDER_FD, RT_HOLDER_MAP,
+						    RT_HOLDER_CWD, RT_HOLDER_ROOT,
+						    RT_HOLDER_EXE};
+	int ret = -ESTALE;
+
+	for (size_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
+		for (size_t i = 0; i < orphan->n_holders; i++) {
+			const struct holder *holder = &orphan->holders[i];
+
+			if (holder->kind != kinds[kind])
+				continue;
+			ret = reach_through(preserve, orphan, holder, source, folder,
+					    why);
+			if (!ret && direct_only && (*folder)->detour) {
+				source_fini(source);
+				ret = -EXDEV;
+			} else if (!ret || ret == -ENOMEM || interrupt_pending()) {
+				return ret;
+			}
+		}
+	}
+	return ret;
+}
+
+/* Whether its holders have it through more mounts than one. */
+static bool has_vias(const struct orphan *orphan)
+{
+	for (size_t i = 0; i < orphan->n_holders; i++)
+		if (holder_has_via(orphan, &orphan->holders[i]))
+			return true;
+	return false;
+}
+
+int preserve_reach(struct preserve *preserve, struct orphan *orphan,
+		   struct source *source, struct folder **folder, char **why)
+{
+	int ret = -EXDEV;
+
+	free(TAKE_PTR(*why));
+	if (!orphan_first_linked(orphan))
+		return reach_behind(preserve, orphan, source, folder, why);
+	/* One is read-only or covered, and another one takes a link. */
+	if (folder && has_vias(orphan))
+		ret = reach_linked(preserve, orphan, true, source, folder, why);
+	if (ret && ret != -ENOMEM && !interrupt_pending()) {
+		free(TAKE_PTR(*why));
+		ret = reach_linked(preserve, orphan, false, source, folder, why);
+	}
+	return ret ?: settle_mount(orphan, source->holder);
+}
