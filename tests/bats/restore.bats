@@ -295,3 +295,22 @@ locks_of() {
 	[[ $stderr == *"no situation nonsense"* ]]
 	no_new_names
 }
+
+@test "--holder: what it had as its root, or mapped, is open, and it is told" {
+	local sum
+	hold r root
+	hold m mapped
+	sum=$(file_facts "/proc/${HOLD_PID[m]}/map_files/$(hold_value m map)" | jq -r .sum)
+	checkpoint_ok
+	json_is '[.entries[] | .holders | map(.kind)] | sort == [["map"], ["root"]]'
+	cgroup_empty "$CG"
+	rt_ok restore "$M" --holder "${HOLD_PID[r]}" -- "$HELPERS/got"
+	[[ $stderr == *"process ${HOLD_PID[r]} had it as its root directory; "*"has to go there by fchdir(2) and chroot(2)"* ]]
+	json_is '(.fds | length) == 1 and (.fds[0] | .type == "directory" and .mode == 489) and
+		(.fds[0].fd as $fd | .environment.RELINKTRACE_ORPHANS | endswith("=\($fd)"))'
+	rt_ok restore "$M" --holder "${HOLD_PID[m]}" -- "$HELPERS/got"
+	[[ $stderr == *"process ${HOLD_PID[m]} had it mapped and not open; "*"has to map it itself"* ]]
+	json_is --arg sum "$sum" '(.fds | length) == 1 and .fds[0].sum == $sum and
+		.fds[0].flags % 4 == 2'
+	no_new_names
+}

@@ -189,6 +189,16 @@ static void file_copy(const char *from, const char *to)
 }
 
 /* Becomes a copy of itself, which then removes its own file (exe-removed). */
+/* Its root alone: nothing can be opened by an absolute path from then on. */
+static void make_root(struct hold *hold)
+{
+	int before = open_or_die("/", O_PATH | O_DIRECTORY);
+
+	if (mkdir(in_dir(hold, "root"), 0751) || chdir(in_dir(hold, "root")) ||
+	    rmdir(in_dir(hold, "root")) || chroot(".") || fchdir(before) || close(before))
+		die("chroot");
+}
+
 static void make_exe(struct hold *hold)
 {
 	const char *copy = in_dir(hold, "exe");
@@ -394,6 +404,7 @@ static const struct situation {
 	{"dirfd", make_dirfd},
 	{"fifo", make_fifo},
 	{"fifo-linked", make_fifo_linked},
+	{"root", make_root},
 	{"exe", make_exe},
 	{"exe-removed", make_exe_removed},
 	{"thread", make_thread},
