@@ -103,13 +103,33 @@ static int wish_check(const struct relinktrace_checkpoint *wish, int *method)
 		log_error("template \"%s\": %s", wish->names, problem);
 	else if (*method < 0 || *method == METHOD_RECREATE)
 		log_error("method \"%s\": it is auto, link, clone or copy", wish->method);
+	else if (wish->store && *method == METHOD_LINK)
+		log_error("method \"link\": a store takes copies only");
 	else
 		return 0;
 	return -EINVAL;
 }
 
+/* Chooses the store and its mounts. 0 or -errno, logged. */
+static int wish_store(const struct relinktrace_checkpoint *wish,
+		      struct depot_mounts *mounts, struct checkpoint_wish *run)
+{
+	int ret = 0;
+
+	for (const char *const *point = wish->store_mounts; point && *point && !ret;
+	     point++) {
+		ret = depot_mounts_add(mounts, *point);
+		if (ret)
+			log_error("\"%s\" is no list of absolute mount points", *point);
+	}
+	run->store = wish->store;
+	run->store_mounts = *mounts;
+	return ret;
+}
+
 static int checkpoint(const struct relinktrace_checkpoint *theirs, char **json)
 {
+	AUTO(depot_mounts_fini) struct depot_mounts mounts = {0};
 	AUTO(target_fini) struct target target;
 	AUTO(manifest_fini) struct manifest manifest = {0};
 	struct relinktrace_checkpoint wish = {0};
@@ -118,6 +138,7 @@ static int checkpoint(const struct relinktrace_checkpoint *theirs, char **json)
 
 	target_init(&target);
 	ret = ret ?: wish_check(&wish, &method);
+	ret = ret ?: wish_store(&wish, &mounts, &run);
 	ret = ret ?: target_add_cgroup(&target, wish.cgroup);
 	if (ret)
 		return ret;
@@ -168,6 +189,7 @@ static int opened_read(struct opened *opened, const struct relinktrace_restore *
 		ret = roots_add(&opened->roots, *root, &why);
 	if (opened->roots.n)
 		opened->manifest.roots = &opened->roots;
+	opened->manifest.store_at = opened->wish.store;
 	if (ret && why)
 		log_error("%s", why);
 	return ret;
@@ -344,7 +366,7 @@ int relinktrace_clean(struct relinktrace *rt, const char *manifest,
 	int ret;
 
 	handle_enter(rt);
-	ret = clean_checkpoint(manifest, NULL, &result);
+	ret = clean_checkpoint(manifest, NULL, NULL, &result);
 	if (cleaned)
 		*cleaned = (struct relinktrace_cleaned){result.removed, result.absent,
 							result.left};

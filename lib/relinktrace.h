@@ -56,6 +56,10 @@ struct relinktrace_checkpoint {
 	 */
 	int (*frozen)(void *data);
 	void *data;
+	const char *store; /* directory that copies go into, and no names on the mounts;
+			    * NULL none */
+	const char *const *store_mounts; /* of what is on these only, ended by NULL; NULL
+					  * all */
 };
 
 /* Preserves the orphans of a cgroup. The manifest as JSON (manifest.schema.json) in
@@ -71,6 +75,8 @@ struct relinktrace_restore {
 		       * description once */
 	const char *const *roots; /* "POINT=DIR", ended by NULL: where the mounts are now;
 				   * NULL where they were */
+	const char *store; /* where the checkpoint's store is now; NULL found by the
+			    * manifest */
 };
 
 /* Verifies that all of it can be restored and changes nothing. -errno of the first that

@@ -138,6 +138,14 @@ clean_by_id() {
 	checkpoint_killed again clean "$M"
 }
 
+@test "checkpoint killed anywhere while it fills a store" {
+	small_make
+	mkdir -m 700 "$T/out/store"
+	small_hold
+	COMMAND+=(--store "$T/out/store")
+	checkpoint_killed again clean "$M"
+}
+
 @test "every name is on the disk in the journal before it is made" {
 	small_make
 	small_hold
@@ -154,6 +162,17 @@ clean_by_id() {
 	[ "$status" -eq 0 ]
 	# and the copy under a name of its own before
 	[[ ${lines[-1]} == 'ended 0 8' ]]
+	rt_ok clean "$M"
+	rm "$M"
+	tree_is_same
+	# in a store one folder, under two names, and two copies
+	mkdir -m 700 "$SMALL/store"
+	tree >"$T/tree"
+	run --separate-stderr "$HELPERS/killer" order "$M.journal" "$SMALL" "${COMMAND[@]}" \
+		--store "$SMALL/store"
+	echo "$output" "$stderr"
+	[ "$status" -eq 0 ]
+	[[ ${lines[-1]} == 'ended 0 4' ]]
 	rt_ok clean "$M"
 	rm "$M"
 	tree_is_same

@@ -27,6 +27,9 @@ static void write_one(struct journal_file *file, struct manifest *manifest)
 					   .has_generation = true,
 					   .generation = 5};
 	struct relink_identity folder = {.type = S_IFDIR};
+	struct store store = {.path = (char[]){"/s\xff"},
+			      .beside = (char[]){"."},
+			      .fstype = (char[]){"xfs"}};
 	char own[JOURNAL_OWN_NAME], own_path[80];
 	unsigned int number = 9;
 
@@ -38,6 +41,9 @@ static void write_one(struct journal_file *file, struct manifest *manifest)
 	journal_own_name(manifest->id, 3, own);
 	snprintf(own_path, sizeof(own_path), "a/%s", own);
 	CHECK_INT(journal_file_name(file, 0, own_path, false, &folder), 0);
+	CHECK_INT(journal_file_store(file, &store, &number), 0);
+	CHECK_INT(number, 1);
+	CHECK_INT(journal_file_name(file, 1, "id/orphan1", true, &identity), 0);
 	CHECK_INT(journal_file_sync(file), 0);
 }
 
@@ -58,7 +64,7 @@ static void check_read(const struct journal *journal, const struct manifest *man
 	CHECK_STR(journal->id, manifest->id);
 	CHECK_STR(journal->boot_id, manifest->boot_id);
 	CHECK_INT(journal->created_ns, manifest->created_ns);
-	if (!CHECK_INT(journal->n_places, 1) || !CHECK_INT(journal->n_names, 2))
+	if (!CHECK_INT(journal->n_places, 2) || !CHECK_INT(journal->n_names, 3))
 		return;
 	CHECK_STR(journal->places[0].mount_point, "/m\xff");
 	CHECK_INT(journal->places[0].start_time, 9);
@@ -67,6 +73,10 @@ static void check_read(const struct journal *journal, const struct manifest *man
 	CHECK_INT(journal->names[0].identity.generation, 5);
 	CHECK(!journal->names[1].has_ino);
 	CHECK_INT(journal->names[1].identity.type, S_IFDIR);
+	CHECK_STR(journal->places[0].store.path, NULL);
+	CHECK_STR(journal->places[1].store.path, "/s\xff");
+	CHECK_STR(journal->places[1].store.beside, ".");
+	CHECK_INT(journal->names[2].place, 1);
 }
 
 /* Cut off at every byte: never an error, and no line that was not whole. */

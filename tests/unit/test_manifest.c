@@ -46,6 +46,9 @@ static struct orphan orphan_make(uint32_t mode, uint64_t ino)
 #define HOLDER(comm)                                                                     \
 	"[{\"kind\":\"exe\",\"pid\":1,\"start_time\":1,\"comm\":\"" comm "\"}]"
 
+#define STORE(path, beside)                                                              \
+	"{\"path\":" path ",\"beside\":" beside ",\"dev\":\"8:0\",\"fstype\":\"xfs\"}"
+
 #define RELINKED(mtime) "{\"ino\":1,\"generation\":null,\"size\":1,\"mtime\":" mtime "}"
 
 static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
@@ -112,6 +115,28 @@ static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
 	CHECK(!entry.relink_path && !entry.orphan.path);
 }
 
+/* In the store, which is there then. */
+static void add_stored(struct manifest *manifest)
+{
+	struct manifest_folder folder = {
+		.store = true, .dev_major = 8, .ino = 78, .path = strdup(manifest->id)};
+	struct manifest_entry *entry;
+	char path[RELINK_PATH_MAX];
+
+	manifest->store = (struct store){.path = strdup("/backup/st\xff"),
+					 .beside = strdup("st\xff"),
+					 .dev_major = 8,
+					 .fstype = strdup("xfs")};
+	add_entry(manifest, 7, S_IFREG | 0600, METHOD_COPY);
+	entry = &manifest->entries[manifest->n_entries - 1];
+	entry->store = true;
+	free(entry->relink_path);
+	free(TAKE_PTR(entry->mount_root));
+	MUST(!manifest_name(manifest, true, 7, path));
+	entry->relink_path = strdup(path);
+	MUST(!manifest_add_folder(manifest, &folder));
+}
+
 /* One of everything. */
 static void manifest_make(struct manifest *manifest)
 {
@@ -138,6 +163,7 @@ static void manifest_make(struct manifest *manifest)
 	add_entry(manifest, 5, S_IFIFO | 0600, METHOD_LINK);
 	MUST(!manifest_add_failed(manifest, &failed));
 	MUST(!manifest_add_folder(manifest, &folder));
+	add_stored(manifest);
 }
 
 static char *text_of(const struct manifest *manifest)
@@ -160,7 +186,7 @@ static void test_round_trip(void)
 	text = text_of(&manifest);
 	CHECK_INT(manifest_parse(text, strlen(text), &back, &why), 0);
 	CHECK_STR(why, NULL);
-	MUST(back.n_entries == 5 && back.n_failed == 1 && back.n_folders == 1);
+	MUST(back.n_entries == 6 && back.n_failed == 1 && back.n_folders == 2);
 	again = text_of(&back);
 	CHECK_STR(again, text);
 	CHECK_INT(strlen(back.id), 32);
@@ -171,6 +197,8 @@ static void test_round_trip(void)
 	CHECK_INT(back.entries[1].steps[1].error, EOPNOTSUPP);
 	CHECK_STR(back.entries[3].link_target, "to/\xff");
 	CHECK_STR(back.folders[0].mount_root, "/sub");
+	CHECK(back.entries[5].store && back.folders[1].store && !back.entries[1].store);
+	CHECK(strstr(text, "\"fstype\": \"xfs\",\n   \"files\": 1"));
 	CHECK(manifest_same_boot(&back));
 	back.boot_id[0] ^= 1;
 	CHECK(!manifest_same_boot(&back));
@@ -316,6 +344,19 @@ static void test_faults(void)
 		{"folders", 0, "path", "\"lost\"", "folders"},
 		{"folders", 0, "mount", "{}", "id"},
 		{"folders", 0, "holder", "[]", NULL},
+		{"", 0, "store", "5", NULL},
+		{"", 0, "store", "null", NULL},
+		{"", 0, "store", STORE("5", "null"), "path"},
+		{"", 0, "store", STORE("\"backup\"", "null"), NULL},
+		{"", 0, "store", STORE("\"/a/../b\"", "null"), NULL},
+		{"", 0, "store", STORE("\"/a\"", "\"../a\""), NULL},
+		{"", 0, "store", STORE("\"/a\"", "\"/a\""), NULL},
+		{"entries", 0, "store", "true", NULL}, /* a link */
+		{"entries", 1, "store", "true", "relink_path"},
+		{"entries", 5, "store", "false", "mount_root"},
+		{"entries", 5, "relink_path", "\"x/orphan7\"", NULL},
+		{"folders", 1, "path", "\"x\"", "folders"},
+		{"folders", 1, "store", "false", "mount"},
 	};
 	AUTO(manifest_fini) struct manifest manifest = {0};
 	AUTO_FREE char *text = NULL;
@@ -369,7 +410,7 @@ static void test_unknown_fields(void)
 			    json_true());
 	more = json_dumps(root, 0);
 	CHECK_INT(manifest_parse(more, strlen(more), &back, NULL), 0);
-	CHECK_INT(back.n_entries, 5);
+	CHECK_INT(back.n_entries, 6);
 }
 
 static const char *in_dir(const char *name)

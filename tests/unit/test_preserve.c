@@ -413,7 +413,7 @@ static void check_ladder(uint32_t mode, uint32_t nlink, enum method forced,
 {
 	struct orphan orphan = {.mode = mode, .nlink = nlink};
 	enum method methods[LADDER_STEPS];
-	size_t n = ladder_methods(&orphan, forced, methods);
+	size_t n = ladder_methods(&orphan, forced, false, methods);
 	char got[64] = "";
 
 	for (size_t i = 0; i < n; i++) {

@@ -25,6 +25,7 @@ struct record {
 	struct journal_file journal;
 	struct manifest_file file;
 	struct manifest manifest;
+	struct depot depot;
 };
 
 static void record_fini(struct record *record)
@@ -32,6 +33,7 @@ static void record_fini(struct record *record)
 	manifest_file_fini(&record->file);
 	journal_file_fini(&record->journal);
 	manifest_fini(&record->manifest);
+	depot_fini(&record->depot);
 }
 
 /* Removes what an earlier checkpoint to the same manifest left that was killed. */
@@ -59,6 +61,21 @@ static int clean_earlier(const char *path)
 	return state < 0 ? state : state == UNFINISHED_LEFT ? -EBUSY : 0;
 }
 
+/* Where copies go that are not to be on their mounts. */
+static int begin_store(const struct checkpoint_wish *wish, struct record *record)
+{
+	AUTO_FREE char *why = NULL;
+	int ret;
+
+	if (!wish->store)
+		return 0;
+	ret = depot_open(&record->depot, wish->store, &wish->store_mounts, wish->manifest,
+			 &why);
+	if (ret)
+		log_error("%s", why_text(why));
+	return ret ?: store_copy(&record->depot.store, &record->manifest.store);
+}
+
 /* Everything that is written down before the first name is made. */
 static int record_begin(const struct checkpoint_wish *wish, const struct target *target,
 			struct record *record)
@@ -74,6 +91,9 @@ static int record_begin(const struct checkpoint_wish *wish, const struct target 
 		log_error("cannot begin a manifest: %s", strerror(-ret));
 		return ret;
 	}
+	ret = begin_store(wish, record);
+	if (ret)
+		return ret;
 	ret = journal_file_begin(&record->journal, wish->manifest, &record->manifest,
 				 &why);
 	ret = ret
@@ -221,6 +241,7 @@ static int work_frozen(const struct checkpoint_wish *wish, const struct target *
 
 	options.journal = &record->journal;
 	options.precopies = &precopies;
+	options.depot = wish->store ? &record->depot : NULL;
 	options.frozen = wish->freeze;
 	preserve_begin(&preserve, &options, &record->manifest);
 	if (wish->freeze && wish->precopy)
@@ -241,7 +262,9 @@ int checkpoint_run(const struct checkpoint_wish *wish, const struct target *targ
 		   struct manifest *out)
 {
 	AUTO(record_fini)
-	struct record record = {.journal = JOURNAL_FILE_INIT, .file = MANIFEST_FILE_INIT};
+	struct record record = {.journal = JOURNAL_FILE_INIT,
+				.file = MANIFEST_FILE_INIT,
+				.depot = DEPOT_INIT};
 	int ret = record_begin(wish, target, &record);
 
 	ret = ret ?: work_frozen(wish, target, &record);

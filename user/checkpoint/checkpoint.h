@@ -12,6 +12,8 @@ struct checkpoint_wish {
 	const char
 		*manifest; /* path; nothing may be there but what was left unfinished */
 	const char *template;
+	const char *store;		  /* directory that copies go into; NULL none */
+	struct depot_mounts store_mounts; /* from these mounts; not owned */
 	struct preserve_options preserve; /* the journal is ours */
 	bool freeze;			  /* for the time of the work */
 	bool precopy; /* with freeze: copies are made before, see precopy.h */

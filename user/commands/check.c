@@ -11,6 +11,7 @@
 #include "base/caps.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/why.h"
 #include "commands.h"
 #include "criu/verdict.h"
 #include "orphan/orphan_json.h"
@@ -19,14 +20,19 @@
 
 struct check_options {
 	struct target_specs cgroups;
+	const char *store;
+	struct depot_mounts store_mounts;
 	bool stop;
 	bool json;
 };
 
-enum { OPT_STOP = 256 };
+enum { OPT_STOP = 256, OPT_STORE, OPT_STORE_MOUNTS };
 
 static const struct argp_option options[] = {
 	{"stop", OPT_STOP, 0, 0, "As a checkpoint with --stop would do", 0},
+	{"store", OPT_STORE, "DIR", 0, "As a checkpoint with --store DIR would do", 0},
+	{"store-mounts", OPT_STORE_MOUNTS, "POINT[,POINT]...", 0,
+	 "With --store, the same", 0},
 	{0},
 };
 
@@ -43,9 +49,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_STOP:
 		chosen->stop = true;
 		break;
+	case OPT_STORE:
+		chosen->store = arg;
+		break;
+	case OPT_STORE_MOUNTS:
+		if (depot_mounts_add(&chosen->store_mounts, arg))
+			argp_error(state, "\"%s\" is no list of absolute mount points",
+				   arg);
+		break;
 	case ARGP_KEY_END:
 		if (!chosen->cgroups.n)
 			argp_error(state, "which cgroup? Give --cgroup CG");
+		if (chosen->store_mounts.n && !chosen->store)
+			argp_error(state, "--store-mounts goes with --store");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -69,6 +85,7 @@ struct outlook {
 	struct orphan_set set;
 	struct forecast *forecasts; /* owned; as many as orphans */
 	struct forecasts mounts;
+	struct depot depot;
 	size_t n_failing;
 	uint64_t bytes;
 	double seconds;
@@ -78,6 +95,7 @@ static void outlook_fini(struct outlook *outlook)
 {
 	free(outlook->forecasts);
 	forecasts_fini(&outlook->mounts);
+	depot_fini(&outlook->depot);
 	orphan_set_fini(&outlook->set);
 }
 
@@ -204,9 +222,22 @@ static int print_text(const struct outlook *outlook)
 	return 0;
 }
 
+/* 0, or an error that was logged. */
+static int open_store(const struct check_options *chosen, struct outlook *out)
+{
+	AUTO_FREE char *why = NULL;
+	int ret = depot_try(&out->depot, chosen->store, &chosen->store_mounts, &why);
+
+	if (ret)
+		log_error("%s", why_text(why));
+	else
+		out->mounts.depot = &out->depot;
+	return ret;
+}
+
 int command_check(int argc, char **argv)
 {
-	AUTO(outlook_fini) struct outlook outlook = {0};
+	AUTO(outlook_fini) struct outlook outlook = {.depot = DEPOT_INIT};
 	AUTO(target_fini) struct target target;
 	struct check_options chosen = {0};
 	int ret;
@@ -216,7 +247,10 @@ int command_check(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
 	if (target_add_specs(&target, &chosen.cgroups))
 		return EXIT_USAGE;
+	if (chosen.store && open_store(&chosen, &outlook))
+		return EXIT_FAILED;
 	ret = look(&target, chosen.stop, &outlook);
+	depot_mounts_fini(&chosen.store_mounts);
 	if (ret) {
 		log_error("the open files cannot be read: %s%s", strerror(-ret),
 			  caps_missing(CAPS_PROC_READ));

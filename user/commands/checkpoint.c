@@ -19,6 +19,8 @@ struct checkpoint_options {
 	struct target_specs cgroups;
 	const char *manifest;
 	const char *template;
+	const char *store;
+	struct depot_mounts store_mounts;
 	struct preserve_options preserve;
 	const char *exec;
 	bool freeze;
@@ -35,7 +37,9 @@ enum {
 	OPT_EXEC,
 	OPT_DIGEST,
 	OPT_MAX_BYTES,
-	OPT_PRECOPY
+	OPT_PRECOPY,
+	OPT_STORE,
+	OPT_STORE_MOUNTS
 };
 
 static const struct argp_option options[] = {
@@ -60,6 +64,15 @@ static const struct argp_option options[] = {
 	 "Make nothing when the names would keep more than N bytes allocated; K, M, G, "
 	 "T: "
 	 "times 1024",
+	 0},
+	{"store", OPT_STORE, "DIR", 0,
+	 "Put copies into DIR (made 0700) and no name on the mounts; beside the "
+	 "manifest, or "
+	 "below its folder, it is found when both have moved",
+	 0},
+	{"store-mounts", OPT_STORE_MOUNTS, "POINT[,POINT]...", 0,
+	 "With --store: of what is on these mounts only (\\, is a comma); can be "
+	 "repeated",
 	 0},
 	{"exec", OPT_EXEC, "CMD", 0,
 	 "Run CMD by the shell when the manifest is on disk, and the cgroup still frozen",
@@ -140,6 +153,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!chosen->preserve.max_bytes)
 			argp_error(state, "\"%s\" is not a number of bytes", arg);
 		break;
+	case OPT_STORE:
+		chosen->store = arg;
+		break;
+	case OPT_STORE_MOUNTS:
+		if (depot_mounts_add(&chosen->store_mounts, arg))
+			argp_error(state, "\"%s\" is no list of absolute mount points",
+				   arg);
+		break;
 	case OPT_EXEC:
 		chosen->exec = arg;
 		break;
@@ -150,6 +171,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--cgroup CG and --manifest FILE are needed");
 		if (chosen->precopy && !chosen->freeze)
 			argp_error(state, "--precopy goes with --freeze");
+		if (chosen->store_mounts.n && !chosen->store)
+			argp_error(state, "--store-mounts goes with --store");
+		if (chosen->store && chosen->preserve.method == METHOD_LINK)
+			argp_error(state, "--method link: a store takes copies only");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -214,12 +239,13 @@ static void print_outcome(const struct manifest_entry *entry)
 		       (unsigned long long)entry->bytes_copied);
 }
 
-static void print_entry(const struct manifest_entry *entry)
+static void print_entry(const struct manifest *manifest,
+			const struct manifest_entry *entry)
 {
 	const struct orphan *orphan = &entry->orphan;
+	const char *where = entry->store ? manifest->store.path : orphan->mnt_point;
 	AUTO_FREE char *from = escape_control(orphan->path ? orphan->path : "?");
-	AUTO_FREE char *mount =
-		escape_control(orphan->mnt_point ? orphan->mnt_point : "?");
+	AUTO_FREE char *mount = escape_control(where ? where : "?");
 	AUTO_FREE char *to = escape_control(entry->relink_path ? entry->relink_path : "");
 
 	printf("orphan%u  %s  %s  %s\n", entry->n, method_name(entry->method),
@@ -238,7 +264,7 @@ static void print_text(const struct manifest *manifest)
 	unsigned long long copied = 0;
 
 	for (size_t i = 0; i < manifest->n_entries; i++) {
-		print_entry(&manifest->entries[i]);
+		print_entry(manifest, &manifest->entries[i]);
 		copied += manifest->entries[i].bytes_copied;
 	}
 	for (size_t i = 0; i < manifest->n_failed; i++) {
@@ -289,6 +315,8 @@ int command_checkpoint(int argc, char **argv)
 	wish = (struct checkpoint_wish){
 		.manifest = chosen.manifest,
 		.template = chosen.template,
+		.store = chosen.store,
+		.store_mounts = chosen.store_mounts,
 		.preserve = chosen.preserve,
 		.freeze = chosen.freeze,
 		.precopy = chosen.precopy,
@@ -296,6 +324,7 @@ int command_checkpoint(int argc, char **argv)
 		.data = &chosen,
 	};
 	ret = checkpoint_run(&wish, &target, &manifest);
+	depot_mounts_fini(&chosen.store_mounts);
 	if (ret < 0 || print(&manifest, chosen.json))
 		return EXIT_FAILED;
 	return manifest.complete && !ret ? EXIT_DONE : EXIT_PARTLY;

@@ -17,15 +17,21 @@
 struct clean_options {
 	const char *path; /* a manifest or its journal */
 	const char *id;
+	const char *store;
 	long expired; /* seconds; -1 unset */
 };
 
-enum { OPT_ID = 256, OPT_EXPIRED };
+enum { OPT_ID = 256, OPT_EXPIRED, OPT_STORE };
 
 static const struct argp_option options[] = {
 	{"id", OPT_ID, "ID", 0, "The checkpoint of this id, wherever its manifest is", 0},
 	{"expired", OPT_EXPIRED, "AGE", 0,
 	 "Every checkpoint that is older: a number and s, m, h or d", 0},
+	{"store", OPT_STORE, "DIR", 0,
+	 "The store of MANIFEST is DIR now (without: found from the manifest's folder, "
+	 "or "
+	 "where it was)",
+	 0},
 	{0},
 };
 
@@ -62,6 +68,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "\"%s\" is not an age like 90s, 15m, 12h, 30d",
 				   arg);
 		break;
+	case OPT_STORE:
+		chosen->store = arg;
+		break;
 	case ARGP_KEY_ARG:
 		if (chosen->path)
 			argp_error(state, "\"%s\" is one word too many", arg);
@@ -70,6 +79,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!!chosen->path + !!chosen->id + (chosen->expired >= 0) != 1)
 			argp_error(state, "one of MANIFEST, --id and --expired, please");
+		if (chosen->store && !chosen->path)
+			argp_error(state, "--store goes with a MANIFEST");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -99,11 +110,12 @@ static char *manifest_of(const char *path)
 	return strdup(path);
 }
 
-static int clean_argument(const char *path, struct clean_result *result)
+static int clean_argument(const char *path, const char *store,
+			  struct clean_result *result)
 {
 	AUTO_FREE char *manifest = manifest_of(path);
 
-	return manifest ? clean_checkpoint(manifest, NULL, result) : -ENOMEM;
+	return manifest ? clean_checkpoint(manifest, NULL, store, result) : -ENOMEM;
 }
 
 static int clean_id(const char *id, struct clean_result *result)
@@ -112,7 +124,7 @@ static int clean_id(const char *id, struct clean_result *result)
 	int ret = index_find(id, &path);
 
 	if (!ret)
-		return clean_checkpoint(path, id, result);
+		return clean_checkpoint(path, id, NULL, result);
 	if (ret == -ENOENT) {
 		log_warning(
 			"no checkpoint %s is known in %s: it was cleaned or restored, "
@@ -136,7 +148,7 @@ static int clean_expired(long age, struct clean_result *result)
 		return ret;
 	}
 	for (size_t i = 0; i < list.n && list.entries[i].created <= before; i++) {
-		ret = clean_checkpoint(list.entries[i].manifest, list.entries[i].id,
+		ret = clean_checkpoint(list.entries[i].manifest, list.entries[i].id, NULL,
 				       result);
 		first = first ?: ret;
 	}
@@ -151,7 +163,7 @@ int command_clean(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
 	if (chosen.path)
-		ret = clean_argument(chosen.path, &result);
+		ret = clean_argument(chosen.path, chosen.store, &result);
 	else if (chosen.id)
 		ret = clean_id(chosen.id, &result);
 	else

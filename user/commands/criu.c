@@ -331,7 +331,7 @@ static int clean_prepared(const struct criu_options *chosen, const char *path,
 	int ret = manifest_file_read(path, &manifest, &why);
 
 	if (ret == -ENOENT && !chosen->roots.n)
-		return clean_checkpoint(path, NULL, result);
+		return clean_checkpoint(path, NULL, NULL, result);
 	if (ret) {
 		log_error("%s", why_text(why));
 		return ret;
@@ -346,7 +346,7 @@ static int clean_prepared(const struct criu_options *chosen, const char *path,
 	if (ret)
 		log_error("%s", why_text(why));
 	if (!chosen->roots.n)
-		return clean_checkpoint(path, NULL, result) ?: ret;
+		return clean_checkpoint(path, NULL, NULL, result) ?: ret;
 	clean_all(&manifest, result);
 	return ret;
 }

@@ -27,6 +27,7 @@ struct restore_options {
 	const char *manifest;
 	pid_t holder;
 	struct roots roots;
+	const char *store;
 	const char *to;	    /* a directory */
 	const char *listen; /* a socket */
 	bool keep;
@@ -34,7 +35,7 @@ struct restore_options {
 	char **command; /* of argv, after "--"; NULL none */
 };
 
-enum { OPT_HOLDER = 256, OPT_KEEP, OPT_CHECK, OPT_ROOT, OPT_TO, OPT_LISTEN };
+enum { OPT_HOLDER = 256, OPT_KEEP, OPT_CHECK, OPT_ROOT, OPT_STORE, OPT_TO, OPT_LISTEN };
 
 static const struct argp_option options[] = {
 	{"holder", OPT_HOLDER, "PID", 0,
@@ -44,6 +45,10 @@ static const struct argp_option options[] = {
 	{"root", OPT_ROOT, "[POINT=]DIR", 0,
 	 "What was mounted on POINT, or below it, is in DIR now (POINT: /): after a "
 	 "migration, or in a snapshot; can be repeated",
+	 0},
+	{"store", OPT_STORE, "DIR", 0,
+	 "The store of the checkpoint is DIR now (without: found from the manifest's "
+	 "folder, or where it was)",
 	 0},
 	{"to", OPT_TO, "DIR", 0, "Write the files into DIR, as orphan<n>-<name>", 0},
 	{"listen", OPT_LISTEN, "SOCKET", 0,
@@ -68,6 +73,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_ROOT:
 		if (roots_add(&chosen->roots, arg, &why))
 			argp_error(state, "--root: %s", why_text(why));
+		break;
+	case OPT_STORE:
+		chosen->store = arg;
 		break;
 	case OPT_TO:
 		chosen->to = arg;
@@ -317,6 +325,11 @@ int command_restore(int argc, char **argv)
 	}
 	if (chosen.roots.n)
 		manifest.roots = &chosen.roots;
+	if (chosen.store && !manifest.store.path) {
+		log_error("--store: %s has no store", chosen.manifest);
+		return EXIT_USAGE;
+	}
+	manifest.store_at = chosen.store;
 	if (chosen.check)
 		ret = check_all(&manifest);
 	else if (chosen.to)

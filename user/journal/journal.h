@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "manifest/store.h"
 #include "preserve/relink.h"
 
 #define JOURNAL_SCHEMA "relinktrace.journal/1"
@@ -19,8 +20,10 @@
 #define JOURNAL_MAX_PLACES 65536
 #define JOURNAL_MAX_LINE   65536
 
-/* A mount that names are made on, and how to find it again (restore/locate.h). */
+/* A mount that names are made on, and how to find it again (restore/locate.h); or a store,
+ * and then nothing else is set. */
 struct journal_place {
+	struct store store;	       /* owned; its path is NULL for a mount */
 	uint32_t dev_major, dev_minor; /* the superblock's */
 	char *mount_point;	       /* owned; NULL unknown */
 	char *mount_root;	       /* owned */

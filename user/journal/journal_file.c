@@ -107,6 +107,18 @@ int journal_file_place(struct journal_file *file, const struct journal_place *pl
 	return ret;
 }
 
+int journal_file_store(struct journal_file *file, const struct store *store,
+		       unsigned int *number)
+{
+	json_t *object = json_object();
+	int ret = json_set(object, "store", store_to_json(store));
+
+	ret = add_line(file, object, ret);
+	if (!ret)
+		*number = file->n_places++;
+	return ret;
+}
+
 int journal_file_name(struct journal_file *file, unsigned int place, const char *path,
 		      bool has_ino, const struct relink_identity *identity)
 {

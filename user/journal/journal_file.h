@@ -37,6 +37,10 @@ int journal_file_begin(struct journal_file *file, const char *path,
 int journal_file_place(struct journal_file *file, const struct journal_place *place,
 		       unsigned int *number);
 
+/* Adds a store in the same way. */
+int journal_file_store(struct journal_file *file, const struct store *store,
+		       unsigned int *number);
+
 /* Adds the name @path on place @place, of the file of @identity; where @has_ino is false
  * only its type is known, and the last component is one of journal_own_name(). 0 or
  * -ENOMEM. */

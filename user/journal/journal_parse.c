@@ -27,6 +27,7 @@ static void json_release(json_t **json)
 
 static void place_fini(struct journal_place *place)
 {
+	store_fini(&place->store);
 	free(place->mount_point);
 	free(place->mount_root);
 	*place = (struct journal_place){0};
@@ -80,21 +81,35 @@ static void read_head(struct jsonread *reader, const json_t *line, struct journa
 	jsonread_exact(reader, line, "boot_id", 36, "0123456789abcdef-", out->boot_id);
 }
 
-static void read_place(struct jsonread *reader, const json_t *line, struct journal *out)
+static void read_mount(struct jsonread *reader, const json_t *line,
+		       struct journal_place *out)
 {
-	AUTO(place_fini) struct journal_place place = {0};
 	const json_t *mount = jsonread_object(reader, line, "mount");
 	const json_t *holder = jsonread_object(reader, line, "holder");
+
+	jsonread_dev(reader, line, "dev", &out->dev_major, &out->dev_minor);
+	out->mnt_id = jsonread_integer(reader, mount, "id", 0, INT_MAX);
+	out->mount_point = jsonread_bytes(reader, mount, "point", PATH_MAX, true);
+	out->mount_root = jsonread_bytes(reader, mount, "root", PATH_MAX, false);
+	if (out->mount_root && out->mount_root[0] != '/')
+		jsonread_fault(reader, "mount", "must have an absolute root");
+	out->pid = jsonread_integer(reader, holder, "pid", 1, INT_MAX);
+	out->start_time = jsonread_integer(reader, holder, "start_time", 0, INT64_MAX);
+}
+
+/* A mount, or where @store a store. */
+static void read_place(struct jsonread *reader, const json_t *line, bool store,
+		       struct journal *out)
+{
+	AUTO(place_fini) struct journal_place place = {0};
 	struct journal_place *grown;
 
-	jsonread_dev(reader, line, "dev", &place.dev_major, &place.dev_minor);
-	place.mnt_id = jsonread_integer(reader, mount, "id", 0, INT_MAX);
-	place.mount_point = jsonread_bytes(reader, mount, "point", PATH_MAX, true);
-	place.mount_root = jsonread_bytes(reader, mount, "root", PATH_MAX, false);
-	if (place.mount_root && place.mount_root[0] != '/')
-		jsonread_fault(reader, "mount", "must have an absolute root");
-	place.pid = jsonread_integer(reader, holder, "pid", 1, INT_MAX);
-	place.start_time = jsonread_integer(reader, holder, "start_time", 0, INT64_MAX);
+	if (store && jsonread_null(reader, line, "store"))
+		jsonread_fault(reader, "store", "must not be null");
+	else if (store)
+		store_from_json(reader, line, &place.store);
+	else
+		read_mount(reader, line, &place);
 	if (out->n_places >= JOURNAL_MAX_PLACES)
 		jsonread_fault(reader, "mount", "is one too many");
 	if (reader->error)
@@ -178,7 +193,9 @@ static int read_line(struct journal *out, const char *line, size_t len, size_t n
 			jsonread_boolean(&reader, json, "committing") ||
 			(jsonread_fault(&reader, "committing", "must be true"), false);
 	else if (json_object_get(json, "mount"))
-		read_place(&reader, json, out);
+		read_place(&reader, json, false, out);
+	else if (json_object_get(json, "store"))
+		read_place(&reader, json, true, out);
 	else
 		read_name(&reader, json, out);
 	if (reader.error)

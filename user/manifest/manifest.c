@@ -47,6 +47,15 @@ static int read_boot_id(char boot_id[static 37])
 	return 0;
 }
 
+int manifest_name(const struct manifest *manifest, bool store, unsigned int n,
+		  char out[static RELINK_PATH_MAX])
+{
+	if (!store)
+		return template_expand(manifest->template, manifest->ktime, n, out);
+	store_name(manifest->id, n, out);
+	return 0;
+}
+
 bool manifest_same_boot(const struct manifest *manifest)
 {
 	char boot_id[37];
@@ -124,6 +133,8 @@ void manifest_fini(struct manifest *manifest)
 	free(manifest->kernel);
 	free(manifest->cgroup);
 	free(manifest->template);
+	free(manifest->directory);
+	store_fini(&manifest->store);
 	for (size_t i = 0; i < manifest->n_entries; i++)
 		manifest_entry_fini(&manifest->entries[i]);
 	free(manifest->entries);

@@ -9,6 +9,7 @@
 
 #include "attributes.h"
 #include "filelock.h"
+#include "store.h"
 #include "orphan/orphan.h"
 
 #define MANIFEST_SCHEMA "relinktrace.manifest/1"
@@ -62,7 +63,9 @@ struct manifest_entry {
 	struct orphan orphan; /* owned; with the mode, owner and rdev as they were */
 	enum method method;   /* never METHOD_AUTO */
 	bool same_inode;
-	char *relink_path;   /* owned; below the mount's root; NULL for recreate */
+	bool store;	     /* it is not on the mount, but in the manifest's store */
+	char *relink_path;   /* owned; below the mount's root, or the store; NULL for
+			    * recreate */
 	char *mount_root;    /* owned; mountinfo's root of that mount */
 	char *link_target;   /* owned; of a symlink that is recreated, else NULL */
 	bool has_attributes; /* never with link: it is the inode itself */
@@ -86,6 +89,8 @@ struct manifest_failed {
 
 /* A folder that the checkpoint made for its names. */
 struct manifest_folder {
+	bool store; /* in the manifest's store, and on no mount; all but path and ino is
+		     * unset then */
 	uint32_t dev_major, dev_minor; /* the superblock's */
 	uint64_t ino;
 	char *mount_point; /* owned; NULL unknown */
@@ -107,6 +112,7 @@ struct manifest {
 	char *cgroup; /* owned; path below the v2 root */
 	uint64_t cgroup_id;
 	char *template; /* owned */
+	struct store store;
 	bool complete;
 	struct manifest_entry *entries; /* owned */
 	size_t n_entries;
@@ -114,6 +120,9 @@ struct manifest {
 	size_t n_failed;
 	struct manifest_folder *folders; /* owned; an outer one before those in it */
 	size_t n_folders;
+	char *directory; /* owned; not of the file: where the file is; NULL unknown */
+	const char *store_at; /* not of the file and not owned: where the store is now, as
+			       * somebody says who knows; NULL */
 	const struct roots *roots; /* not of the file and not owned: where its mounts are
 				    * now, see restore/roots.h; NULL where they were */
 };
@@ -136,6 +145,10 @@ void manifest_fini(struct manifest *manifest);
 void manifest_entry_fini(struct manifest_entry *entry);
 void manifest_failed_fini(struct manifest_failed *failed);
 void manifest_folder_fini(struct manifest_folder *folder);
+
+/* The name of number @n, in the store or below the root of its mount. 0; -ENAMETOOLONG. */
+int manifest_name(const struct manifest *manifest, bool store, unsigned int n,
+		  char out[static RELINK_PATH_MAX]);
 
 /* Whether it was made since this machine booted, so that pids and device numbers hold. */
 bool manifest_same_boot(const struct manifest *manifest);

@@ -147,7 +147,7 @@ int manifest_file_commit(struct manifest_file *file)
 int manifest_file_read(const char *path, struct manifest *out, char **why)
 {
 	AUTO_FD fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	AUTO_FREE char *text = NULL, *reason = NULL;
+	AUTO_FREE char *text = NULL, *reason = NULL, *for_dir = NULL, *dir = NULL;
 	size_t len = 0;
 	int ret = fd < 0 ? -errno : readall(fd, MANIFEST_MAX_BYTES, &text, &len);
 	int owned = ret ? 0 : trusted_check(fd, "manifest", path, why);
@@ -157,8 +157,13 @@ int manifest_file_read(const char *path, struct manifest *out, char **why)
 	if (ret)
 		return why_set(why, ret, "cannot read manifest %s: %s", path,
 			       ret == -EINVAL ? "not a regular file" : strerror(-ret));
+	for_dir = strdup(path);
+	dir = for_dir ? strdup(dirname(for_dir)) : NULL;
+	if (!dir)
+		return -ENOMEM;
 	ret = manifest_parse(text, len, out, &reason);
 	if (ret)
 		return why_set(why, ret, "manifest %s: %s", path, why_text(reason));
+	out->directory = TAKE_PTR(dir);
 	return 0;
 }

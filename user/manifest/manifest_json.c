@@ -130,6 +130,7 @@ static json_t *from_entry(const struct manifest_entry *entry)
 
 	ret = ret ?: json_set(object, "method", json_string(method_name(entry->method)));
 	ret = ret ?: json_set(object, "same_inode", json_boolean(entry->same_inode));
+	ret = ret ?: json_set(object, "store", json_boolean(entry->store));
 	ret = ret ?: json_set_bytes(object, "relink_path", entry->relink_path);
 	ret = ret ?: json_set(object, "bytes_copied", json_integer(entry->bytes_copied));
 	ret = ret ?: json_set(object, "steps", from_steps(entry));
@@ -178,11 +179,30 @@ static json_t *from_failed(const struct manifest *manifest)
 	return unless(ret, array);
 }
 
+static json_t *from_store_folder(const struct manifest_folder *folder)
+{
+	json_t *object = json_object();
+	int ret = json_set(object, "store", json_true());
+
+	ret = ret
+		      ?: json_set(object, "dev",
+				  from_dev(folder->dev_major, folder->dev_minor));
+	ret = ret ?: json_set(object, "ino", json_from_ino(folder->ino));
+	ret = ret ?: json_set_bytes(object, "path", folder->path);
+	return unless(ret, object);
+}
+
 static json_t *from_folder(const struct manifest_folder *folder)
 {
-	json_t *object = json_object(), *mount = json_object(), *holder = json_object();
-	int ret = json_set_bytes(mount, "point", folder->mount_point);
+	json_t *object, *mount, *holder;
+	int ret;
 
+	if (folder->store)
+		return from_store_folder(folder);
+	object = json_object();
+	mount = json_object();
+	holder = json_object();
+	ret = json_set_bytes(mount, "point", folder->mount_point);
 	ret = ret ?: json_set(mount, "id", json_integer(folder->mnt_id));
 	ret = ret ?: json_set_bytes(mount, "root", folder->mount_root);
 	ret = ret ?: json_set(holder, "pid", json_integer(folder->pid));
@@ -210,41 +230,52 @@ static json_t *from_folders(const struct manifest *manifest)
 	return unless(ret, array);
 }
 
-/* What the names of one owner on one filesystem keep allocated. */
+/* What the names of one owner on one filesystem keep allocated. Nothing is owned. */
 struct pin {
-	const struct orphan *of;
+	uint32_t uid, dev_major, dev_minor;
+	const char *fstype;
 	uint64_t files, bytes;
 };
 
-static bool pin_is_of(const struct pin *pin, const struct orphan *orphan)
+/* The pin of @entry, with nothing added up. */
+static struct pin pin_of(const struct manifest *manifest,
+			 const struct manifest_entry *entry)
 {
-	return pin->of->uid == orphan->uid && pin->of->dev_major == orphan->dev_major &&
-	       pin->of->dev_minor == orphan->dev_minor;
+	const struct orphan *orphan = &entry->orphan;
+	const struct store *store = &manifest->store;
+
+	return (struct pin){
+		.uid = orphan->uid,
+		.dev_major = entry->store ? store->dev_major : orphan->dev_major,
+		.dev_minor = entry->store ? store->dev_minor : orphan->dev_minor,
+		.fstype = entry->store ? store->fstype : orphan->fstype,
+	};
 }
 
-/* Adds @orphan up in @pins, of which there are @n. How many there are then. */
-static size_t pin_add(struct pin *pins, size_t n, const struct orphan *orphan)
+/* Adds @entry up in @pins, of which there are @n. How many there are then. */
+static size_t pin_add(struct pin *pins, size_t n, const struct manifest *manifest,
+		      const struct manifest_entry *entry)
 {
+	struct pin pin = pin_of(manifest, entry);
 	size_t i = 0;
 
-	while (i < n && !pin_is_of(&pins[i], orphan))
+	while (i < n && (pins[i].uid != pin.uid || pins[i].dev_major != pin.dev_major ||
+			 pins[i].dev_minor != pin.dev_minor))
 		i++;
 	if (i == n)
-		pins[n++] = (struct pin){.of = orphan};
+		pins[n++] = pin;
 	pins[i].files++;
-	pins[i].bytes += orphan->allocated;
+	pins[i].bytes += entry->orphan.allocated;
 	return n;
 }
 
 static json_t *from_pin(const struct pin *pin)
 {
 	json_t *object = json_object();
-	int ret = json_set(object, "uid", json_integer(pin->of->uid));
+	int ret = json_set(object, "uid", json_integer(pin->uid));
 
-	ret = ret
-		      ?: json_set(object, "dev",
-				  from_dev(pin->of->dev_major, pin->of->dev_minor));
-	ret = ret ?: json_set(object, "fstype", json_string(pin->of->fstype));
+	ret = ret ?: json_set(object, "dev", from_dev(pin->dev_major, pin->dev_minor));
+	ret = ret ?: json_set(object, "fstype", json_string(pin->fstype));
 	ret = ret ?: json_set(object, "files", json_integer(pin->files));
 	ret = ret ?: json_set(object, "bytes", json_integer(pin->bytes));
 	return unless(ret, object);
@@ -259,7 +290,7 @@ static json_t *from_pins(const struct manifest *manifest)
 
 	for (size_t i = 0; i < manifest->n_entries && !ret; i++)
 		if (manifest->entries[i].relink_path)
-			n = pin_add(pins, n, &manifest->entries[i].orphan);
+			n = pin_add(pins, n, manifest, &manifest->entries[i]);
 	for (size_t i = 0; i < n && !ret; i++)
 		ret = json_array_append_new(array, from_pin(&pins[i]));
 	free(pins);
@@ -290,6 +321,7 @@ json_t *manifest_to_json(const struct manifest *manifest)
 	ret = ret ?: json_set_bytes(object, "kernel", manifest->kernel);
 	ret = ret ?: json_set(object, "cgroup", from_cgroup(manifest));
 	ret = ret ?: json_set_bytes(object, "template", manifest->template);
+	ret = ret ?: json_set(object, "store", store_to_json(&manifest->store));
 	ret = ret ?: json_set(object, "complete", json_boolean(manifest->complete));
 	ret = ret ?: json_set(object, "entries", from_entries(manifest));
 	ret = ret ?: json_set(object, "failed", from_failed(manifest));

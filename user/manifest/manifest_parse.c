@@ -96,20 +96,6 @@ static void read_attributes(struct jsonread *reader, const json_t *object,
 		out->link_target = read_copy(reader, object, "target", PATH_MAX);
 }
 
-/* Whether @root can be mountinfo's root of a mount: absolute, and it never climbs. */
-static bool mount_root_valid(const char *root)
-{
-	if (*root != '/')
-		return false;
-	for (; root; root = strchr(root, '/')) {
-		root++;
-		if (root[0] == '.' &&
-		    (root[1 + (root[1] == '.')] == '/' || !root[1 + (root[1] == '.')]))
-			return false;
-	}
-	return true;
-}
-
 /* The method, and what must agree with it. */
 static void read_relink(struct jsonread *reader, const json_t *object,
 			struct manifest_entry *out)
@@ -120,6 +106,11 @@ static void read_relink(struct jsonread *reader, const json_t *object,
 	out->same_inode = jsonread_boolean(reader, object, "same_inode");
 	out->relink_path =
 		jsonread_bytes(reader, object, "relink_path", RELINK_PATH_MAX - 1, true);
+	/* Younger than the schema. */
+	out->store = json_object_get(object, "store") &&
+		     jsonread_boolean(reader, object, "store");
+	if (out->store && out->method == METHOD_LINK)
+		jsonread_fault(reader, "store", "contradicts the method");
 	if (out->same_inode != (out->method == METHOD_LINK))
 		jsonread_fault(reader, "same_inode", "contradicts the method");
 	if (!out->relink_path != (out->method == METHOD_RECREATE))
@@ -200,8 +191,8 @@ static void read_entry(struct jsonread *reader, const json_t *object,
 	read_steps(reader, object, out);
 	read_attributes(reader, object, out);
 	out->mount_root = jsonread_bytes(reader, object, "mount_root", PATH_MAX,
-					 out->method == METHOD_RECREATE);
-	if (out->mount_root && !mount_root_valid(out->mount_root))
+					 out->method == METHOD_RECREATE || out->store);
+	if (out->mount_root && !absolute_path_valid(out->mount_root))
 		jsonread_fault(reader, "mount_root",
 			       "an absolute path without \".\" and \"..\" is expected");
 	if (out->method != METHOD_RECREATE)
@@ -256,8 +247,7 @@ static void read_failed(struct jsonread *reader, const json_t *root, struct mani
 static void read_folder(struct jsonread *reader, const json_t *object,
 			struct manifest_folder *out)
 {
-	const json_t *mount = jsonread_object(reader, object, "mount");
-	const json_t *holder = jsonread_object(reader, object, "holder");
+	const json_t *mount, *holder;
 
 	jsonread_dev(reader, object, "dev", &out->dev_major, &out->dev_minor);
 	out->ino = jsonread_ino(reader, object, "ino");
@@ -265,10 +255,17 @@ static void read_folder(struct jsonread *reader, const json_t *object,
 	if (out->path && !relink_path_valid(out->path))
 		jsonread_fault(reader, "path",
 			       "a relative path without \".\" and \"..\" is expected");
+	/* Younger than the schema. */
+	out->store = json_object_get(object, "store") &&
+		     jsonread_boolean(reader, object, "store");
+	if (out->store)
+		return;
+	mount = jsonread_object(reader, object, "mount");
+	holder = jsonread_object(reader, object, "holder");
 	out->mount_point = jsonread_bytes(reader, mount, "point", PATH_MAX, true);
 	out->mnt_id = jsonread_integer(reader, mount, "id", 0, INT_MAX);
 	out->mount_root = read_copy(reader, mount, "root", PATH_MAX);
-	if (out->mount_root && !mount_root_valid(out->mount_root))
+	if (out->mount_root && !absolute_path_valid(out->mount_root))
 		jsonread_fault(reader, "mount",
 			       "root must be absolute, without \".\" and \"..\"");
 	out->pid = jsonread_integer(reader, holder, "pid", 1, INT_MAX);
@@ -310,6 +307,7 @@ static void read_head(struct jsonread *reader, const json_t *root, struct manife
 	out->template = read_copy(reader, root, "template", RELINK_PATH_MAX);
 	if (out->template && template_problem(out->template))
 		jsonread_fault(reader, "template", template_problem(out->template));
+	store_from_json(reader, root, &out->store);
 	out->complete = jsonread_boolean(reader, root, "complete");
 }
 
@@ -340,8 +338,8 @@ static void check_numbers(struct jsonread *reader, const struct manifest *manife
 			jsonread_fault(reader, "n", "two entries have the same number");
 }
 
-/* A checkpoint makes no other names than those of its template: so a manifest cannot name
- * any file that somebody wants opened or removed. */
+/* A checkpoint makes no other names than those of its template, and in a store: so a
+ * manifest cannot name any file that somebody wants opened or removed. */
 static void check_names(struct jsonread *reader, const struct manifest *manifest)
 {
 	char path[RELINK_PATH_MAX];
@@ -349,9 +347,10 @@ static void check_names(struct jsonread *reader, const struct manifest *manifest
 	for (size_t i = 0; i < manifest->n_entries; i++) {
 		const struct manifest_entry *entry = &manifest->entries[i];
 
+		if (entry->store && !manifest->store.path)
+			jsonread_fault(reader, "store", "is nowhere");
 		if (entry->relink_path &&
-		    (template_expand(manifest->template, manifest->ktime, entry->n,
-				     path) ||
+		    (manifest_name(manifest, entry->store, entry->n, path) ||
 		     strcmp(path, entry->relink_path)))
 			jsonread_fault(reader, "relink_path",
 				       "is not what the template makes");
@@ -360,7 +359,9 @@ static void check_names(struct jsonread *reader, const struct manifest *manifest
 		const char *folder = manifest->folders[i].path;
 		size_t len = strlen(folder);
 
-		if (template_expand(manifest->template, manifest->ktime, 1, path) ||
+		if (manifest->folders[i].store && !manifest->store.path)
+			jsonread_fault(reader, "store", "is nowhere");
+		if (manifest_name(manifest, manifest->folders[i].store, 1, path) ||
 		    strncmp(path, folder, len) || path[len] != '/')
 			jsonread_fault(reader, "folders",
 				       "a path is not of the template");

@@ -22,6 +22,19 @@ bool relink_path_valid(const char *path)
 	}
 }
 
+bool absolute_path_valid(const char *path)
+{
+	if (*path != '/')
+		return false;
+	for (; path; path = strchr(path, '/')) {
+		path++;
+		if (path[0] == '.' &&
+		    (path[1 + (path[1] == '.')] == '/' || !path[1 + (path[1] == '.')]))
+			return false;
+	}
+	return true;
+}
+
 int template_expand(const char *template, uint64_t ktime, unsigned int n,
 		    char out[static RELINK_PATH_MAX])
 {

@@ -28,4 +28,7 @@ int template_expand(const char *template, uint64_t ktime, unsigned int n,
  * empty nor "." nor ".." nor longer than NAME_MAX. */
 bool relink_path_valid(const char *path);
 
+/* Whether @path is absolute, and no component of it is "." or "..". */
+bool absolute_path_valid(const char *path);
+
 #endif

@@ -31,16 +31,33 @@ void folder_set_fini(struct folder_set *set)
 {
 	for (size_t i = 0; i < set->n; i++)
 		folder_free(&set->folders[i]);
+	folder_free(&set->store);
 	free(set->folders);
 	*set = (struct folder_set){0};
 }
 
-struct folder *folder_set_find(const struct folder_set *set, int mnt_id)
+struct folder *folder_set_find(const struct folder_set *set, bool store, int mnt_id)
 {
+	if (store)
+		return set->store;
 	for (size_t i = 0; i < set->n; i++)
 		if (set->folders[i]->mount.id == mnt_id)
 			return set->folders[i];
 	return NULL;
+}
+
+/* How the mount of @folder, which @holder sees, is found again. 0 or -ENOMEM. */
+static int record_mount(struct manifest_folder *made, const struct folder *folder,
+			const struct holder *holder)
+{
+	if (folder->store)
+		return 0;
+	made->mount_point = strdup(folder->mount.point);
+	made->mount_root = strdup(folder->mount.root);
+	made->pid = holder->pid;
+	made->start_time = holder->start_time;
+	made->mnt_id = folder->mount.id;
+	return made->mount_point && made->mount_root ? 0 : -ENOMEM;
 }
 
 /* Records folder @path, which was made; removes it again where that fails. */
@@ -49,18 +66,14 @@ static int record(struct manifest *manifest, const struct folder *folder,
 {
 	AUTO(manifest_folder_fini)
 	struct manifest_folder made = {
+		.store = folder->store,
 		.dev_major = folder->mount.dev_major,
 		.dev_minor = folder->mount.dev_minor,
 		.ino = ino,
-		.mount_point = strdup(folder->mount.point),
-		.mount_root = strdup(folder->mount.root),
 		.path = strdup(path),
-		.pid = holder->pid,
-		.start_time = holder->start_time,
-		.mnt_id = folder->mount.id,
 	};
 
-	if (made.mount_point && made.mount_root && made.path &&
+	if (made.path && !record_mount(&made, folder, holder) &&
 	    !manifest_add_folder(manifest, &made))
 		return 0;
 	relink_remove_folder(folder->root_fd, path, ino);
@@ -271,11 +284,25 @@ static int open_folder(struct folder_set *set, struct manifest *manifest,
 	return ret < 0 ? ret : 0;
 }
 
+/* Opens @folder, which is in @set, where it is not open, or gone. */
+static int keep_open(struct folder_set *set, struct manifest *manifest,
+		     struct folder *folder, const struct holder *holder,
+		     const char *relink_path, char **why)
+{
+	if (folder->fd >= 0 && folder_is_gone(folder)) {
+		auto_close(&folder->fd);
+		folder->fd = -1;
+	}
+	return folder->fd >= 0
+		       ? 0
+		       : open_folder(set, manifest, folder, holder, relink_path, why);
+}
+
 int folder_set_get(struct folder_set *set, struct manifest *manifest, int mnt_id,
 		   const struct holder *holder, const char *relink_path,
 		   struct folder **out, char **why)
 {
-	struct folder *folder = folder_set_find(set, mnt_id);
+	struct folder *folder = folder_set_find(set, false, mnt_id);
 	int ret;
 
 	if (!folder) {
@@ -289,17 +316,47 @@ int folder_set_get(struct folder_set *set, struct manifest *manifest, int mnt_id
 			return ret;
 		folder = set->folders[set->n - 1];
 	}
-	if (folder->fd >= 0 && folder_is_gone(folder)) {
-		auto_close(&folder->fd);
-		folder->fd = -1;
-	}
-	if (folder->fd < 0) {
-		ret = open_folder(set, manifest, folder, holder, relink_path, why);
-		if (ret)
-			return ret;
-	}
-	*out = folder;
-	return 0;
+	ret = keep_open(set, manifest, folder, holder, relink_path, why);
+	if (!ret)
+		*out = folder;
+	return ret;
+}
+
+/* The folder in the store, not open yet. */
+static int begin_store(struct folder_set *set)
+{
+	const struct store *store = &set->depot->store;
+	AUTO(folder_free) struct folder *folder = calloc(1, sizeof(*folder));
+	int ret;
+
+	if (!folder)
+		return -ENOMEM;
+	folder->store = true;
+	folder->fd = -1;
+	folder->mount.id = -1;
+	folder->mount.dev_major = store->dev_major;
+	folder->mount.dev_minor = store->dev_minor;
+	folder->mount.point = strdup(store->path);
+	folder->root_fd = fcntl(set->depot->fd, F_DUPFD_CLOEXEC, 0);
+	if (folder->root_fd < 0 || !folder->mount.point)
+		return folder->mount.point ? -errno : -ENOMEM;
+	ret = set->journal ? journal_file_store(set->journal, store, &folder->place) : 0;
+	if (!ret)
+		set->store = TAKE_PTR(folder);
+	return ret;
+}
+
+int folder_set_get_store(struct folder_set *set, struct manifest *manifest,
+			 struct folder **out, char **why)
+{
+	char path[RELINK_PATH_MAX];
+	int ret = set->store ? 0 : begin_store(set);
+
+	store_name(manifest->id, 1, path);
+	ret = ret ?: keep_open(set, manifest, set->store, NULL, path, why);
+	if (!ret)
+		*out = set->store;
+	return ret;
 }
 
 /* Names that are written down at a time: one sync for so many files. */
@@ -338,6 +395,14 @@ int folder_own_name(struct folder_set *set, struct folder *folder, const char *i
 
 int folder_set_sync(const struct folder_set *set)
 {
+	if (set->store) {
+		int ret = sync_directory(set->store->root_fd);
+
+		if (!ret && set->store->fd >= 0)
+			ret = sync_directory(set->store->fd);
+		if (ret)
+			return ret;
+	}
 	for (size_t i = 0; i < set->n; i++) {
 		int ret =
 			set->folders[i]->fd < 0 ? 0 : sync_directory(set->folders[i]->fd);

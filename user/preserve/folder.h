@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The folders that a checkpoint puts its names into: one on each mount that has orphans.
- */
+/* The folders that a checkpoint puts its names into: one on each mount that has orphans, and
+ * one in the store. */
 #ifndef RELINKTRACE_FOLDER_H
 #define RELINKTRACE_FOLDER_H
 
+#include "depot.h"
 #include "journal/journal_file.h"
 #include "manifest/manifest.h"
 #include "proc/mount.h"
 
 struct folder {
-	struct mount mount;
-	int root_fd;	    /* the mount's root, O_PATH */
+	struct mount mount; /* of the one in the store only the device, and as its point
+			     * where the store is */
+	bool store;
+	int root_fd;	    /* the mount's root, or the store, O_PATH */
 	const char *detour; /* why that is on another mount, see mountroot.h; or NULL */
 	int fd;		    /* the folder, O_PATH */
 	unsigned int place; /* of the journal, where there is one */
@@ -24,6 +27,8 @@ struct folder_set {
 	unsigned int n_own;	      /* names of their own that were made without one */
 	struct folder **folders;      /* owned */
 	size_t n;
+	const struct depot *depot; /* not owned; NULL there is no store */
+	struct folder *store;	   /* owned; the folder in it; NULL not needed yet */
 };
 
 /* Frees what @set owns; for AUTO(). */
@@ -37,8 +42,12 @@ int folder_set_get(struct folder_set *set, struct manifest *manifest, int mnt_id
 		   const struct holder *holder, const char *relink_path,
 		   struct folder **out, char **why);
 
-/* The folder on mount @mnt_id that was got before, or NULL. */
-struct folder *folder_set_find(const struct folder_set *set, int mnt_id);
+/* The same for the folder in the store, which there is. */
+int folder_set_get_store(struct folder_set *set, struct manifest *manifest,
+			 struct folder **out, char **why);
+
+/* The folder on mount @mnt_id, or where @store in the store, that was got before, or NULL. */
+struct folder *folder_set_find(const struct folder_set *set, bool store, int mnt_id);
 
 /* Whether somebody removed @folder meanwhile: no name can be made in it any more. Another
  * checkpoint, which made it, may have been cleaned. */

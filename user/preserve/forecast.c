@@ -50,10 +50,11 @@ static double sample_rate(int src, int dst)
 	return (double)copied / (now() - begin);
 }
 
-/* Tries out the mount by files without a name. */
-static int try_mount(struct forecast_mount *mount)
+/* Tries out the mount, or the store, by files without a name. */
+static int try_mount(const struct forecasts *forecasts, struct forecast_mount *mount)
 {
-	AUTO_FD root = mount_open_root(mount->pid, mount->id);
+	AUTO_FD root = mount->store ? fcntl(forecasts->depot->fd, F_DUPFD_CLOEXEC, 0)
+				    : mount_open_root(mount->pid, mount->id);
 	AUTO_FD src = -1, dst = -1;
 
 	if (root < 0)
@@ -66,8 +67,8 @@ static int try_mount(struct forecast_mount *mount)
 	if ((src < 0 || dst < 0) && (errno == EOPNOTSUPP || errno == EISDIR))
 		return 0;
 	if (src < 0 || dst < 0)
-		return why_set(&mount->why, -errno,
-			       "no file can be made on its mount: %m");
+		return why_set(&mount->why, -errno, "no file can be made %s: %m",
+			       mount->store ? "in the store" : "on its mount");
 	mount->rate = sample_rate(src, dst);
 	mount->clones = !copy_clone(src, dst);
 	return 0;
@@ -77,29 +78,39 @@ static struct forecast_mount *mount_at(struct forecasts *forecasts,
 				       const struct orphan *orphan, pid_t pid)
 {
 	struct forecast_mount *mounts = forecasts->mounts, *mount;
+	bool store = depot_takes(forecasts->depot, orphan);
 
 	for (size_t i = 0; i < forecasts->n; i++)
-		if (mounts[i].id == orphan->mnt_id)
+		if (mounts[i].store == store && (store || mounts[i].id == orphan->mnt_id))
 			return &mounts[i];
 	mounts = reallocarray(mounts, forecasts->n + 1, sizeof(*mounts));
 	if (!mounts)
 		return NULL;
 	forecasts->mounts = mounts;
 	mount = &mounts[forecasts->n++];
-	*mount = (struct forecast_mount){.id = orphan->mnt_id, .pid = pid};
-	mount->error = -try_mount(mount);
+	*mount =
+		(struct forecast_mount){.store = store, .id = orphan->mnt_id, .pid = pid};
+	mount->error = -try_mount(forecasts, mount);
 	return mount;
 }
 
+/* Whether @orphan is on the filesystem that its copy goes to. */
+static bool is_at_home(const struct forecasts *forecasts, const struct orphan *orphan,
+		       const struct forecast_mount *mount)
+{
+	return !mount->store || (forecasts->depot->store.dev_major == orphan->dev_major &&
+				 forecasts->depot->store.dev_minor == orphan->dev_minor);
+}
+
 /* Whether @method would do for @orphan on @mount. */
-static bool would_do(const struct orphan *orphan, const struct forecast_mount *mount,
-		     enum method method, bool stop)
+static bool would_do(const struct forecasts *forecasts, const struct orphan *orphan,
+		     const struct forecast_mount *mount, enum method method, bool stop)
 {
 	switch (method) {
 	case METHOD_LINK:
 		return orphan->nlink || (orphan->tmpfile && stop);
 	case METHOD_CLONE:
-		return mount->clones;
+		return mount->clones && is_at_home(forecasts, orphan, mount);
 	case METHOD_COPY:
 	case METHOD_RECREATE:
 		return true;
@@ -115,7 +126,8 @@ int forecast(struct forecasts *forecasts, const struct orphan *orphan, enum meth
 	const struct holder *holder = orphan_first_linked(orphan);
 	const struct forecast_mount *mount;
 	enum method methods[LADDER_STEPS];
-	size_t n = ladder_methods(orphan, method, methods);
+	size_t n = ladder_methods(orphan, method, depot_takes(forecasts->depot, orphan),
+				  methods);
 
 	*out = (struct forecast){.method = METHOD_AUTO,
 				 .why = "no link in /proc leads to it"};
@@ -127,7 +139,7 @@ int forecast(struct forecasts *forecasts, const struct orphan *orphan, enum meth
 	out->why = mount->error ? mount->why : "the method that is asked for will not do";
 	for (size_t i = 0; i < n; i++) {
 		if ((mount->error && methods[i] != METHOD_RECREATE) ||
-		    !would_do(orphan, mount, methods[i], stop))
+		    !would_do(forecasts, orphan, mount, methods[i], stop))
 			continue;
 		out->method = methods[i];
 		out->why = NULL;

@@ -3,11 +3,13 @@
 #ifndef RELINKTRACE_FORECAST_H
 #define RELINKTRACE_FORECAST_H
 
+#include "depot.h"
 #include "manifest/manifest.h"
 #include "orphan/orphan.h"
 
 /* What was found out about a mount: by two files without a name that are gone at once. */
 struct forecast_mount {
+	bool store; /* it is the store, and no mount */
 	int id;
 	pid_t pid;   /* a holder that sees it */
 	int error;   /* errno: no name can be made there; 0 */
@@ -19,6 +21,7 @@ struct forecast_mount {
 struct forecasts {
 	struct forecast_mount *mounts; /* owned */
 	size_t n;
+	const struct depot *depot; /* not owned; NULL there is no store */
 };
 
 struct forecast {

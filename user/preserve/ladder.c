@@ -22,19 +22,21 @@
 /* Names that may be taken in a row, by other checkpoints with the same template. */
 #define NAME_TRIES 65536
 
-size_t ladder_methods(const struct orphan *orphan, enum method forced,
+size_t ladder_methods(const struct orphan *orphan, enum method forced, bool store,
 		      enum method out[static LADDER_STEPS])
 {
 	size_t n = 0;
 
 	if (S_ISREG(orphan->mode) && forced != METHOD_AUTO) {
-		out[n++] = forced;
+		if (forced != METHOD_LINK || !store)
+			out[n++] = forced;
 	} else if (S_ISREG(orphan->mode)) {
-		out[n++] = METHOD_LINK;
+		if (!store)
+			out[n++] = METHOD_LINK;
 		out[n++] = METHOD_CLONE;
 		out[n++] = METHOD_COPY;
 	} else {
-		if (orphan->nlink && !S_ISDIR(orphan->mode))
+		if (orphan->nlink && !S_ISDIR(orphan->mode) && !store)
 			out[n++] = METHOD_LINK;
 		out[n++] = METHOD_RECREATE;
 	}
@@ -79,8 +81,7 @@ static int name_choose(struct ladder *ladder)
 		if (i || ladder->path)
 			entry->n = (*ladder->next_n)++;
 		free(TAKE_PTR(ladder->path));
-		ret = template_expand(ladder->manifest->template, ladder->manifest->ktime,
-				      entry->n, path);
+		ret = manifest_name(ladder->manifest, ladder->store, entry->n, path);
 		if (!ret &&
 		    !fstatat(ladder->folder->fd, name_of(path), &st, AT_SYMLINK_NOFOLLOW))
 			ret = -EEXIST;
@@ -178,8 +179,7 @@ static int new_file(struct ladder *ladder)
 	path = malloc(RELINK_PATH_MAX);
 	if (!path)
 		return -ENOMEM;
-	ret = template_expand(ladder->manifest->template, ladder->manifest->ktime,
-			      ladder->entry->n, path);
+	ret = manifest_name(ladder->manifest, ladder->store, ladder->entry->n, path);
 	ret = ret
 		      ?: folder_own_name(ladder->folders, folder, ladder->manifest->id,
 					 path, ladder->own);

@@ -17,6 +17,7 @@ struct ladder {
 	const struct manifest *manifest; /* its template and ktime make the names */
 	unsigned int *next_n;		 /* the number that is given out next */
 	bool stop;			 /* an O_TMPFILE may be linked */
+	bool store;			 /* the names go into the store */
 	bool digest;			 /* of the bytes, into the entry */
 	const struct source *source;
 	struct folder_set *folders;   /* not owned; with the journal */
@@ -35,8 +36,9 @@ struct ladder {
 };
 
 /* The methods that come into question for @orphan, in order; of a regular file only
- * @forced, unless that is METHOD_AUTO. Returns how many. Pure. */
-size_t ladder_methods(const struct orphan *orphan, enum method forced,
+ * @forced, unless that is METHOD_AUTO; with @store none that links. Returns how many, which
+ * may be none. Pure. */
+size_t ladder_methods(const struct orphan *orphan, enum method forced, bool store,
 		      enum method out[static LADDER_STEPS]);
 
 /* Where a new file is the next method's way, makes it, empty and without its name. Whether

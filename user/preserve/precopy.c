@@ -69,6 +69,8 @@ static bool is_wanted(const struct preserve *preserve, const struct orphan *orph
 		return false;
 	if (method != METHOD_AUTO)
 		return method == METHOD_COPY;
+	if (depot_takes(preserve->options.depot, orphan))
+		return true;
 	/* The others are linked. */
 	return !orphan->nlink && !(orphan->tmpfile && preserve->options.stop);
 }

@@ -17,7 +17,6 @@
 #include "parallel.h"
 #include "relink.h"
 #include "source.h"
-#include "manifest/template.h"
 #include "base/why.h"
 
 /* Orphans that are worked on at a time: so many have their names brought to the disk by
@@ -43,7 +42,7 @@ void preserve_begin(struct preserve *preserve, const struct preserve_options *op
 	*preserve = (struct preserve){
 		.options = *options,
 		.manifest = manifest,
-		.folders = {.journal = options->journal},
+		.folders = {.journal = options->journal, .depot = options->depot},
 		.next_n = 1,
 	};
 }
@@ -97,9 +96,17 @@ static int work_reach(struct preserve *preserve, struct work *work)
 		return ret;
 	refresh(&entry->orphan, &work->source.stat);
 	ret = record_mount(entry, &work->source);
-	if (!ret && ladder->folder && !entry->mount_root)
+	if (!ret && ladder->folder && !entry->store && !entry->mount_root)
 		entry->mount_root = strdup(ladder->folder->mount.root);
 	return ret ?: locked_read(&entry->orphan, &entry->locks);
+}
+
+/* What was not even tried. 0 or -ENOMEM. */
+static int note_store(struct manifest_entry *entry, enum method forced)
+{
+	if (!entry->store || !S_ISREG(entry->orphan.mode) || forced != METHOD_AUTO)
+		return 0;
+	return manifest_add_step(entry, METHOD_LINK, 0, "a store takes copies only");
 }
 
 /* Takes @orphan over. */
@@ -122,9 +129,13 @@ static void work_begin(struct preserve *preserve, struct orphan *orphan,
 			},
 	};
 	*orphan = (struct orphan){.mnt_id = -1};
-	work->ladder.n_methods = ladder_methods(
-		&work->entry.orphan, preserve->options.method, work->ladder.methods);
-	work->ret = work_reach(preserve, work);
+	work->entry.store = work->ladder.store =
+		depot_takes(preserve->options.depot, &work->entry.orphan);
+	work->ladder.n_methods =
+		ladder_methods(&work->entry.orphan, preserve->options.method,
+			       work->ladder.store, work->ladder.methods);
+	work->ret = note_store(&work->entry, preserve->options.method);
+	work->ret = work->ret ?: work_reach(preserve, work);
 	work->pending = !work->ret;
 	work->ladder.precopied =
 		precopies_find(preserve->options.precopies, &work->entry.orphan);
@@ -147,8 +158,10 @@ static int work_renew(struct preserve *preserve, struct work *work)
 
 	if (!ladder->folder || !folder_is_gone(ladder->folder))
 		return 0;
-	ret = template_expand(preserve->manifest->template, preserve->manifest->ktime,
-			      work->entry.n, path);
+	if (ladder->store)
+		return folder_set_get_store(&preserve->folders, preserve->manifest,
+					    &ladder->folder, &work->why);
+	ret = manifest_name(preserve->manifest, false, work->entry.n, path);
 	return ret
 		       ?: folder_set_get(&preserve->folders, preserve->manifest,
 					 work->entry.orphan.mnt_id, work->source.holder,
@@ -158,7 +171,8 @@ static int work_renew(struct preserve *preserve, struct work *work)
 /* Removes the name of @entry, which did not come into the manifest. */
 static void entry_undo(struct preserve *preserve, const struct manifest_entry *entry)
 {
-	struct folder *folder = folder_set_find(&preserve->folders, entry->orphan.mnt_id);
+	struct folder *folder =
+		folder_set_find(&preserve->folders, entry->store, entry->orphan.mnt_id);
 	struct relink_identity identity = {
 		.type = entry->orphan.mode & S_IFMT,
 		.ino = entry->relinked.ino,
@@ -362,6 +376,7 @@ int preserve_all(struct preserve *preserve, struct orphan_set *set)
 
 	if (ret)
 		return ret;
+	depot_tell_unused(preserve->options.depot, set);
 	for (size_t i = 0; i < set->n; i++)
 		expected += bytes_expected(&set->orphans[i]);
 	progress_begin(expected, PROGRESS_MS);
@@ -401,7 +416,8 @@ size_t preserve_undo(struct preserve *preserve)
 		entry_undo(preserve, &manifest->entries[i]);
 	for (size_t i = manifest->n_folders; i-- > 0;) {
 		const struct manifest_folder *made = &manifest->folders[i];
-		struct folder *folder = folder_set_find(&preserve->folders, made->mnt_id);
+		struct folder *folder =
+			folder_set_find(&preserve->folders, made->store, made->mnt_id);
 		int ret = folder ? relink_remove_folder(folder->root_fd, made->path,
 							made->ino)
 				 : -ENOENT;

@@ -19,6 +19,7 @@ struct preserve_options {
 	/* Where names are written down before they are made; begun; outlives the preserve.
 	 * NULL: nowhere, and what is made is forgotten when this process is killed. */
 	struct journal_file *journal;
+	const struct depot *depot; /* takes copies; outlives the preserve; NULL none */
 	struct precopies
 		*precopies; /* made before the freeze; outlives the preserve; NULL */
 };

@@ -8,19 +8,23 @@
 #include "base/interrupt.h"
 #include "base/why.h"
 #include "behind.h"
-#include "manifest/template.h"
 #include "preserve.h"
 #include "proc/mount.h"
 #include "source.h"
 
-/* The folder on mount @mnt_id, as @holder sees it. */
-static int reach_folder(struct preserve *preserve, int mnt_id,
-			const struct holder *holder, struct folder **out, char **why)
+/* The folder on mount @mnt_id, as @holder sees it; or where @orphan's copy goes there, in the
+ * store. */
+static int reach_folder(struct preserve *preserve, const struct orphan *orphan,
+			int mnt_id, const struct holder *holder, struct folder **out,
+			char **why)
 {
 	char path[RELINK_PATH_MAX];
-	int ret = template_expand(preserve->manifest->template, preserve->manifest->ktime,
-				  preserve->next_n, path);
+	int ret;
 
+	if (depot_takes(preserve->options.depot, orphan))
+		return folder_set_get_store(&preserve->folders, preserve->manifest, out,
+					    why);
+	ret = manifest_name(preserve->manifest, false, preserve->next_n, path);
 	return ret
 		       ?: folder_set_get(&preserve->folders, preserve->manifest, mnt_id,
 					 holder, path, out, why);
@@ -44,7 +48,7 @@ static int reach_through(struct preserve *preserve, const struct orphan *orphan,
 							 ? CAPS_MAP_FILES
 							 : CAPS_PROC_READ));
 	if (out_folder)
-		ret = reach_folder(preserve, holder_mount(orphan, holder), holder,
+		ret = reach_folder(preserve, orphan, holder_mount(orphan, holder), holder,
 				   out_folder, why);
 	if (ret)
 		return ret;
@@ -61,8 +65,8 @@ static int reach_behind(struct preserve *preserve, struct orphan *orphan,
 	int ret = behind_open(orphan, preserve->options.frozen, &source, why);
 
 	if (!ret && out_folder)
-		ret = reach_folder(preserve, orphan->mnt_id, source.holder, out_folder,
-				   why);
+		ret = reach_folder(preserve, orphan, orphan->mnt_id, source.holder,
+				   out_folder, why);
 	if (ret)
 		return ret;
 	*out_source = source;

@@ -209,17 +209,14 @@ static int moved_check(const struct stat *st, const struct relink_identity *iden
 	return 0;
 }
 
-int relink_check(int fd, const struct relink_identity *identity, char **why)
+/* Whether it is the very inode. */
+static int inode_check(int fd, const struct stat *st,
+		       const struct relink_identity *identity)
 {
 	uint32_t generation;
-	struct stat st;
 	int ret;
 
-	if (fstat(fd, &st))
-		return -errno;
-	if (identity->moved)
-		return moved_check(&st, identity, why);
-	if ((st.st_mode & S_IFMT) != identity->type || st.st_ino != identity->ino)
+	if ((st->st_mode & S_IFMT) != identity->type || st->st_ino != identity->ino)
 		return -ESTALE;
 	if (!identity->has_generation)
 		return 0;
@@ -227,6 +224,20 @@ int relink_check(int fd, const struct relink_identity *identity, char **why)
 	if (ret == -EOPNOTSUPP)
 		return 0;
 	return ret ?: generation == identity->generation ? 0 : -ESTALE;
+}
+
+int relink_check(int fd, const struct relink_identity *identity, char **why)
+{
+	struct stat st;
+	int ret;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (identity->moved)
+		return moved_check(&st, identity, why);
+	ret = inode_check(fd, &st, identity);
+	return ret == -ESTALE && identity->movable ? moved_check(&st, identity, why)
+						   : ret;
 }
 
 int relink_open(int root_fd, const char *path, const struct relink_identity *identity,

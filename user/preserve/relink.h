@@ -19,6 +19,7 @@ struct relink_identity {
 	 * has to do. */
 	bool moved;
 	bool in_use;   /* moved, and written to since: no size and no time */
+	bool movable;  /* perhaps so: it is in a store, which may have been copied */
 	uint32_t mode; /* permissions */
 	uint32_t uid, gid;
 	uint64_t size;

@@ -19,8 +19,9 @@ struct relink_identity clean_identity(const struct manifest *manifest,
 		.ino = entry->relinked.ino,
 		.has_generation = entry->relinked.has_generation,
 		.generation = entry->relinked.generation,
-		.moved = manifest->roots,
-		.in_use = manifest->roots && manifest->roots->in_use,
+		.moved = manifest->roots && !entry->store,
+		.in_use = manifest->roots && !entry->store && manifest->roots->in_use,
+		.movable = entry->store,
 		.mode = entry->orphan.mode & 07777,
 		.uid = entry->orphan.uid,
 		.gid = entry->orphan.gid,
@@ -67,8 +68,11 @@ void clean_folders(const struct manifest *manifest)
 
 		if (locate_folder(manifest, folder, &located, NULL))
 			continue;
-		ret = relink_remove_folder(located.root_fd, located.path,
-					   manifest->roots ? 0 : folder->ino);
+		/* In a store that was moved it has another number; but its name is the
+		 * checkpoint's id, which nobody else takes. */
+		ret = relink_remove_folder(
+			located.root_fd, located.path,
+			manifest->roots || folder->store ? 0 : folder->ino);
 		/* Somebody else's files in it, or another folder: not ours to remove. */
 		if (ret && ret != -ENOENT && ret != -ENOTEMPTY && ret != -ESTALE)
 			log_warning("folder %s on the filesystem of %s is left: %s",

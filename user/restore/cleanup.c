@@ -12,8 +12,8 @@
 #include "unfinished.h"
 
 /* Removes what manifest @path tells of. With @id, it has to be that checkpoint's. */
-static int clean_finished(const char *path, const char *id, struct clean_result *result,
-			  char **why)
+static int clean_finished(const char *path, const char *id, const char *store,
+			  struct clean_result *result, char **why)
 {
 	AUTO(manifest_fini) struct manifest manifest = {0};
 	size_t left = result->left;
@@ -23,13 +23,15 @@ static int clean_finished(const char *path, const char *id, struct clean_result 
 		return ret;
 	if (id && strcmp(id, manifest.id))
 		return why_set(why, -ENOENT, "%s is of another checkpoint by now", path);
+	manifest.store_at = store;
 	clean_all(&manifest, result);
 	if (result->left == left)
 		index_remove(manifest.id);
 	return 0;
 }
 
-int clean_checkpoint(const char *path, const char *id, struct clean_result *result)
+int clean_checkpoint(const char *path, const char *id, const char *store,
+		     struct clean_result *result)
 {
 	AUTO_FREE char *why = NULL;
 	/* First, since it tells whether the checkpoint is still at work. */
@@ -38,7 +40,7 @@ int clean_checkpoint(const char *path, const char *id, struct clean_result *resu
 
 	if (ret != -EWOULDBLOCK) {
 		AUTO_FREE char *reason = NULL;
-		int finished = clean_finished(path, id, result, &reason);
+		int finished = clean_finished(path, id, store, result, &reason);
 
 		/* A checkpoint that was killed has no manifest. */
 		if (finished && (finished != -ENOENT || state == UNFINISHED_NONE ||

@@ -6,7 +6,9 @@
 #include "clean.h"
 
 /* Removes what the checkpoint left that was to be written to manifest @path, with @id only
- * where it is that one (NULL: any). Counts in @result. 0 or -errno: logged. */
-int clean_checkpoint(const char *path, const char *id, struct clean_result *result);
+ * where it is that one (NULL: any); its store is @store now (NULL: found by the manifest).
+ * Counts in @result. 0 or -errno: logged. */
+int clean_checkpoint(const char *path, const char *id, const char *store,
+		     struct clean_result *result);
 
 #endif

@@ -100,9 +100,9 @@ static bool same_mount(const struct manifest_entry *a, const struct manifest_ent
 	       a->orphan.dev_minor == b->orphan.dev_minor;
 }
 
-/* Those in the root of the mount of @entry. */
-static size_t clean_mount(const struct manifest *manifest,
-			  const struct manifest_entry *entry)
+/* Those in the root of the mount of @entry, or in the store. */
+static size_t clean_root(const struct manifest *manifest,
+			 const struct manifest_entry *entry)
 {
 	AUTO_FD root = open_root(manifest, entry, NULL), readable = -1;
 	AUTO_DIR *stream = NULL;
@@ -125,13 +125,24 @@ static size_t clean_mount(const struct manifest *manifest,
 		ret = den_remove(root, found->d_name);
 		if (!ret || ret == -ENOENT)
 			continue;
-		log_error("folder %s in the root of the mount at %s is left: %s",
+		log_error("folder %s in the root of the mount at %s, or in the store, is "
+			  "left: %s",
 			  found->d_name,
 			  entry->orphan.mnt_point ? entry->orphan.mnt_point : "?",
 			  strerror(-ret));
 		left++;
 	}
 	return left;
+}
+
+/* A restore may have had the mount, or only the store. */
+static size_t clean_mount(const struct manifest *manifest,
+			  const struct manifest_entry *entry)
+{
+	struct manifest_entry in_store = {.store = true, .relink_path = (char[]){"-"}};
+	size_t left = clean_root(manifest, entry);
+
+	return entry->store ? left + clean_root(manifest, &in_store) : left;
 }
 
 size_t den_clean(const struct manifest *manifest)

@@ -5,9 +5,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "base/auto.h"
+#include "preserve/beneath.h"
 #include "proc/mount.h"
 #include "proc/proctext.h"
 #include "roots.h"
@@ -193,8 +196,94 @@ static int locate(const struct place *place, struct located *out, char **why)
 		place->path);
 }
 
+/* Whether nobody but root and us may write to it. */
+static int store_check(int fd, const char *path, char **why)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if ((st.st_uid && st.st_uid != geteuid()) || (st.st_mode & 022))
+		return why_set(why, -EPERM,
+			       "others may write to store %s: chown it to root and chmod "
+			       "go-w it",
+			       path);
+	return 0;
+}
+
+/* The store below @base, at @path of it. */
+static int store_open(const char *base, const char *path, char **why)
+{
+	AUTO_FD from = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	int ret;
+
+	fd = from < 0
+		     ? -errno
+		     : beneath_open_mounts(from, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+	if (fd < 0)
+		return why_set(
+			why, fd,
+			"cannot open store %s of %s: %s: --store DIR says where it "
+			"is now",
+			path, base, strerror(-fd));
+	ret = store_check(fd, path, why);
+	return ret ?: TAKE_FD(fd);
+}
+
+int locate_store(const struct store *store, const char *directory, char **why)
+{
+	int fd = -ENOENT;
+
+	if (directory && store->beside)
+		fd = store_open(directory, store->beside, why);
+	return fd == -ENOENT ? store_open("/", store->path + 1, why) : fd;
+}
+
+/* Where the store of @manifest is. */
+static int in_store(const struct manifest *manifest, const char *path,
+		    struct located *out, char **why)
+{
+	AUTO_FD fd = -1;
+	int ret;
+
+	if (strlen(path) >= sizeof(out->path))
+		return -ENAMETOOLONG;
+	if (!manifest->store_at) {
+		fd = locate_store(&manifest->store, manifest->directory, why);
+		if (fd < 0)
+			return TAKE_FD(fd);
+	} else {
+		fd = open(manifest->store_at, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return why_set(why, -errno, "cannot open store %s: %m",
+				       manifest->store_at);
+		ret = store_check(fd, manifest->store_at, why);
+		if (ret)
+			return ret;
+	}
+	out->root_fd = TAKE_FD(fd);
+	strcpy(out->path, path);
+	return 0;
+}
+
 int locate_entry(const struct manifest *manifest, const struct manifest_entry *entry,
 		 const char *path, struct located *out, char **why)
+{
+	if (!entry->store)
+		return locate_home(manifest, entry, path, out, why);
+	if (!entry->relink_path && locate_knows_home(manifest) &&
+	    !locate_home(manifest, entry, path, out, NULL))
+		return 0;
+	return in_store(manifest, path, out, why);
+}
+
+bool locate_knows_home(const struct manifest *manifest)
+{
+	return manifest->roots || manifest_same_boot(manifest);
+}
+
+int locate_home(const struct manifest *manifest, const struct manifest_entry *entry,
+		const char *path, struct located *out, char **why)
 {
 	const struct orphan *orphan = &entry->orphan;
 	struct place place = {
@@ -215,6 +304,7 @@ int locate_entry(const struct manifest *manifest, const struct manifest_entry *e
 int locate_folder(const struct manifest *manifest, const struct manifest_folder *folder,
 		  struct located *out, char **why)
 {
+	/* Where it is one in the store, all of this is unset. */
 	struct holder holder = {.pid = folder->pid, .start_time = folder->start_time};
 	struct place place = {
 		.manifest = manifest,
@@ -228,6 +318,8 @@ int locate_folder(const struct manifest *manifest, const struct manifest_folder 
 		.path = folder->path,
 	};
 
+	if (folder->store)
+		return in_store(manifest, folder->path, out, why);
 	return locate(&place, out, why);
 }
 

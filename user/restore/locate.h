@@ -26,16 +26,31 @@ void located_fini(struct located *located);
  * root; NULL when it is not below it. Inside @path_in_fs. Pure. */
 const char *locate_below(const char *root, const char *path_in_fs);
 
+/* Opens (O_PATH) @store, of a manifest that is in @directory (NULL unknown): where it was
+ * from there, else where it was at all. No symbolic link is followed on either way. The fd,
+ * owned by the caller; -errno and the reason with what to do in @why. */
+int locate_store(const struct store *store, const char *directory, char **why);
+
 /* Finds @path of @entry (a path below the root of the entry's mount, such as its
  * relink_path). Tried in this order, each verified by the superblock's device: the
  * recorded mount point in our own namespace; any mount of ours that has the path; the
  * mount through one of the holders that were recorded, when it still lives. Where
  * manifest->roots are given, they alone decide, and no device is asked for. 0; -ENOENT
  * when none leads there; -errno; and the reason in @why. */
+int locate_home(const struct manifest *manifest, const struct manifest_entry *entry,
+		const char *path, struct located *out, char **why);
+
+/* Finds @path where the name of @entry is: below the root of its mount, as above, or in the
+ * manifest's store. What has no name and is to be made again is so on its mount, and in the
+ * store only where that is not here. */
 int locate_entry(const struct manifest *manifest, const struct manifest_entry *entry,
 		 const char *path, struct located *out, char **why);
 
-/* The same for a folder that was made. */
+/* Whether a mount that is found is surely the one meant: a device's number may be another's
+ * after a reboot, or on another machine. */
+bool locate_knows_home(const struct manifest *manifest);
+
+/* The same as locate_entry() for a folder that was made. */
 int locate_folder(const struct manifest *manifest, const struct manifest_folder *folder,
 		  struct located *out, char **why);
 

@@ -44,12 +44,19 @@ static int open_beside(int root_fd, const char *path)
 
 /* Where the program had it: btrfs links within a subvolume only, and ext4 and xfs within
  * a project. */
-static int open_at_home(int root_fd, const struct manifest_entry *entry)
+static int open_at_home(const struct manifest *manifest,
+			const struct manifest_entry *entry)
 {
 	const char *point = entry->orphan.mnt_point, *path = entry->orphan.path;
 	const char *below = point && path ? locate_below(point, path) : NULL;
+	AUTO(located_fini) struct located located = LOCATED_INIT;
+	int ret;
 
-	return below && *below ? open_beside(root_fd, below) : -ENOENT;
+	if (!below || !*below || (entry->store && !locate_knows_home(manifest)))
+		return -ENOENT;
+	ret = locate_home(manifest, entry, entry->store ? "" : entry->relink_path,
+			  &located, NULL);
+	return ret ?: open_beside(located.root_fd, below);
 }
 
 int tmpfile_make(const struct manifest *manifest, const struct manifest_entry *entry,
@@ -61,7 +68,7 @@ int tmpfile_make(const struct manifest *manifest, const struct manifest_entry *e
 
 	if (ret)
 		return ret;
-	fd = open_at_home(located.root_fd, entry);
+	fd = open_at_home(manifest, entry);
 	if (fd < 0)
 		fd = open_beside(located.root_fd, located.path);
 	if (fd < 0)

@@ -18,9 +18,23 @@
 #include "manifest/manifest_file.h"
 #include "preserve/beneath.h"
 
-/* Finds the mount of @name. */
+/* Finds the store of @name, of a manifest at @path. */
+static int find_store(const struct journal_place *place, const struct journal_name *name,
+		      const char *path, struct located *located, char **why)
+{
+	AUTO_FREE char *copy = strdup(path);
+	int fd = copy ? locate_store(&place->store, dirname(copy), why) : -ENOMEM;
+
+	if (fd < 0)
+		return fd;
+	located->root_fd = fd;
+	snprintf(located->path, sizeof(located->path), "%s", name->path);
+	return 0;
+}
+
+/* Finds the mount, or the store, of @name; the manifest is to be at @path. */
 static int find(const struct journal *journal, const struct journal_name *name,
-		struct located *located, char **why)
+		const char *path, struct located *located, char **why)
 {
 	const struct journal_place *place = &journal->places[name->place];
 	struct manifest manifest = {0};
@@ -35,6 +49,8 @@ static int find(const struct journal *journal, const struct journal_name *name,
 		.mnt_id = place->mnt_id,
 	};
 
+	if (place->store.path)
+		return find_store(place, name, path, located, why);
 	memcpy(manifest.boot_id, journal->boot_id, sizeof(manifest.boot_id));
 	return locate_folder(&manifest, &folder, located, why);
 }
@@ -80,11 +96,11 @@ static int remove_name(const struct located *located, const struct journal_name 
 }
 
 static void clean_name(const struct journal *journal, const struct journal_name *name,
-		       struct clean_result *result)
+		       const char *path, struct clean_result *result)
 {
 	AUTO(located_fini) struct located located = LOCATED_INIT;
 	AUTO_FREE char *why = NULL;
-	int ret = find(journal, name, &located, &why);
+	int ret = find(journal, name, path, &located, &why);
 
 	if (!ret)
 		ret = remove_name(&located, name, &why);
@@ -157,7 +173,7 @@ int unfinished_clean(const char *path, const char *id, struct clean_result *resu
 
 		/* Inner ones come later. */
 		for (size_t i = journal.n_names; i-- > 0;)
-			clean_name(&journal, &journal.names[i], result);
+			clean_name(&journal, &journal.names[i], path, result);
 		if (result->left != left)
 			return UNFINISHED_LEFT;
 		if (journal.id[0])

@@ -44,7 +44,8 @@ int via_open(const struct manifest *manifest, const struct manifest_entry *entry
 	AUTO_FREE char *why = NULL;
 	int fd;
 
-	if (!holder_has_via(&entry->orphan, holder))
+	/* What is in a store is on no mount of it. */
+	if (entry->store || !holder_has_via(&entry->orphan, holder))
 		return -1;
 	fd = locate_via(manifest, entry, holder, &located, &why);
 	if (!fd) {

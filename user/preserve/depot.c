@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "depot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "beneath.h"
+#include "proc/mount.h"
+#include "proc/proctext.h"
+
+void depot_mounts_fini(struct depot_mounts *mounts)
+{
+	for (size_t i = 0; i < mounts->n; i++)
+		free(mounts->points[i]);
+	free(mounts->points);
+	*mounts = (struct depot_mounts){0};
+}
+
+/* Copies @text without the slashes at its end, but not the root's; in place of "\," a
+ * comma. *@end is where the element ends. */
+static char *element(const char *text, const char **end)
+{
+	char *copy = malloc(strlen(text) + 1);
+	size_t len = 0;
+
+	if (!copy)
+		return NULL;
+	for (; *text && *text != ','; text++) {
+		if (text[0] == '\\' && text[1] == ',')
+			text++;
+		copy[len++] = *text;
+	}
+	while (len > 1 && copy[len - 1] == '/')
+		len--;
+	copy[len] = '\0';
+	*end = text;
+	return copy;
+}
+
+int depot_mounts_add(struct depot_mounts *mounts, const char *list)
+{
+	const char *rest = list - 1;
+
+	do {
+		AUTO_FREE char *point = element(rest + 1, &rest);
+		char **grown;
+
+		if (!point)
+			return -ENOMEM;
+		if (point[0] != '/')
+			return -EINVAL;
+		grown = reallocarray(mounts->points, mounts->n + 1, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		mounts->points = grown;
+		grown[mounts->n++] = TAKE_PTR(point);
+	} while (*rest);
+	return 0;
+}
+
+bool depot_takes(const struct depot *depot, const struct orphan *orphan)
+{
+	if (!depot)
+		return false;
+	for (size_t i = 0; i < depot->mounts->n; i++)
+		if (orphan->mnt_point &&
+		    !strcmp(orphan->mnt_point, depot->mounts->points[i]))
+			return true;
+	return !depot->mounts->n;
+}
+
+static bool is_used(const char *point, const struct orphan_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->orphans[i].mnt_point &&
+		    !strcmp(set->orphans[i].mnt_point, point))
+			return true;
+	return false;
+}
+
+void depot_tell_unused(const struct depot *depot, const struct orphan_set *set)
+{
+	for (size_t i = 0; depot && i < depot->mounts->n && set->n; i++)
+		if (!is_used(depot->mounts->points[i], set))
+			log_warning("--store-mounts %s: nothing that is preserved is on "
+				    "a mount there",
+				    depot->mounts->points[i]);
+}
+
+void depot_fini(struct depot *depot)
+{
+	store_fini(&depot->store);
+	auto_close(&depot->fd);
+	*depot = (struct depot)DEPOT_INIT;
+}
+
+/* @path without a '/' at the end: with one a symbolic link would be followed. Owned by the
+ * caller; NULL. */
+static char *without_slash(const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	return strndup(path, len);
+}
+
+/* Opens directory @name (O_PATH) and looks whether it will do. */
+static int open_directory(const char *name, char **why)
+{
+	AUTO_FD fd = -1;
+	struct stat st;
+
+	fd = open(name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+		return why_set(why, -errno,
+			       "store %s is not a directory, or a symbolic link: name "
+			       "the directory itself",
+			       name);
+	if (fd < 0 || fstat(fd, &st))
+		return why_set(why, -errno, "cannot open store %s: %m", name);
+	if ((st.st_uid && st.st_uid != geteuid()) || (st.st_mode & 022))
+		return why_set(why, -EPERM,
+			       "others may write to store %s, and take the copies away: "
+			       "chown it to root and chmod 700",
+			       name);
+	return TAKE_FD(fd);
+}
+
+/* Where @fd is: absolute; owned by the caller; NULL. */
+static char *path_of(int fd)
+{
+	char link[64], *path;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return proctext_readlink(AT_FDCWD, link, &path) ? NULL : path;
+}
+
+/* Finds out what leads from the manifest's directory to @store, if anything does. */
+static int find_beside(const char *manifest, struct store *store)
+{
+	AUTO_FREE char *copy = strdup(manifest);
+	AUTO_FREE char *dir = copy ? realpath(dirname(copy), NULL) : NULL;
+	const char *below = store->path;
+	size_t len;
+
+	if (!dir)
+		return copy ? -errno : -ENOMEM;
+	len = strcmp(dir, "/") ? strlen(dir) : 0;
+	if (strncmp(below, dir, len) || (below[len] && below[len] != '/'))
+		return 0;
+	below += len;
+	below += *below == '/';
+	if (*below && !relink_path_valid(below))
+		return 0;
+	store->beside = strdup(*below ? below : ".");
+	return store->beside ? 0 : -ENOMEM;
+}
+
+/* Whether the path that is written down leads there. */
+static bool is_there(const struct depot *depot)
+{
+	AUTO_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	struct stat ours, found;
+
+	fd = root < 0 ? root
+		      : beneath_open_mounts(root, depot->store.path + 1,
+					    O_PATH | O_DIRECTORY | O_NOFOLLOW);
+	return fd >= 0 && !fstat(fd, &found) && !fstat(depot->fd, &ours) &&
+	       found.st_ino == ours.st_ino && found.st_dev == ours.st_dev;
+}
+
+/* What manifest and journal tell of the store. */
+static int describe(struct depot *depot, const char *manifest)
+{
+	AUTO(mount_fini) struct mount mount = {0};
+	struct store *store = &depot->store;
+	int id, ret = mount_id_of_fd(depot->fd, &id);
+
+	ret = ret ?: mount_find(getpid(), id, &mount);
+	if (ret)
+		return ret;
+	store->dev_major = mount.dev_major;
+	store->dev_minor = mount.dev_minor;
+	store->fstype = TAKE_PTR(mount.fstype);
+	store->path = path_of(depot->fd);
+	if (!store->path)
+		return -ENOMEM;
+	if (!absolute_path_valid(store->path) || !store->path[1] || !is_there(depot))
+		return -ENOENT;
+	return find_beside(manifest, store);
+}
+
+int depot_open(struct depot *depot, const char *path, const struct depot_mounts *mounts,
+	       const char *manifest, char **why)
+{
+	AUTO(depot_fini) struct depot opened = DEPOT_INIT;
+	AUTO_FREE char *name = without_slash(path);
+	int ret;
+
+	if (!name)
+		return -ENOMEM;
+	if (mkdir(name, 0700) && errno != EEXIST)
+		return why_set(why, -errno, "cannot make store %s: %m", name);
+	opened.fd = open_directory(name, why);
+	if (opened.fd < 0)
+		return TAKE_FD(opened.fd);
+	ret = describe(&opened, manifest);
+	if (ret)
+		return why_set(why, ret, "cannot find out where store %s is: %s", path,
+			       strerror(-ret));
+	opened.mounts = mounts;
+	*depot = opened;
+	opened = (struct depot)DEPOT_INIT;
+	return 0;
+}
+
+int depot_try(struct depot *depot, const char *path, const struct depot_mounts *mounts,
+	      char **why)
+{
+	AUTO(depot_fini) struct depot opened = DEPOT_INIT;
+	AUTO_FREE char *name = without_slash(path);
+	struct stat st;
+	int ret;
+
+	if (!name)
+		return -ENOMEM;
+	if (!lstat(name, &st) || errno != ENOENT) {
+		opened.fd = open_directory(name, why);
+		if (opened.fd < 0)
+			return TAKE_FD(opened.fd);
+	} else {
+		opened.fd = open(dirname(name), O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (opened.fd < 0)
+			return why_set(why, -errno,
+				       "cannot open the folder of store %s: %m", path);
+	}
+	ret = describe(&opened, path);
+	if (ret)
+		return why_set(why, ret, "cannot find out where store %s is: %s", path,
+			       strerror(-ret));
+	opened.mounts = mounts;
+	*depot = opened;
+	opened = (struct depot)DEPOT_INIT;
+	return 0;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A store while a checkpoint fills it, and which orphans go into it. */
+#ifndef RELINKTRACE_DEPOT_H
+#define RELINKTRACE_DEPOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "manifest/store.h"
+#include "orphan/orphan.h"
+
+struct depot_mounts {
+	char **points; /* owned; without a '/' at the end; none: all mounts */
+	size_t n;
+};
+
+/* Frees what @mounts owns; for AUTO(). */
+void depot_mounts_fini(struct depot_mounts *mounts);
+
+/* Adds mount points, a ',' between two of them; "\," is a comma in one. 0; -EINVAL one is
+ * not absolute; -ENOMEM. */
+int depot_mounts_add(struct depot_mounts *mounts, const char *list);
+
+struct depot {
+	struct store store;		   /* owned; where it is */
+	int fd;				   /* the directory, O_PATH; owned */
+	const struct depot_mounts *mounts; /* not owned */
+};
+
+#define DEPOT_INIT                                                                       \
+	{                                                                                \
+		.fd = -1                                                                 \
+	}
+
+/* Closes and frees what @depot owns; for AUTO(). */
+void depot_fini(struct depot *depot);
+
+/* Opens directory @path as the store of a manifest that will be at @manifest; it is made
+ * (0700) where it is not there, and stays. Nobody but root and us may be able to write to
+ * it, and its last component is no symbolic link. @mounts outlives @depot. 0; -ELOOP,
+ * -ENOTDIR; -EPERM somebody else's; -errno; and the reason with what to do in @why. */
+int depot_open(struct depot *depot, const char *path, const struct depot_mounts *mounts,
+	       const char *manifest, char **why);
+
+/* The same for whoever only wants to know what would happen: nothing is made. Where @path is
+ * not there, it is its folder that is opened. */
+int depot_try(struct depot *depot, const char *path, const struct depot_mounts *mounts,
+	      char **why);
+
+/* Whether @orphan goes into @depot (NULL: there is none). Pure. */
+bool depot_takes(const struct depot *depot, const struct orphan *orphan);
+
+/* Warns of each mount point that was asked for and that none of @set is on: it may be
+ * misspelt, and what was meant is on its mount then. */
+void depot_tell_unused(const struct depot *depot, const struct orphan_set *set);
+
+#endif
