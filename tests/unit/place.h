@@ -24,7 +24,7 @@ static inline const char *in_place(const char *name)
 	return text[n];
 }
 
-/* Mounts @fstype (tmpfs, or xfs in a file) on the place. False where that is not
+/* Mounts @fstype (tmpfs, or one of disks in a file) on the place. False where that is not
  * possible here, which is reported as a skip. */
 static inline bool place_mount(const char *fstype)
 {
@@ -36,12 +36,12 @@ static inline bool place_mount(const char *fstype)
 		return true;
 	}
 	snprintf(command, sizeof(command),
-		 "truncate -s 400M %s.img && mkfs.xfs -q %s.img && "
+		 "truncate -s 400M %s.img && mkfs.%s -q %s.img && "
 		 "mount -o loop %s.img %s",
-		 place, place, place, place);
+		 place, fstype, place, place, place);
 	if (!system(command))
 		return true;
-	check_skip(fstype, "no mkfs.xfs, or no loop device");
+	check_skip(fstype, "no mkfs for it, or no loop device");
 	return false;
 }
 

@@ -1,96 +1,219 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which copy is an orphan's, among tens of thousands. */
-#include "check.h"
+/* What is copied before the freeze: when it is known that nothing has changed since. A store
+ * to a shared mapping leaves no trace as long as its page was not written back; that it is
+ * so at the copy, and that the next store is noticed, is what is looked at here. */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "checkpointed.h"
 #include "preserve/precopy.h"
 
-#define MANY 40000
+#define SIZE 65536
 
-static struct orphan orphan_of(const struct precopied *copy)
+static void arrange_open(void)
 {
-	return (struct orphan){
-		.dev_major = copy->dev_major,
-		.dev_minor = copy->dev_minor,
-		.ino = copy->ino,
-		.has_generation = copy->has_generation,
-		.generation = copy->generation,
-		.mnt_id = copy->mnt_id,
-	};
+	static char bytes[SIZE];
+	int fd = open(in_dir("a"), O_CREAT | O_RDWR, 0640);
+
+	memset(bytes, 'a', sizeof(bytes));
+	MUST(fd >= 0 && write(fd, bytes, sizeof(bytes)) == sizeof(bytes));
+	MUST(!unlink(in_dir("a")) && !fstat(fd, &told->st));
+	told->fd = fd;
 }
 
-static void copies_make(struct precopies *copies, size_t n)
+static struct timespec coarse(void)
 {
-	copies->items = calloc(n, sizeof(*copies->items));
-	MUST(copies->items);
-	copies->n = n;
-	for (size_t i = 0; i < n; i++)
-		/* The numbers in no order, each on two devices with two generations. */
-		copies->items[i] = (struct precopied){
-			.dev_major = 8,
-			.dev_minor = i % 2,
-			.ino = (i / 4 * 7919) % n + 1,
-			.has_generation = true,
-			.generation = i / 2 % 2,
-			.mnt_id = 30 + i % 2,
-			.bytes = i,
-			.fd = 1 << 20, /* not looked at */
-		};
+	struct timespec now;
+
+	MUST(!clock_gettime(CLOCK_REALTIME_COARSE, &now));
+	return now;
 }
 
-static void test_many(void)
+/* Until the clock that files are stamped by has gone on. */
+static void await_tick(void)
 {
-	struct precopies copies = {0};
-	size_t wrong = 0;
+	struct timespec then = coarse(), now;
 
-	copies_make(&copies, MANY);
-	precopies_sort(&copies);
-	for (size_t i = 0; i < MANY; i++) {
-		struct orphan orphan = orphan_of(&copies.items[i]);
+	do
+		now = coarse();
+	while (now.tv_sec == then.tv_sec && now.tv_nsec == then.tv_nsec);
+}
 
-		wrong += precopies_find(&copies, &orphan) != &copies.items[i];
+/* A child's file, mapped by us too. */
+struct shared {
+	struct child child;
+	struct manifest manifest;
+	struct preserve preserve;
+	struct precopies copies;
+	int fd;
+	char *map;
+};
+
+static void shared_begin(struct shared *shared, enum method method)
+{
+	struct preserve_options options = {.method = method};
+	char link[64];
+
+	*shared = (struct shared){.child = child_scan(arrange_open)};
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", shared->child.pid, told->fd);
+	shared->fd = open(link, O_RDWR | O_CLOEXEC);
+	MUST(shared->fd >= 0);
+	shared->map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, shared->fd, 0);
+	MUST(shared->map != MAP_FAILED);
+	for (int i = 0; i < SIZE; i += 4096)
+		shared->map[i] = 'b';
+	MUST(!manifest_begin(&shared->manifest, "/", 1, TEMPLATE_DEFAULT));
+	preserve_begin(&shared->preserve, &options, &shared->manifest);
+}
+
+/* The copy; NULL is a failed check. The barrier is so late that the file is old. */
+static const struct precopied *shared_copy(struct shared *shared)
+{
+	struct timespec barrier = coarse();
+
+	barrier.tv_sec += 60;
+	CHECK_INT(precopy_all(&shared->preserve, &shared->child.set, &barrier,
+			      &shared->copies),
+		  0);
+	return CHECK_INT(shared->copies.n, 1) ? &shared->copies.items[0] : NULL;
+}
+
+static bool is_unchanged(const struct shared *shared, const struct precopied *copy)
+{
+	struct stat st;
+
+	MUST(!fstat(shared->fd, &st));
+	return precopy_is_unchanged(copy, &shared->child.set.orphans[0], &st);
+}
+
+/* Whether the copy has the bytes of the file. */
+static bool is_equal(const struct shared *shared, const struct precopied *copy)
+{
+	static char bytes[SIZE];
+
+	MUST(pread(copy->fd, bytes, SIZE, 0) == SIZE);
+	return !memcmp(bytes, shared->map, SIZE);
+}
+
+static void shared_end(struct shared *shared)
+{
+	precopies_fini(&shared->copies);
+	munmap(shared->map, SIZE);
+	close(shared->fd);
+	preserve_fini(&shared->preserve);
+	manifest_fini(&shared->manifest);
+	child_end(&shared->child);
+	CHECK_INT(place_count(), 0);
+}
+
+static void test_untouched(void)
+{
+	const struct precopied *copy;
+	struct shared shared;
+
+	shared_begin(&shared, METHOD_COPY);
+	copy = shared_copy(&shared);
+	await_tick();
+	if (copy) {
+		CHECK(copy->trusted);
+		CHECK_INT(copy->bytes, SIZE);
+		CHECK(is_unchanged(&shared, copy));
+		CHECK(is_equal(&shared, copy));
 	}
-	CHECK_INT(wrong, 0);
-	free(copies.items);
+	shared_end(&shared);
 }
 
-static void test_none(void)
+/* One byte, in a page that was written to before, and no msync(2). */
+static void test_stored_after(void)
 {
-	struct precopies copies = {0};
-	struct orphan orphan = {.ino = 1, .dev_major = 8, .mnt_id = 30};
+	const struct precopied *copy;
+	struct shared shared;
+	uint64_t bytes = 0;
 
-	CHECK(!precopies_find(NULL, &orphan));
-	CHECK(!precopies_find(&copies, &orphan));
-	precopies_sort(&copies);
-	CHECK(!precopies_find(&copies, &orphan));
+	shared_begin(&shared, METHOD_COPY);
+	copy = shared_copy(&shared);
+	await_tick();
+	shared.map[5 * 4096 + 7] = 'c';
+	if (copy) {
+		CHECK(!is_unchanged(&shared, copy));
+		CHECK(!is_equal(&shared, copy));
+		CHECK_INT(precopy_update(shared.fd, SIZE, copy->fd, &bytes), 0);
+		CHECK_INT(bytes, SIZE); /* compared in pieces of that */
+		CHECK(is_equal(&shared, copy));
+	}
+	shared_end(&shared);
 }
 
-static void test_other(void)
+/* Written to not long before the barrier: the write may have gone on since. */
+static void test_too_young(void)
 {
-	struct precopies copies = {0};
-	struct orphan orphan;
+	struct timespec barrier;
+	struct shared shared;
 
-	copies_make(&copies, 4);
-	precopies_sort(&copies);
-	orphan = orphan_of(&copies.items[3]);
-	CHECK(precopies_find(&copies, &orphan) == &copies.items[3]);
-	orphan.mnt_id++;
-	CHECK(!precopies_find(&copies, &orphan));
-	orphan = orphan_of(&copies.items[3]);
-	orphan.has_generation = false;
-	CHECK(!precopies_find(&copies, &orphan));
-	orphan = orphan_of(&copies.items[3]);
-	orphan.ino++;
-	CHECK(!precopies_find(&copies, &orphan));
-	/* Given away: no copy any more. */
-	orphan = orphan_of(&copies.items[0]);
-	copies.items[0].fd = -1;
-	CHECK(!precopies_find(&copies, &orphan));
-	free(copies.items);
+	shared_begin(&shared, METHOD_COPY);
+	barrier = coarse();
+	barrier.tv_sec += PRECOPY_MARGIN;
+	CHECK_INT(precopy_all(&shared.preserve, &shared.child.set, &barrier,
+			      &shared.copies),
+		  0);
+	if (CHECK_INT(shared.copies.n, 1)) {
+		CHECK(!shared.copies.items[0].trusted);
+		CHECK(!is_unchanged(&shared, &shared.copies.items[0]));
+	}
+	shared_end(&shared);
+}
+
+/* Each of what has to be equal, alone. Pure. */
+static void test_what_counts(void)
+{
+	struct holder holder = {.kind = RT_HOLDER_FD};
+	struct orphan orphan = {.holders = &holder, .n_holders = 1};
+	const struct precopied copy = {
+		.trusted = true, .size = 5, .st_dev = 6, .ctime = {7, 8}};
+	const struct stat same = {.st_size = 5, .st_dev = 6, .st_ctim = {7, 8}};
+	struct precopied doubted = copy;
+	struct stat st = same;
+
+	CHECK(precopy_is_unchanged(&copy, &orphan, &same));
+	doubted.trusted = false;
+	CHECK(!precopy_is_unchanged(&doubted, &orphan, &same));
+	st.st_size = 4;
+	CHECK(!precopy_is_unchanged(&copy, &orphan, &st));
+	st = same;
+	st.st_dev = 7;
+	CHECK(!precopy_is_unchanged(&copy, &orphan, &st));
+	st = same;
+	st.st_ctim.tv_sec++;
+	CHECK(!precopy_is_unchanged(&copy, &orphan, &st));
+	st = same;
+	st.st_ctim.tv_nsec++;
+	CHECK(!precopy_is_unchanged(&copy, &orphan, &st));
+	holder.flags = O_DIRECT;
+	CHECK(!precopy_is_unchanged(&copy, &orphan, &same));
+	holder = (struct holder){.kind = RT_HOLDER_FLIGHT};
+	CHECK(!precopy_is_unchanged(&copy, &orphan, &same));
+	holder.kind = RT_HOLDER_MAP;
+	CHECK(precopy_is_unchanged(&copy, &orphan, &same));
+	orphan.elsewhere = true;
+	CHECK(!precopy_is_unchanged(&copy, &orphan, &same));
 }
 
 int main(void)
 {
-	test_many();
-	test_none();
-	test_other();
-	return check_done();
+	static const char *const fstypes[] = {"ext4", "xfs", "btrfs"};
+
+	checkpointed_begin();
+	test_what_counts();
+	for (size_t i = 0; i < sizeof(fstypes) / sizeof(*fstypes); i++) {
+		if (!place_mount(fstypes[i]))
+			continue;
+		/* mkfs's own. */
+		(void)!rmdir(in_place("lost+found"));
+		test_untouched();
+		test_stored_after();
+		test_too_young();
+		place_umount();
+	}
+	return place_end();
 }
