@@ -303,3 +303,74 @@ plain() {
 	rt_ok clean "$M"
 	no_new_names
 }
+
+# acls_of PATH...: without the names, which are others.
+acls_of() {
+	getfacl -cnp -- "$@"
+}
+
+@test "ACLs: access and default ones are those that were, and no other is inherited" {
+	local method methods=(copy) point=$T/point
+	! can_clone || methods+=(clone)
+	# a mount whose root gives what is made in it ACLs
+	mkdir "$point" "$DIR/point"
+	mount --bind "$DIR/point" "$point"
+	mkdir "$point/in"
+	for method in "${methods[@]}"; do
+		echo one >"$point/in/one"
+		echo two >"$point/in/two"
+		setfacl -m u:77:rwx,g:88:r,m::rx "$point/in/one" || skip "no ACLs on $FSTYPE"
+		mkdir -m 2750 "$point/in/dir"
+		setfacl -m u:78:r,g:89:rwx,m::rw "$point/in/dir"
+		setfacl -d -m u:79:rwx,g::-,o::r,m::r "$point/in/dir"
+		setfacl -d -m u:99:rwx,g:99:rwx "$point"
+		DIR=$point/in keep "h-$method" one=rw two=rw dir=path
+		acls_of "$point/in/one" "$point/in/two" "$point/in/dir" >"$T/was"
+		[ "$(grep -c '^mask::\|^default:' "$T/was")" -eq 7 ]
+		rm -r "$point/in"/*
+		checkpoint_ok --method "$method"
+		json_is --arg method "$method" '[.entries[] | [.method, .not_carried]] | sort ==
+			[[$method, null], [$method, null], ["recreate", null]]'
+		# nobody of the ACLs that the folders inherit
+		[ "$(stat -c %a "$point/lost+found" "$point/lost+found/checkpoint")" = $'700\n700' ]
+		cgroup_empty "$CG"
+		rt_ok restore "$M" --holder "${HOLD_PID[h-$method]}" -- \
+			getfacl -cnp /proc/self/fd/40 /proc/self/fd/41 /proc/self/fd/42
+		[ "$stderr" = "" ]
+		diff -u "$T/was" <(printf '%s\n\n' "$output") >&2
+		setfacl -k "$point"
+		rm "$M"
+	done
+	umount "$point"
+}
+
+@test "removed directories one inside the other: the way up from one leads to the other" {
+	mkdir -p -m 755 "$DIR/outer" "$DIR/outer/middle" "$DIR/outer/middle/inner" "$DIR/outer/beside"
+	chmod 500 "$DIR/outer/middle"
+	# one holds two of them, and stands in the innermost; another one stands in the fourth
+	HOLD_VIA=(env -C "$DIR/outer/middle/inner" "$HELPERS/keep")
+	hold h - "$DIR" outer=dir outer/middle=path
+	HOLD_VIA=(env -C "$DIR/outer/beside" "$HELPERS/keep")
+	hold g - "$DIR" outer/beside=path
+	rm -r "$DIR/outer"
+	checkpoint_ok
+	json_is '(.entries | length) == 4 and all(.entries[]; .parent.ino) and
+		(.entries | map({(.path / "/" | last): .}) | add |
+			.inner.parent.ino == .middle.ino and .middle.parent.ino == .outer.ino and
+			.beside.parent.ino == .outer.ino)'
+	cgroup_empty "$CG"
+	# shellcheck disable=SC2016 # the program's
+	rt_ok restore "$M" --keep --holder "${HOLD_PID[h]}" -- sh -c '
+		stat -L -c "%i %a" .. /proc/self/fd/41 ../.. /proc/self/fd/40 ../../../nowhere; ls -a . | wc -l'
+	[[ $stderr == *"nowhere"* ]]
+	[ "${lines[0]}" = "${lines[1]}" ]
+	[ "${lines[2]}" = "${lines[3]}" ]
+	[ "${lines[0]}" != "${lines[2]}" ]
+	[[ ${lines[0]} == *" 500" && ${lines[2]} == *" 755" && ${lines[4]} = 0 ]]
+	# all at once, in the order of their inode numbers
+	# shellcheck disable=SC2016 # the program's
+	rt_ok restore "$M" -- sh -c 'for fd in 3 4 5 6; do stat -L -c %i /proc/self/fd/$fd /proc/self/fd/$fd/..; done'
+	[ "$(sort <<<"$output" | uniq -c | awk '{ print $1 }' | sort | tr '\n' ' ')" = "1 1 1 2 3 " ]
+	no_new_names
+	[ -z "$(find "${MOUNT%/}/" -maxdepth 1 -name '.relinktrace-*')" ]
+}

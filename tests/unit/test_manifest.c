@@ -89,6 +89,8 @@ static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
 
 		MUST(!filelocks_add(&entry.locks, &lock));
 	}
+	if (S_ISDIR(mode))
+		entry.parent = (struct manifest_parent){true, 1001, true, UINT32_MAX};
 	if (S_ISLNK(mode))
 		entry.link_target = strdup("to/\xff");
 	if (method != METHOD_LINK) {

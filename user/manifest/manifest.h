@@ -58,6 +58,14 @@ struct manifest_precopy {
 	bool unchanged; /* else it was compared with the file, byte by byte */
 };
 
+/* The directory that ".." of one leads to. */
+struct manifest_parent {
+	bool known;
+	uint64_t ino;
+	bool has_generation;
+	uint32_t generation;
+};
+
 struct manifest_entry {
 	unsigned int n;
 	struct orphan orphan; /* owned; with the mode, owner and rdev as they were */
@@ -71,8 +79,9 @@ struct manifest_entry {
 	bool has_attributes; /* never with link: it is the inode itself */
 	struct attributes attributes; /* owned */
 	struct manifest_precopy precopy;
-	struct manifest_pipe pipe; /* of a FIFO */
-	struct filelocks locks;	   /* of its holders */
+	struct manifest_pipe pipe;     /* of a FIFO */
+	struct manifest_parent parent; /* of a directory */
+	struct filelocks locks;	       /* of its holders */
 	char *not_carried; /* owned; what a copy could not be given, as text; else NULL */
 	struct manifest_relinked relinked; /* where relink_path is set */
 	uint64_t bytes_copied;

@@ -123,6 +123,19 @@ static json_t *from_precopy(const struct manifest_precopy *precopy)
 	return unless(ret, object);
 }
 
+static json_t *from_parent(const struct manifest_parent *parent)
+{
+	json_t *object = json_object();
+	int ret = json_set(object, "ino", json_from_ino(parent->ino));
+
+	ret = ret
+		      ?: json_set(object, "generation",
+				  parent->has_generation
+					  ? json_integer(parent->generation)
+					  : json_null());
+	return unless(ret, object);
+}
+
 static json_t *from_entry(const struct manifest_entry *entry)
 {
 	json_t *object = json_from_orphan(&entry->orphan);
@@ -146,6 +159,8 @@ static json_t *from_entry(const struct manifest_entry *entry)
 		ret = ret ?: json_set(object, "precopy", from_precopy(&entry->precopy));
 	if (S_ISFIFO(entry->orphan.mode))
 		ret = ret ?: json_set(object, "pipe", from_pipe(&entry->pipe));
+	if (entry->parent.known)
+		ret = ret ?: json_set(object, "parent", from_parent(&entry->parent));
 	ret = ret ?: json_set(object, "locks", json_from_filelocks(&entry->locks));
 	ret = ret ?: json_set_bytes(object, "not_carried", entry->not_carried);
 	return unless(ret, object);

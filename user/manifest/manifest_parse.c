@@ -157,6 +157,19 @@ static void read_precopy(struct jsonread *reader, const json_t *object,
 	out->unchanged = jsonread_boolean(reader, precopy, "unchanged");
 }
 
+static void read_parent(struct jsonread *reader, const json_t *object,
+			struct manifest_parent *out)
+{
+	const json_t *parent = jsonread_object(reader, object, "parent");
+
+	out->known = parent;
+	out->ino = jsonread_ino(reader, parent, "ino");
+	out->has_generation = !jsonread_null(reader, parent, "generation");
+	if (out->has_generation)
+		out->generation =
+			jsonread_integer(reader, parent, "generation", 0, UINT32_MAX);
+}
+
 /* What earlier versions did not write may be absent. */
 static void read_carried(struct jsonread *reader, const json_t *object,
 			 struct manifest_entry *out)
@@ -167,6 +180,8 @@ static void read_carried(struct jsonread *reader, const json_t *object,
 	out->not_carried = jsonread_bytes(reader, object, "not_carried", PATH_MAX, true);
 	if (json_object_get(object, "precopy"))
 		read_precopy(reader, object, &out->precopy);
+	if (S_ISDIR(out->orphan.mode) && json_object_get(object, "parent"))
+		read_parent(reader, object, &out->parent);
 	if (S_ISFIFO(out->orphan.mode))
 		read_pipe(reader, object, &out->pipe);
 	if (!attributes || json_is_null(attributes))

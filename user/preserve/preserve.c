@@ -2,6 +2,7 @@
 #include "preserve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -74,6 +75,24 @@ static int record_mount(struct manifest_entry *entry, const struct source *sourc
 	return 0;
 }
 
+/* Which directory ".." of this one leads to: perhaps another that is removed. What cannot be
+ * seen is not known. */
+static void record_parent(struct manifest_entry *entry, const struct source *source)
+{
+	struct manifest_parent *parent = &entry->parent;
+	AUTO_FD up = -1;
+	struct stat st;
+
+	if (!S_ISDIR(entry->orphan.mode))
+		return;
+	up = openat(source->fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (up < 0 || fstat(up, &st) || st.st_dev != source->stat.st_dev)
+		return;
+	parent->known = true;
+	parent->ino = st.st_ino;
+	parent->has_generation = !source_generation(up, &parent->generation);
+}
+
 /* Opens what @work needs, whose entry has its n and orphan. */
 static int work_reach(struct preserve *preserve, struct work *work)
 {
@@ -95,6 +114,7 @@ static int work_reach(struct preserve *preserve, struct work *work)
 	if (ret)
 		return ret;
 	refresh(&entry->orphan, &work->source.stat);
+	record_parent(entry, &work->source);
 	ret = record_mount(entry, &work->source);
 	if (!ret && ladder->folder && !entry->store && !entry->mount_root)
 		entry->mount_root = strdup(ladder->folder->mount.root);

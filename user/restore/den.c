@@ -20,6 +20,20 @@
 
 _Static_assert(sizeof(((struct den *)0)->name) >= JOURNAL_OWN_NAME, "the name fits");
 
+/* Directories that were one inside the other are made so again, see nest.h: all under the
+ * same name, and no deeper than a path can be long. */
+static void remove_inside(int fd, int depth)
+{
+	AUTO_FD inner = -1;
+
+	if (!unlinkat(fd, DEN_NAME, 0) || errno != EISDIR)
+		return;
+	inner = openat(fd, DEN_NAME, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (inner >= 0 && depth < DEN_DEPTH)
+		remove_inside(inner, depth + 1);
+	unlinkat(fd, DEN_NAME, AT_REMOVEDIR);
+}
+
 /* Removes the folder @name, and what is in it, from @parent. 0 or -errno. */
 static int den_remove(int parent, const char *name)
 {
@@ -32,8 +46,7 @@ static int den_remove(int parent, const char *name)
 		return -errno;
 	if (st.st_uid != geteuid() || (st.st_mode & 077))
 		return -ESTALE;
-	if (unlinkat(fd, DEN_NAME, 0) && errno == EISDIR)
-		unlinkat(fd, DEN_NAME, AT_REMOVEDIR);
+	remove_inside(fd, 0);
 	return unlinkat(parent, name, AT_REMOVEDIR) ? -errno : 0;
 }
 

@@ -7,8 +7,11 @@
 
 #include "manifest/manifest.h"
 
-/* What has a name in it; one at a time. */
+/* What has a name in it; one at a time, but for directories inside of it. */
 #define DEN_NAME "node"
+
+/* So many of these one inside the other: a path has no more folders (PATH_MAX). */
+#define DEN_DEPTH 2048
 
 struct den {
 	int parent; /* O_PATH; owned; -1 unset */

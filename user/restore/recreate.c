@@ -77,8 +77,8 @@ static int remove_node(int dir_fd, const char *name, const struct orphan *orphan
 										: 0;
 }
 
-int recreate_at(int dir_fd, const char *name, const struct manifest_entry *entry,
-		char **why)
+int recreate_bare(int dir_fd, const char *name, const struct manifest_entry *entry,
+		  char **why)
 {
 	AUTO_FD fd = -1;
 	struct stat st;
@@ -98,12 +98,30 @@ int recreate_at(int dir_fd, const char *name, const struct manifest_entry *entry
 		return -errno;
 	if (!is_new(&st, &entry->orphan))
 		return why_set(why, -ESTALE, "%s was replaced while it was made", name);
-	ret = set_attributes(fd, entry);
+	return TAKE_FD(fd);
+}
+
+int recreate_dress(int fd, const char *name, const struct manifest_entry *entry,
+		   char **why)
+{
+	int ret = set_attributes(fd, entry);
+
+	return ret ? why_set(why, ret, "cannot make %s again: %s%s", name, strerror(-ret),
+			     caps_refused(ret, CAPS_COPY_OWNER))
+		   : 0;
+}
+
+int recreate_at(int dir_fd, const char *name, const struct manifest_entry *entry,
+		char **why)
+{
+	AUTO_FD fd = recreate_bare(dir_fd, name, entry, why);
+	int ret = fd < 0 ? fd : recreate_dress(fd, name, entry, why);
+
 	if (!ret)
 		return TAKE_FD(fd);
-	remove_node(dir_fd, name, &entry->orphan);
-	return why_set(why, ret, "cannot make %s again: %s%s", name, strerror(-ret),
-		       caps_refused(ret, CAPS_COPY_OWNER));
+	if (fd >= 0)
+		remove_node(dir_fd, name, &entry->orphan);
+	return ret;
 }
 
 int recreate(const struct manifest *manifest, const struct manifest_entry *entry,

@@ -12,7 +12,14 @@
 int recreate(const struct manifest *manifest, const struct manifest_entry *entry,
 	     char **why);
 
-/* The same under @name in folder @dir_fd, which nobody else may write to, and it stays
+/* The two steps of recreate_at(): the node alone, mode 0700 or 0600, and all that makes it
+ * the one of @entry. The O_PATH fd, owned by the caller; 0; -errno and the reason in @why. */
+int recreate_bare(int dir_fd, const char *name, const struct manifest_entry *entry,
+		  char **why);
+int recreate_dress(int fd, const char *name, const struct manifest_entry *entry,
+		   char **why);
+
+/* The same as recreate() under @name in folder @dir_fd, which nobody else may write to, and it stays
  * there. */
 int recreate_at(int dir_fd, const char *name, const struct manifest_entry *entry,
 		char **why);

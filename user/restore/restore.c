@@ -14,6 +14,7 @@
 #include "locate.h"
 #include "base/log.h"
 #include "recreate.h"
+#include "nest.h"
 #include "preserve/digest.h"
 #include "preserve/fifo.h"
 #include "preserve/relink.h"
@@ -32,6 +33,7 @@ void restore_fini(struct restore *restore)
 	fdplan_fini(&restore->plan);
 	free(restore->files);
 	auto_close(&restore->cwd_fd);
+	nest_fini(&restore->nest);
 	seals_fini(&restore->seals);
 	*restore = (struct restore)RESTORE_INIT;
 }
@@ -294,7 +296,10 @@ static int add_entry(struct restore *restore, const struct manifest_entry *entry
 		     char **why)
 {
 	AUTO_FREE char *reason = NULL;
-	AUTO_FD fd = restore_open_entry(restore->manifest, entry, &reason);
+	AUTO_FD fd =
+		nest_has(restore->manifest, entry)
+			? nest_open(&restore->nest, restore->manifest, entry, &reason)
+			: restore_open_entry(restore->manifest, entry, &reason);
 	AUTO_FD keeper = -1;
 	int ret = fd < 0 ? fd : 0;
 

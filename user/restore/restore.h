@@ -9,6 +9,7 @@
 
 #include "fdplan.h"
 #include "manifest/manifest.h"
+#include "nest.h"
 #include "seal.h"
 
 /* What an fd of the plan is. Nothing is owned. */
@@ -22,7 +23,8 @@ struct restore {
 	pid_t holder; /* only what it held, at its numbers; 0: everything */
 	struct fdplan plan;
 	struct restore_file *files; /* owned; one for each item of the plan */
-	int cwd_fd; /* of the holder, where that was an orphan; owned; -1 none */
+	int cwd_fd;	  /* of the holder, where that was an orphan; owned; -1 none */
+	struct nest nest; /* directories that were made again */
 	struct seals seals;
 };
 
