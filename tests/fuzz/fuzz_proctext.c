@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/base64.h"
 #include "base/escape.h"
+#include "manifest/filelock.h"
 #include "manifest/template.h"
 #include "proc/container.h"
 #include "proc/proctext.h"
@@ -242,11 +243,24 @@ static void try_container(const char *text)
 		PROMISE(container_has_prefix(text, container.id));
 }
 
+static void try_filelock(const char *line)
+{
+	struct filelock lock;
+
+	memset(&lock, UNTOUCHED, sizeof(lock));
+	if (filelock_parse(line, &lock)) {
+		PROMISE(is_untouched(&lock, sizeof(lock)));
+		return;
+	}
+	PROMISE(filelock_type_name(lock.type) && lock.start <= lock.end);
+	PROMISE(strstr(line, lock.write ? "WRITE" : "READ") && lock.fd == -1);
+}
+
 /* '0' is the first; the seeds in corpus/proctext count on the order. */
 static void (*const functions[])(const char *text) = {
-	try_stat,	 try_fdinfo, try_map,	     try_value,
-	try_cgroup,	 try_number, try_is_deleted, try_template,
-	try_relink_path, try_base64, try_escape,     try_container,
+	try_stat,   try_fdinfo,	    try_map,	  try_value,	   try_cgroup,
+	try_number, try_is_deleted, try_template, try_relink_path, try_base64,
+	try_escape, try_container,  try_filelock,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
