@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "interrupt.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/time.h>
 
-static volatile sig_atomic_t pending;
+/* How often a call that waits is told again that the time is over. */
+#define AGAIN_US 100000
+
+static volatile sig_atomic_t pending, timed_out;
 
 static void interrupt_set(int signal)
 {
@@ -21,6 +26,33 @@ void interrupt_catch(void)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
 	signal(SIGXFSZ, SIG_IGN);
+}
+
+static void interrupt_time(int signal)
+{
+	(void)signal;
+	timed_out = 1;
+	pending = 1;
+}
+
+int interrupt_after(double seconds)
+{
+	struct sigaction action = {.sa_handler = interrupt_time};
+	struct itimerval timer = {.it_interval.tv_usec = AGAIN_US};
+
+	timer.it_value.tv_sec = (time_t)seconds;
+	timer.it_value.tv_usec = (suseconds_t)((seconds - (double)(time_t)seconds) * 1e6);
+	if (!timer.it_value.tv_sec && !timer.it_value.tv_usec)
+		timer.it_value.tv_usec = 1; /* 0 would mean never */
+	sigemptyset(&action.sa_mask);
+	if (sigaction(SIGALRM, &action, NULL) || setitimer(ITIMER_REAL, &timer, NULL))
+		return -errno;
+	return 0;
+}
+
+bool interrupt_timed_out(void)
+{
+	return timed_out;
 }
 
 bool interrupt_pending(void)

@@ -140,12 +140,16 @@ static int commit(const struct checkpoint_wish *wish, struct record *record)
 }
 
 /* Looking cannot write, whatever it is shown. */
-static int look(const struct target *target, struct orphan_set *set)
+static int look(const struct checkpoint_wish *wish, const struct target *target,
+		struct orphan_set *set)
 {
 	AUTO(caps_while_end) struct caps_while stage = caps_only(CAPS_STAGE_LOOK);
+	int ret = scan(target, set);
 
 	(void)stage;
-	return scan(target, set);
+	if (!ret && wish->select)
+		wish->select(set, wish->data);
+	return ret;
 }
 
 static int preserve_with_privileges(struct preserve *preserve, struct orphan_set *set)
@@ -164,7 +168,7 @@ static int work(const struct checkpoint_wish *wish, const struct target *target,
 	int ret;
 
 	orphan_set_init(&set);
-	ret = look(target, &set);
+	ret = look(wish, target, &set);
 	if (ret)
 		log_error("cannot find out what cgroup %s holds: %s",
 			  target->cgroups[0].path, strerror(-ret));
@@ -210,8 +214,8 @@ static int precopy_with_privileges(struct preserve *preserve, struct orphan_set 
 }
 
 /* The copies that can be made while the cgroup runs. */
-static int precopy(const struct target *target, struct preserve *preserve,
-		   struct precopies *out)
+static int precopy(const struct checkpoint_wish *wish, const struct target *target,
+		   struct preserve *preserve, struct precopies *out)
 {
 	AUTO(orphan_set_fini) struct orphan_set set;
 	struct timespec frozen;
@@ -221,7 +225,7 @@ static int precopy(const struct target *target, struct preserve *preserve,
 	ret = barrier(target, &frozen);
 	if (ret)
 		return ret;
-	ret = look(target, &set);
+	ret = look(wish, target, &set);
 	ret = ret ?: precopy_with_privileges(preserve, &set, &frozen, out);
 	if (ret)
 		log_error("cannot copy before the freeze: %s", strerror(-ret));
@@ -245,7 +249,7 @@ static int work_frozen(const struct checkpoint_wish *wish, const struct target *
 	options.frozen = wish->freeze;
 	preserve_begin(&preserve, &options, &record->manifest);
 	if (wish->freeze && wish->precopy)
-		ret = precopy(target, &preserve, &precopies);
+		ret = precopy(wish, target, &preserve, &precopies);
 	if (!ret && wish->freeze)
 		ret = freeze(&freezer, target);
 	if (ret) {

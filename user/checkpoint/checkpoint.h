@@ -17,6 +17,10 @@ struct checkpoint_wish {
 	struct preserve_options preserve; /* the journal is ours */
 	bool freeze;			  /* for the time of the work */
 	bool precopy; /* with freeze: copies are made before, see precopy.h */
+	/* Called with what was found, before any of it gets a name; may remove orphans from
+	 * the set (orphan_set_keep()), of which the manifest then tells nothing. NULL:
+	 * everything is wanted. */
+	void (*select)(struct orphan_set *set, void *data);
 	/* Called when the manifest is on the disk and the cgroup is still frozen; logs its
 	 * own failure, and returns other than 0 then. NULL: nothing. */
 	int (*inside)(const struct manifest *manifest, void *data);

@@ -51,8 +51,14 @@ static int open_index(char **why)
 	return TAKE_FD(fd);
 }
 
-/* Makes the directory of the index where it is missing. */
-static int make_index(char **why)
+int index_check(char **why)
+{
+	AUTO_FD fd = open_index(why);
+
+	return fd < 0 ? fd : 0;
+}
+
+int index_make(char **why)
 {
 	AUTO_FREE char *copy = strdup(index_directory());
 	AUTO_FD parent = -1;
@@ -90,7 +96,7 @@ int index_add(const char *id, const char *path, char **why)
 
 	if (!manifest)
 		return why_set(why, -errno, "where %s is: %m", path);
-	ret = make_index(why);
+	ret = index_make(why);
 	if (ret)
 		return ret;
 	fd = open_index(why);

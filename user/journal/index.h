@@ -25,6 +25,14 @@ struct index_list {
 /* Where the index is: $RELINKTRACE_STATE, or INDEX_DIRECTORY. Not owned. */
 const char *index_directory(void);
 
+/* Makes the directory of the index (0700) where it is missing. 0; -errno and the reason in
+ * @why. */
+int index_make(char **why);
+
+/* Whether the directory of the index is there, and nobody else may write to it. 0; -ENOENT;
+ * -EPERM; -errno; and the reason in @why. */
+int index_check(char **why);
+
 /* Whether @id may be one: 32 hexadecimal digits in lower case. */
 bool index_id_valid(const char *id);
 

@@ -232,14 +232,16 @@ static void index_refill(struct orphan_set *set)
 	index_fill(set);
 }
 
-void orphan_set_prune(struct orphan_set *set)
+void orphan_set_keep(struct orphan_set *set,
+		     bool (*wanted)(const struct orphan *orphan, const void *data),
+		     const void *data)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
 		struct orphan *orphan = &set->orphans[i];
 
-		if (orphan->n_holders || orphan->unattributed)
+		if (wanted(orphan, data))
 			set->orphans[kept++] = *orphan;
 		else
 			orphan_fini(orphan);
@@ -247,6 +249,17 @@ void orphan_set_prune(struct orphan_set *set)
 	set->n = kept;
 	if (set->index)
 		index_refill(set);
+}
+
+static bool is_held(const struct orphan *orphan, const void *data)
+{
+	(void)data;
+	return orphan->n_holders || orphan->unattributed;
+}
+
+void orphan_set_prune(struct orphan_set *set)
+{
+	orphan_set_keep(set, is_held, NULL);
 }
 
 int orphan_add_key(struct orphan *orphan, uint64_t key)

@@ -161,6 +161,11 @@ struct orphan *orphan_set_find(const struct orphan_set *set, uint32_t dev_major,
 struct orphan *orphan_set_find_inode(const struct orphan_set *set, uint32_t dev_major,
 				     uint32_t dev_minor, uint64_t ino, uint64_t inode);
 
+/* Removes the orphans that @wanted, which is handed @data, does not return true for. */
+void orphan_set_keep(struct orphan_set *set,
+		     bool (*wanted)(const struct orphan *orphan, const void *data),
+		     const void *data);
+
 /* Removes the orphans that nobody of the target holds, unless they are unattributed. */
 void orphan_set_prune(struct orphan_set *set);
 
