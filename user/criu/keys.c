@@ -270,8 +270,9 @@ json_t *criu_keys_to_json(const struct criu_keys *keys)
 		json_set_bytes(object, "why", keys->left[i].why);
 		json_array_append_new(left, object);
 	}
-	root = json_pack("{s:s,s:s,s:o,s:o}", "schema", KEYS_SCHEMA, "id", keys->id,
-			 "taken", keys_array(keys), "left", left);
+	root = json_pack("{s:s,s:s,s:o,s:o,s:I}", "schema", KEYS_SCHEMA, "id", keys->id,
+			 "taken", keys_array(keys), "left", left, "ghost_bytes",
+			 (json_int_t)keys->ghost_bytes);
 	if (keys->root.path)
 		json_object_set_new(root, "root", from_root(&keys->root));
 	if (keys->config)
@@ -306,6 +307,27 @@ static void read_signposts(struct jsonread *reader, const json_t *json,
 	root->path = strdup(".");
 	if (!reader->error && (!root->mount_point || !root->path))
 		reader->error = -ENOMEM;
+}
+
+static void read_left(struct jsonread *reader, const json_t *root, struct criu_keys *out)
+{
+	const json_t *array = jsonread_array(reader, root, "left", KEYS_MAX), *element;
+	size_t i;
+
+	json_array_foreach((json_t *)array, i, element)
+	{
+		AUTO_FREE char *why = NULL;
+		unsigned int n;
+
+		if (reader->error)
+			return;
+		snprintf(reader->where, sizeof(reader->where), "left[%zu]", i);
+		n = jsonread_integer(reader, element, "n", 0, INT_MAX);
+		why = jsonread_bytes(reader, element, "why", KEYS_MAX_WHY, false);
+		if (!reader->error)
+			reader->error = add_left(out, n, "%s", why);
+	}
+	reader->where[0] = '\0';
 }
 
 static void read_taken(struct jsonread *reader, const json_t *root, struct criu_keys *out)
@@ -348,6 +370,11 @@ int criu_keys_parse(const char *text, size_t len, struct criu_keys *out, char **
 	if (word)
 		memcpy(keys.id, word, strlen(word));
 	read_taken(&reader, root, &keys);
+	reader.where[0] = '\0';
+	read_left(&reader, root, &keys);
+	if (json_object_get(root, "ghost_bytes")) /* 0.1.0 did not write it */
+		keys.ghost_bytes =
+			jsonread_integer(&reader, root, "ghost_bytes", 0, INT64_MAX);
 	read_signposts(&reader, root, &keys);
 	json_decref(root);
 	if (reader.error)

@@ -12,6 +12,7 @@
 /* Limits of the parser. */
 #define KEYS_MAX_BYTES (64U << 20)
 #define KEYS_MAX       (1U << 20)
+#define KEYS_MAX_WHY   65536
 
 struct criu_key {
 	unsigned int n; /* the manifest entry's */
@@ -33,6 +34,7 @@ struct criu_keys {
 	struct criu_left *left; /* owned */
 	size_t n_left;
 	uint64_t ghost_bytes; /* the largest that is left without any link */
+	bool others; /* files may be left that are no entries; not written down */
 	/* With signposts (signposts.h): the root that they are in, path being "."; without
 	 * them its path is NULL. */
 	struct manifest_folder root; /* owned */

@@ -36,6 +36,9 @@ int criu_prepare(struct criu_prepare *prepare, const struct manifest *manifest,
 	struct clean_result result = {0};
 	int ret = criu_keys_collect(manifest, keys, why);
 
+	keys->others = prepare->others;
+	if (!ret && prepare->ghost_bytes > keys->ghost_bytes)
+		keys->ghost_bytes = prepare->ghost_bytes;
 	ret = ret ?: signposts_plan(prepare->tree, manifest, keys, why);
 	if (ret)
 		return ret;

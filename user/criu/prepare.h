@@ -11,6 +11,8 @@ struct criu_prepare {
 	const char *images;    /* the folder for our two files, which exists */
 	const char *config;    /* the file of options, see config.h */
 	pid_t tree;	       /* the process that is dumped with all below it */
+	bool others;	       /* files may be left to CRIU that are no entries, */
+	uint64_t ghost_bytes;  /* the largest of them that has no link */
 	struct criu_keys keys; /* owned; filled by criu_prepare() */
 };
 

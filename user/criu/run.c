@@ -53,7 +53,7 @@ int criu_words_dump(struct criu_words *words, const struct criu_keys *keys)
 		ret = criu_words_add(words, "--external");
 		ret = ret ?: criu_words_add(words, "%s", text);
 	}
-	if (keys->n_left)
+	if (keys->n_left || keys->others)
 		ret = ret ?: criu_words_add(words, "--link-remap");
 	if (keys->ghost_bytes) {
 		ret = ret ?: criu_words_add(words, "--ghost-limit");
