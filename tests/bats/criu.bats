@@ -117,6 +117,83 @@ program_end() {
 	program_end
 }
 
+# by_agent HEADING N: see recipe.
+by_agent() {
+	local ID=agent CGROUP=$CG IMAGES=$T/images PID=$PROGRAM
+	recipe "$@"
+}
+
+# What CRIU links for the time of a dump is gone by the time of the archive; the hook keeps
+# it.
+@test "criu-hook keeps what CRIU links, so that a dump with --leave-running is restored" {
+	can_criu || skip "criu does not work on this kernel"
+	orphanage_begin
+	seen_to "$T/before"
+	by_agent "criu with an action script" 1
+	[ -z "$(ls "$DIR"/link_remap.* 2>/dev/null)" ]
+	[ "$(jq '.links | length' "$T/images/relinktrace-hook.json")" -eq 1 ]
+	[ "$(jq '.entries | length' "$T/images/relinktrace.json")" -eq 1 ]
+	sees_the_same # it goes on
+	program_end
+	run criu restore --images-dir "$T/images" --restore-detached -o alone.log
+	[ "$status" -ne 0 ]
+	grep -q "Can't link .*link_remap" "$T/images/alone.log"
+	# twice; the second time as elsewhere: all that is known came with the images
+	for _ in 1 2; do
+		by_agent "criu with an action script" 3
+		[ -z "$(ls "$DIR"/link_remap.* 2>/dev/null)" ]
+		sees_the_same
+		program_end
+		rm -r "$RELINKTRACE_STATE/hook"
+	done
+	by_agent "criu with an action script" 2
+	sees_the_same
+	program_end
+	[ -z "$(ls -A "$RELINKTRACE_STATE/hook")" ]
+	no_new_names
+}
+
+# As a node agent does it that can give criu neither a script nor files.
+@test "hook prepare and hook pre-restore: what others dump and restore with link-remap" {
+	can_criu || skip "criu does not work on this kernel"
+	local options=()
+	orphanage_begin
+	seen_to "$T/before"
+	rt_ok hook prepare --id agent --cgroup "$CG"
+	mapfile -t options < <(json '.criu.options[]')
+	criu dump --tree "$PROGRAM" --images-dir "$T/images" -o dump.log --leave-running \
+		"${options[@]}"
+	rt_ok hook post-dump --id agent --images-dir "$T/images"
+	program_end
+	rt_ok hook pre-restore --id agent --images-dir "$T/images"
+	json_is '[.criu.links[].state] == ["made"]'
+	# the restore does not come to its end: what was linked for it goes
+	rt_ok hook abort --id agent
+	[ -z "$(ls "$DIR"/link_remap.* 2>/dev/null)" ]
+	rt_ok hook pre-restore --id agent --images-dir "$T/images"
+	criu restore --images-dir "$T/images" --restore-detached -o restore.log
+	rt_ok hook post-restore --id agent
+	sees_the_same
+	program_end
+	no_new_names
+}
+
+# Frozen from before prepare until the dump is done: everything is taken off its hands.
+@test "hook prepare --external: criu is told what is not its own, and restored from by us" {
+	can_criu || skip "criu does not work on this kernel"
+	orphanage_begin
+	seen_to "$T/before"
+	by_agent "criu, run by the agent" 1
+	[ "$(jq '.preserved == 7 and .criu.left == [] and (.criu.options | length) == 14' "$T/answer")" = true ]
+	program_end
+	rt_ok hook pre-restore --id agent --strict
+	json_is '.criu.inherit | length == 7'
+	by_agent "criu, run by the agent" 2
+	sees_the_same
+	program_end
+	no_new_names
+}
+
 @test "criu dump and restore refuse what they do not understand" {
 	rt criu
 	[ "$status" -eq 2 ]

@@ -203,6 +203,23 @@ rt_ok() {
 	[ "$status" -eq 0 ]
 }
 
+# recipe HEADING N: runs the N-th block of commands below that heading of docs/agents.md, in
+# $T and with the variables that it uses; $CONF in place of the file of CRIU's options.
+recipe() {
+	local PATH=$T/bin:$PATH name
+	mkdir -p "$T/bin"
+	for name in relinktrace relinktrace-criu-hook; do
+		ln -sf "$RT" "$T/bin/$name"
+	done
+	awk -v heading="## $1" -v n="$2" '/^## / { there = $0 == heading }
+		/^```/ { inside = !inside && there; block += inside; next }
+		inside && block == n' "$TOP/docs/agents.md" |
+		sed "s|/etc/criu/runc.conf|${CONF:-&}|" >"$T/recipe"
+	[ -s "$T/recipe" ]
+	# shellcheck disable=SC1091
+	(cd "$T" && set -eu && . "$T/recipe") >&2 3>&-
+}
+
 # json FILTER [ARG]...: of $output; raw; false and null fail.
 json() {
 	jq -er "$@" <<<"$output"

@@ -37,6 +37,8 @@ int command_list(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_checkpoint(int argc, char **argv);
 int command_criu(int argc, char **argv);
+int command_criu_hook(int argc, char **argv);
+int command_hook(int argc, char **argv);
 int command_restore(int argc, char **argv);
 int command_clean(int argc, char **argv);
 int command_doctor(int argc, char **argv);

@@ -1,0 +1,372 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# hook: what an agent calls around a checkpoint that somebody else makes, in whatever order,
+# as often as it likes, and killed wherever.
+
+load lib
+
+# At how many of the system calls each is killed once (1: at each).
+STEP=${RELINKTRACE_KILL_STEP:-13}
+
+# hook ACTION [ARG]...: the answer is in $output, and is what its schema says.
+hook() {
+	rt hook "$1" --id "${ID:-txn-1}" "${@:2}"
+	$VALIDATE || return 0
+	valid "$output"
+}
+
+# Whether each answer is compared with the schema, which takes longer than the call.
+VALIDATE=true
+
+# hook_is STATUS ACTION [ARG]...
+hook_is() {
+	hook "${@:2}"
+	[ "$status" -eq "$1" ]
+}
+
+valid() {
+	python3 -c 'import json, sys, jsonschema
+jsonschema.validate(json.loads(sys.argv[2]), json.load(open(sys.argv[1])))' \
+		"$TOP/docs/hook.schema.json" "$1"
+}
+
+prepare() {
+	hook_is "$1" prepare --cgroup "$CG" "${@:2}"
+}
+
+# Nothing is left of any transaction, nor of any checkpoint.
+nothing_left() {
+	[ -z "$(find "$RELINKTRACE_STATE" -mindepth 1 ! -path "$RELINKTRACE_STATE/hook")" ]
+	no_new_names
+}
+
+cgroup_freeze() {
+	echo "$1" >"$CG/cgroup.freeze"
+	"$HELPERS/await" "$CG" frozen "$1"
+}
+
+@test "prepare names what an archive has to carry, and says what criu needs for the rest" {
+	hold h ab
+	hold g unlinked
+	prepare 0
+	json_is '.outcome == "done" and .proceed and .phase == "prepared" and (.repeated | not)'
+	json_is '.preserved == 1 and .failed == 0 and (.names | length) == 1'
+	json_is --arg was "$(realpath "$DIR")/a" '.names[0] | .was == $was and .method == "link"'
+	[ "${MOUNT%/}/$(json '.names[0].path')" -ef "$DIR/b" ]
+	json_is '.criu.options == ["--link-remap", "--ghost-limit", "16384"] and
+		.criu.config == ["link-remap", "ghost-limit 16384"] and
+		.criu.external == [] and .criu.left[0].n == null'
+	[ -e "$(json .manifest)" ]
+	[ "$(readlink "$RELINKTRACE_STATE/$(json .checkpoint)")" = "$(json .manifest)" ]
+	local first=$output
+	prepare 0
+	json_is --argjson first "$first" '.repeated and ($first + {repeated: true}) == .'
+	# the dump came to its end: nothing but clean takes the names away
+	hook_is 0 post-dump
+	json_is '.phase == "dumped" and (.repeated | not) and (.names | length) == 1'
+	hook_is 0 post-dump
+	json_is '.repeated'
+	hook_is 0 abort
+	json_is '.phase == "dumped" and .repeated and (.messages | length) == 1'
+	[ "${MOUNT%/}/$(jq -r '.names[0].path' <<<"$first")" -ef "$DIR/b" ]
+	hook_is 0 clean
+	json_is '.phase == "none" and .cleaned.removed == 1 and .checkpoint == null'
+	hook_is 0 clean
+	json_is '.repeated'
+	nothing_left
+}
+
+@test "abort takes back what was prepared; in whatever order they come, it is right" {
+	hook_is 0 abort
+	json_is '.repeated and .phase == "none"'
+	hook_is 0 clean
+	hook_is 0 post-restore
+	hook_is 3 post-dump
+	json_is '.proceed and .phase == "none"'
+	hook_is 1 pre-restore
+	json_is '.proceed and (.messages | length) == 1'
+	hook_is 1 pre-restore --strict
+	json_is '.proceed | not'
+	nothing_left
+	hold h ab
+	prepare 0
+	hook_is 0 abort
+	json_is '.cleaned.removed == 1'
+	hook_is 0 abort
+	nothing_left
+	prepare 0
+	# what is prepared may be restored, though nobody said that the dump was done
+	hook_is 0 pre-restore
+	json_is '.phase == "restoring"'
+	hook_is 0 pre-restore
+	json_is '.repeated'
+	hook_is 0 post-dump
+	json_is '.phase == "restoring"'
+	# the restore failed: the names are there for another
+	hook_is 0 abort
+	json_is '.phase == "dumped" and (.repeated | not)'
+	hook_is 0 abort
+	json_is '.repeated'
+	hook_is 0 pre-restore
+	hook_is 0 post-restore --keep
+	json_is '.phase == "dumped"'
+	hook_is 0 post-restore
+	json_is '.phase == "none" and .cleaned.removed == 1'
+	nothing_left
+}
+
+@test "an id is of one cgroup; what clean has removed is prepared anew" {
+	hold h ab
+	mkdir "$CG.other"
+	prepare 0
+	local id
+	id=$(json .checkpoint)
+	hook_is 1 prepare --cgroup "$CG.other"
+	[[ $(json '.messages[0].text') == *"abort it first"* ]]
+	[ "$(json .checkpoint)" = "$id" ]
+	rmdir "$CG.other"
+	rt_ok clean --id "$id"
+	prepare 0
+	json_is --arg id "$id" '.checkpoint != $id and (.repeated | not)'
+	rt_ok clean --expired 0s
+	hook_is 0 clean
+	nothing_left
+	hook_is 2 prepare --cgroup "$CG.other"
+	json_is '.outcome == "failed" and .proceed'
+	hook_is 2 prepare --cgroup "$CG.other" --strict
+	json_is '.proceed | not'
+	local words
+	for words in '' 'nothing --id x' 'abort' 'abort --id ../x' 'abort --id .x' 'prepare --id x' \
+		"abort --id x --cgroup $CG" 'abort --id x --keep' 'clean --id x --deadline 0' \
+		'clean --id x --deadline x' 'clean --id x y'; do
+		# shellcheck disable=SC2086 # words
+		rt hook $words
+		[ "$status" -eq 2 ]
+	done
+}
+
+@test "--external takes off criu's hands what stays as it is until the dump" {
+	hold h ab
+	hold g unlinked
+	prepare 0 --external
+	json_is '.preserved == 1 and (.criu.external | length) == 1'
+	json_is '.criu.options | index("--link-remap") and index("--ghost-limit") and
+		index("--external")'
+	hook_is 0 abort
+	# whoever keeps the cgroup frozen until the dump gets everything
+	cgroup_freeze 1
+	mkdir "$T/images"
+	prepare 0 --external --images-dir "$T/images"
+	json_is '.preserved == 2 and (.criu.external | length) == 2 and .criu.left == []'
+	json_is '.criu.options == ([.criu.external[] | "--external", .key])'
+	cgroup_freeze 1 # still
+	hook_is 0 post-dump --images-dir "$T/images"
+	[ "$(jq -r .phase "$T/images/relinktrace-hook.json")" = dumped ]
+	[ "$(jq '.taken | length' "$T/images/relinktrace-criu.json")" -eq 2 ]
+	cgroup_freeze 0
+	hook_is 0 pre-restore
+	json_is '[.criu.inherit[].key] | length == 2'
+	local path
+	while read -r path; do
+		[ -f "$path" ]
+	done < <(json '.criu.inherit[].path')
+	hook_is 0 post-restore
+	json_is '.cleaned.removed == 2'
+	nothing_left
+}
+
+@test "--deadline and --strict: in time and whole, or nothing; the freeze ends" {
+	hold h ab
+	prepare 1 --deadline 0.000001
+	json_is '.outcome == "failed" and .proceed and .phase == "none"'
+	prepare 1 --deadline 0.000001 --strict
+	json_is '.proceed | not'
+	[ "$(<"$CG/cgroup.freeze")" = 0 ]
+	nothing_left
+	# somebody else's call is at work and does not end
+	prepare 0
+	exec {held}<"$RELINKTRACE_STATE/hook/txn-1"
+	flock "$held"
+	hook_is 1 abort --deadline 0.2
+	[[ $(json '.messages[0].text') == *"still at work"* ]]
+	exec {held}<&-
+	hook_is 0 abort
+	nothing_left
+}
+
+# killed_anywhere ACTION [ARG]...: at each STEP-th call; before each time `begin`, after it
+# `check`.
+killed_anywhere() {
+	local n=0 VALIDATE=false
+	begin
+	while "$HELPERS/killer" kill $((n += STEP)) "$RT" hook "$1" --id "${ID:-txn-1}" "${@:2}" \
+		>"$T/killed" 2>"$T/killed.err"; do
+		check || {
+			echo "# $1 killed at $n: $(<"$T/killed")" >&2
+			return 1
+		}
+		"$HELPERS/await" "$CG" frozen 0
+		begin
+	done
+	grep -q '^ended 0' "$T/killed"
+	check
+	((n > 2 * STEP))
+}
+
+@test "prepare killed anywhere: again is enough, and abort takes back all" {
+	mkdir -m 700 "$RELINKTRACE_STATE"
+	hold h ab
+	begin() {
+		:
+	}
+	check() {
+		local next=${TURN:=prepare}
+		if [[ $next == prepare ]]; then
+			TURN=abort
+			prepare 0 && json_is '.phase == "prepared" and .preserved == 1' || return 1
+		else
+			TURN=prepare
+		fi
+		hook_is 0 abort && nothing_left
+	}
+	killed_anywhere prepare --cgroup "$CG"
+}
+
+@test "post-dump, abort and clean killed anywhere: again is enough" {
+	mkdir -m 700 "$RELINKTRACE_STATE"
+	mkdir "$T/images"
+	hold h ab
+	begin() {
+		prepare 0
+	}
+	check() {
+		hook_is 0 post-dump --images-dir "$T/images" && json_is '.phase == "dumped"' &&
+			[[ $(jq -r .schema "$T/images/relinktrace.json") == relinktrace.manifest/1 ]] &&
+			hook_is 0 clean && nothing_left
+	}
+	STEP=$(((STEP + 3) / 4)) # they make fewer calls than prepare
+	killed_anywhere post-dump --images-dir "$T/images"
+	check() {
+		hook_is 0 abort && nothing_left
+	}
+	killed_anywhere abort
+	check() {
+		hook_is 0 clean && nothing_left
+	}
+	killed_anywhere clean
+}
+
+# images_make NAME PATH: what CRIU would say of a file that was opened by PATH, and that it
+# called NAME for the time of the dump.
+images_make() {
+	python3 - "$T/images" "${1#/}" "${2#/}" <<-'END'
+		import struct, sys
+
+		def number(field, value):
+		    return bytes([field << 3, value])
+
+		def text(field, value):
+		    return bytes([field << 3 | 2, len(value)]) + value
+
+		def reg(number_of, path):
+		    return number(1, 1) + number(2, number_of) + text(3, number(1, number_of) +
+		        number(2, 2) + number(3, 0) + text(5, b"") + text(6, path.encode()))
+
+		def write(name, magic, *messages):
+		    with open(sys.argv[1] + "/" + name, "wb") as out:
+		        out.write(struct.pack("<II", 0x54564319, magic))
+		        for message in messages:
+		            out.write(struct.pack("<I", len(message)) + message)
+
+		write("files.img", 0x56303138, reg(7, sys.argv[2]), reg(5, sys.argv[3]))
+		write("remap-fpath.img", 0x59133954, number(1, 5) + number(2, 7))
+	END
+}
+
+# What is restored is an archive of the root, unpacked: $T/root.
+restorable() {
+	local dir
+	dir=$(realpath "$DIR")
+	mkdir "$T/images" "$T/root"
+	hold h ab
+	images_make "$dir/link_remap.7" "$dir/a"
+	prepare 0
+	NAME=$(json '.names[0].mount_point | rtrimstr("/")')/$(json '.names[0].path')
+	hook_is 0 post-dump --images-dir "$T/images"
+	tar -cf - "$dir" "$NAME" 2>/dev/null | tar -C "$T/root" -xf -
+	LINK=$T/root$dir/link_remap.7
+	[ "$T/root$NAME" -ef "$T/root$dir/b" ]
+}
+
+@test "pre-restore makes what CRIU links again, in another root too, and abort takes it away" {
+	restorable
+	hook_is 0 pre-restore --images-dir "$T/images" --root "$T/root"
+	json_is '[.criu.links[] | .state] == ["made"]'
+	[ "$LINK" -ef "$T/root$NAME" ]
+	hook_is 0 pre-restore --images-dir "$T/images" --root "$T/root"
+	json_is '.repeated and [.criu.links[] | .state] == ["there"]'
+	hook_is 0 abort
+	[ ! -e "$LINK" ]
+	[ -e "$T/root$NAME" ]
+	# another file has that name: it stays
+	echo mine >"$LINK"
+	hook_is 3 pre-restore --images-dir "$T/images" --root "$T/root"
+	json_is '.proceed and [.criu.links[] | .state] == ["missing"]'
+	hook_is 1 pre-restore --images-dir "$T/images" --root "$T/root" --strict
+	json_is '(.proceed | not) and .phase == "dumped"'
+	[ "$(<"$LINK")" = mine ]
+	rm "$LINK"
+	# here: the names in the root go, and those of the program that goes on stay
+	hook_is 0 pre-restore --images-dir "$T/images" --root "$T/root"
+	echo "written meanwhile" >>"$LINK"
+	hook_is 0 post-restore
+	json_is '.phase == "dumped" and .cleaned.removed == 1'
+	[ ! -e "$LINK" ] && [ ! -e "$T/root$NAME" ] && [ -e "$NAME" ]
+	hook_is 0 clean
+	nothing_left
+}
+
+@test "elsewhere all that is known comes with the images, and nothing stays" {
+	restorable
+	hook_is 0 clean
+	nothing_left
+	local ID=elsewhere
+	hook_is 0 pre-restore --images-dir "$T/images" --root "$T/root"
+	json_is '[.criu.links[] | .state] == ["made"] and .phase == "restoring"'
+	hook_is 0 post-restore
+	json_is '.phase == "none" and .cleaned.removed == 1'
+	[ ! -e "$LINK" ] && [ ! -e "$T/root$NAME" ]
+	nothing_left
+	chmod 666 "$T/images/relinktrace.json"
+	hook_is 1 pre-restore --images-dir "$T/images" --root "$T/root"
+	nothing_left
+}
+
+@test "pre-restore and post-restore killed anywhere: again is enough" {
+	restorable
+	hook_is 0 clean
+	cp -al "$T/root" "$T/root.before"
+	ID=elsewhere
+	begin() {
+		rm -rf "$T/root"
+		cp -al "$T/root.before" "$T/root"
+	}
+	check() {
+		hook_is 0 pre-restore --images-dir "$T/images" --root "$T/root" &&
+			[ "$LINK" -ef "$T/root$NAME" ] && hook_is 0 post-restore &&
+			[ ! -e "$LINK" ] && [ ! -e "$T/root$NAME" ] && nothing_left
+	}
+	STEP=$(((STEP + 3) / 4))
+	killed_anywhere pre-restore --images-dir "$T/images" --root "$T/root"
+	begin() {
+		rm -rf "$T/root"
+		cp -al "$T/root.before" "$T/root"
+		hook_is 0 pre-restore --images-dir "$T/images" --root "$T/root"
+	}
+	check() {
+		hook_is 0 post-restore && [ ! -e "$LINK" ] && [ ! -e "$T/root$NAME" ] &&
+			nothing_left
+	}
+	killed_anywhere post-restore
+}

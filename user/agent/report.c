@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "criu/handover.h"
+
+static const char *const outcomes[] = {
+	[OUTCOME_DONE] = "done",
+	[OUTCOME_PART] = "part",
+	[OUTCOME_FAILED] = "failed",
+};
+
+static void take_line(const char *level, const char *line, void *data)
+{
+	struct report *report = data;
+	json_t *object = json_pack("{s:s}", "level", level);
+
+	json_set_bytes(object, "text", line);
+	json_array_append_new(report->messages, object);
+}
+
+void report_begin(struct report *report, const char *action)
+{
+	*report = (struct report){
+		.action = action,
+		.proceed = true,
+		.options = json_array(),
+		.external = json_array(),
+		.left = json_array(),
+		.names = json_array(),
+		.links = json_array(),
+		.inherit = json_array(),
+		.messages = json_array(),
+	};
+	log_set_sink(take_line, report);
+}
+
+void report_fini(struct report *report)
+{
+	log_set_sink(NULL, NULL);
+	json_decref(report->options);
+	json_decref(report->external);
+	json_decref(report->left);
+	json_decref(report->names);
+	json_decref(report->links);
+	json_decref(report->inherit);
+	json_decref(report->messages);
+}
+
+void report_worsen(struct report *report, enum outcome outcome)
+{
+	if (outcome > report->outcome)
+		report->outcome = outcome;
+}
+
+/* Where the name of @entry is. */
+static json_t *name_of(const struct manifest_entry *entry)
+{
+	json_t *object = json_pack("{s:i,s:s}", "n", (int)entry->n, "method",
+				   method_name(entry->method));
+
+	json_set_bytes(object, "mount_point", entry->orphan.mnt_point);
+	json_set_bytes(object, "path", entry->relink_path);
+	json_set_bytes(object, "was", entry->orphan.path);
+	return object;
+}
+
+void report_manifest(struct report *report, const struct manifest *manifest)
+{
+	report->preserved = manifest->n_entries;
+	report->failed = manifest->n_failed;
+	for (size_t i = 0; i < manifest->n_entries; i++)
+		if (manifest->entries[i].relink_path)
+			json_array_append_new(report->names,
+					      name_of(&manifest->entries[i]));
+	for (size_t i = 0; i < manifest->n_failed; i++)
+		log_warning("orphan%u could not be preserved: %s", manifest->failed[i].n,
+			    manifest->failed[i].text);
+}
+
+static void add_left(struct report *report, json_t *n, const char *why)
+{
+	json_t *object = json_pack("{s:o}", "n", n);
+
+	json_set_bytes(object, "why", why);
+	json_array_append_new(report->left, object);
+}
+
+static void add_words(struct report *report, const struct criu_keys *keys)
+{
+	AUTO(criu_words_fini) struct criu_words words = {0};
+
+	if (criu_words_dump(&words, keys))
+		report_worsen(report, OUTCOME_FAILED);
+	for (size_t i = 0; i < words.n; i++)
+		json_array_append_new(report->options, json_string(words.words[i]));
+}
+
+void report_dump(struct report *report, const struct txn *txn,
+		 const struct criu_keys *keys)
+{
+	struct criu_keys wanted = *keys;
+
+	for (size_t i = 0; i < keys->n_keys; i++) {
+		char text[64];
+
+		criu_key_text(&keys->keys[i], text);
+		json_array_append_new(
+			report->external,
+			json_pack("{s:i,s:s}", "n", (int)keys->keys[i].n, "key", text));
+	}
+	for (size_t i = 0; i < keys->n_left; i++)
+		add_left(report, json_integer(keys->left[i].n), keys->left[i].why);
+	if (txn->ghosts)
+		add_left(report, json_null(),
+			 txn->external
+				 ? "without any name, and the cgroup was not kept "
+				   "frozen: what was copied would be old by the dump"
+				 : "without any name: it goes into CRIU's image");
+	if (txn->ghost_bytes > wanted.ghost_bytes)
+		wanted.ghost_bytes = txn->ghost_bytes;
+	/* What is linked, and what is born before the dump. */
+	wanted.others = !txn->external || !txn->stable;
+	add_words(report, &wanted);
+}
+
+void report_link(struct report *report, const struct txn_link *link, const char *state)
+{
+	json_t *object = json_pack("{s:i,s:s}", "n", (int)link->n, "state", state);
+
+	json_set_bytes(object, "name", link->name);
+	json_array_append_new(report->links, object);
+}
+
+void report_inherit(struct report *report, const struct criu_key *key, const char *path)
+{
+	json_t *object;
+	char text[64];
+
+	criu_key_text(key, text);
+	object = json_pack("{s:i,s:s}", "n", (int)key->n, "key", text);
+	json_set_bytes(object, "path", path);
+	json_array_append_new(report->inherit, object);
+}
+
+/* The options as lines of a file that criu reads: without the dashes, each with its value. */
+static json_t *config_of(const json_t *options)
+{
+	json_t *lines = json_array();
+
+	for (size_t i = 0; i < json_array_size(options); i++) {
+		const char *word = json_string_value(json_array_get(options, i));
+		const char *next = json_string_value(json_array_get(options, i + 1));
+		AUTO_FREE char *line = NULL;
+		bool has_value = next && next[0] != '-';
+
+		if (!word)
+			continue;
+		if (asprintf(&line, "%s%s%s", word + strspn(word, "-"),
+			     has_value ? " " : "", has_value ? next : "") < 0)
+			line = NULL;
+		json_array_append_new(lines, json_string(line ? line : ""));
+		i += has_value;
+	}
+	return lines;
+}
+
+static json_t *criu_to_json(const struct report *report)
+{
+	return json_pack("{s:O,s:o,s:O,s:O,s:O,s:O}", "options", report->options,
+			 "config", config_of(report->options), "external",
+			 report->external, "left", report->left, "links", report->links,
+			 "inherit", report->inherit);
+}
+
+static json_t *report_to_json(const struct report *report, const struct txn *txn)
+{
+	json_t *root = json_pack(
+		"{s:s,s:s,s:s,s:s,s:b,s:b,s:s,s:I,s:I,s:{s:I,s:I,s:I},s:O,s:o,s:O}",
+		"schema", REPORT_SCHEMA, "action", report->action, "id", txn->id,
+		"outcome", outcomes[report->outcome], "proceed", report->proceed,
+		"repeated", report->repeated, "phase", txn_phase_name(txn->phase),
+		"preserved", (json_int_t)report->preserved, "failed",
+		(json_int_t)report->failed, "cleaned", "removed",
+		(json_int_t)report->cleaned.removed, "absent",
+		(json_int_t)report->cleaned.absent, "left",
+		(json_int_t)report->cleaned.left, "names", report->names, "criu",
+		criu_to_json(report), "messages", report->messages);
+	bool known = txn->phase > TXN_PREPARING && txn->checkpoint[0];
+	AUTO_FREE char *dir = known ? txn_directory(txn, txn->generation) : NULL;
+	AUTO_FREE char *path = dir ? criu_path(dir, CRIU_MANIFEST) : NULL;
+
+	json_set(root, "checkpoint", known ? json_string(txn->checkpoint) : json_null());
+	json_set_bytes(root, "manifest", path);
+	return root;
+}
+
+int report_print(const struct report *report, const struct txn *txn)
+{
+	json_t *root = report_to_json(report, txn);
+	int ret = !root || json_dumpf(root, stdout, JSON_INDENT(2)) || puts("") == EOF ||
+		  fflush(stdout);
+
+	json_decref(root);
+	return ret ? -EIO : 0;
+}

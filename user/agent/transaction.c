@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "transaction.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/interrupt.h"
+#include "base/json.h"
+#include "base/readall.h"
+#include "base/why.h"
+#include "criu/handover.h"
+#include "journal/index.h"
+#include "placing.h"
+
+#define STATE	  "state.json"
+#define DIRECTORY "hook"
+
+static const char *const phases[] = {
+	[TXN_NONE] = "none",	       [TXN_PREPARING] = "preparing",
+	[TXN_PREPARED] = "prepared",   [TXN_DUMPED] = "dumped",
+	[TXN_RESTORING] = "restoring",
+};
+
+const char *txn_phase_name(enum txn_phase phase)
+{
+	return phases[phase];
+}
+
+bool txn_id_valid(const char *id)
+{
+	size_t len = strlen(id);
+
+	if (!len || len > TXN_ID_MAX || id[0] == '.')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isascii(id[i]) ||
+		    !(isalnum((unsigned char)id[i]) || strchr("._-", id[i])))
+			return false;
+	return true;
+}
+
+void txn_drop_links(struct txn *txn)
+{
+	for (size_t i = 0; i < txn->n_links; i++)
+		free(txn->links[i].name);
+	free(txn->links);
+	txn->links = NULL;
+	txn->n_links = 0;
+}
+
+void txn_drop_roots(struct txn *txn)
+{
+	for (size_t i = 0; i < txn->n_roots; i++)
+		free(txn->roots[i]);
+	free(txn->roots);
+	txn->roots = NULL;
+	txn->n_roots = 0;
+}
+
+void txn_fini(struct txn *txn)
+{
+	txn_drop_links(txn);
+	txn_drop_roots(txn);
+	auto_close(&txn->dir_fd);
+	free(txn->dir);
+	*txn = (struct txn)TXN_INIT;
+}
+
+int txn_add_link(struct txn *txn, unsigned int n, const char *name)
+{
+	struct txn_link *grown =
+		reallocarray(txn->links, txn->n_links + 1, sizeof(*grown));
+	char *copy = strdup(name);
+
+	if (grown)
+		txn->links = grown;
+	if (!grown || !copy) {
+		free(copy);
+		return -ENOMEM;
+	}
+	grown[txn->n_links++] = (struct txn_link){.n = n, .name = copy};
+	return 0;
+}
+
+int txn_add_root(struct txn *txn, const char *spec)
+{
+	char **grown = reallocarray(txn->roots, txn->n_roots + 1, sizeof(*grown));
+	char *copy = strdup(spec);
+
+	if (grown)
+		txn->roots = grown;
+	if (!grown || !copy) {
+		free(copy);
+		return -ENOMEM;
+	}
+	grown[txn->n_roots++] = copy;
+	return 0;
+}
+
+struct txn_link *txn_link_of(struct txn *txn, unsigned int n)
+{
+	for (size_t i = 0; i < txn->n_links; i++)
+		if (txn->links[i].n == n)
+			return &txn->links[i];
+	return NULL;
+}
+
+/* Makes directory @path, 0700, where it is missing, with its name on the disk. */
+static int make_directory(const char *path, char **why)
+{
+	AUTO_FREE char *parent = NULL;
+	AUTO_FD fd = -1;
+
+	if (mkdir(path, 0700))
+		return errno == EEXIST ? 0
+				       : why_set(why, -errno, "cannot make %s: %m", path);
+	parent = strndup(path, strrchr(path, '/') - path);
+	fd = parent ? open(parent[0] ? parent : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+		    : -1;
+	if (fd < 0 || (fsync(fd) && errno != EINVAL))
+		return why_set(why, -errno, "cannot bring %s to the disk: %m", path);
+	return 0;
+}
+
+/* Opens @path. 1 locked; 0 somebody removed it meanwhile; -errno. */
+static int lock_directory(const char *path, int *out, char **why)
+{
+	AUTO_FD fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat now, st;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0
+				       : why_set(why, -errno, "cannot open %s: %m", path);
+	while (flock(fd, LOCK_EX)) {
+		if (errno != EINTR)
+			return why_set(why, -errno, "cannot lock %s: %m", path);
+		if (interrupt_pending())
+			return why_set(
+				why, -EINTR,
+				"another call of this transaction is still at work");
+	}
+	if (fstat(fd, &st))
+		return -errno;
+	if (stat(path, &now) || now.st_ino != st.st_ino || now.st_dev != st.st_dev)
+		return 0;
+	*out = TAKE_FD(fd);
+	return 1;
+}
+
+static int open_locked(struct txn *txn, bool create, char **why)
+{
+	int ret = 0;
+
+	do {
+		if (create)
+			ret = make_directory(txn->dir, why);
+		if (ret)
+			return ret;
+		ret = lock_directory(txn->dir, &txn->dir_fd, why);
+	} while (!ret && create);
+	return ret < 0 ? ret : 0;
+}
+
+static int read_state(struct txn *txn, char **why)
+{
+	AUTO_FD fd = openat(txn->dir_fd, STATE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_FREE char *text = NULL, *reason = NULL;
+	size_t len;
+	int ret;
+
+	/* Killed before it was written: then nothing else was made either. */
+	if (fd < 0)
+		return errno == ENOENT
+			       ? 0
+			       : why_set(why, -errno, "cannot open %s/" STATE ": %m",
+					 txn->dir);
+	ret = readall(fd, TXN_MAX_BYTES, &text, &len);
+	ret = ret ?: txn_parse(text, len, txn, &reason);
+	return ret ? why_set(why, ret, "%s/" STATE ": %s", txn->dir,
+			     reason ? reason : strerror(-ret))
+		   : 0;
+}
+
+int txn_open(struct txn *txn, const char *id, bool create, char **why)
+{
+	AUTO_FREE char *all = NULL, *absolute = NULL;
+	int ret = create ? index_make(why) : 0;
+
+	snprintf(txn->id, sizeof(txn->id), "%s", id);
+	if (ret)
+		return ret;
+	ret = index_check(why);
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	absolute = realpath(index_directory(), NULL);
+	if (!absolute || asprintf(&all, "%s/" DIRECTORY, absolute) < 0 ||
+	    asprintf(&txn->dir, "%s/%s", all, id) < 0)
+		return -ENOMEM;
+	if (create)
+		ret = make_directory(all, why);
+	ret = ret ?: open_locked(txn, create, why);
+	if (ret || txn->dir_fd < 0)
+		return ret;
+	return read_state(txn, why);
+}
+
+static json_t *links_to_json(const struct txn *txn)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < txn->n_links; i++) {
+		const struct txn_link *link = &txn->links[i];
+		json_t *object =
+			json_pack("{s:i,s:b}", "n", (int)link->n, "made", link->made);
+
+		json_set(object, "ino", json_from_ino(link->ino));
+		json_set_bytes(object, "name", link->name);
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+static json_t *roots_to_json(const struct txn *txn)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < txn->n_roots; i++) {
+		json_t *object = json_object();
+
+		json_set_bytes(object, "root", txn->roots[i]);
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+json_t *txn_to_json(const struct txn *txn)
+{
+	return json_pack(
+		"{s:s,s:s,s:s,s:i,s:s,s:b,s:b,s:b,s:I,s:I,s:o,s:o}", "schema", TXN_SCHEMA,
+		"id", txn->id, "phase", txn_phase_name(txn->phase), "generation",
+		(int)txn->generation, "checkpoint", txn->checkpoint, "external",
+		txn->external, "stable", txn->stable, "imported", txn->imported, "ghosts",
+		(json_int_t)txn->ghosts, "ghost_bytes", (json_int_t)txn->ghost_bytes,
+		"links", links_to_json(txn), "roots", roots_to_json(txn));
+}
+
+int txn_save(const struct txn *txn, char **why)
+{
+	json_t *root = txn_to_json(txn);
+	int ret = root ? placing_json(txn->dir_fd, STATE, root) : -ENOMEM;
+
+	json_decref(root);
+	return ret ? why_set(why, ret, "cannot write %s/" STATE ": %s", txn->dir,
+			     strerror(-ret))
+		   : 0;
+}
+
+char *txn_directory(const struct txn *txn, unsigned int number)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%u", txn->dir, number) < 0 ? NULL : path;
+}
+
+int txn_next(struct txn *txn, char **why)
+{
+	AUTO_FREE char *path = txn_directory(txn, txn->generation + 1);
+	int ret = path ? make_directory(path, why) : -ENOMEM;
+
+	if (!ret)
+		txn->generation++;
+	return ret;
+}
+
+void txn_forget_generation(const struct txn *txn, unsigned int number)
+{
+	AUTO_FREE char *path = txn_directory(txn, number);
+	AUTO_FREE char *manifest = path ? criu_path(path, CRIU_MANIFEST) : NULL;
+
+	if (!manifest)
+		return;
+	unlink(manifest);
+	criu_keys_remove(path);
+	rmdir(path);
+}
+
+void txn_remove(struct txn *txn)
+{
+	for (unsigned int i = 1; i <= txn->generation; i++)
+		txn_forget_generation(txn, i);
+	unlinkat(txn->dir_fd, STATE, 0);
+	rmdir(txn->dir);
+	txn->phase = TXN_NONE;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "undo.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "criu/handover.h"
+#include "criu/prepare.h"
+#include "journal/journal_file.h"
+#include "links.h"
+#include "manifest/manifest_file.h"
+#include "restore/cleanup.h"
+
+/* What lets a runtime's CRIU do without the files: there is none where there is no manifest,
+ * as that comes first. */
+static void undo_prepared(const char *dir, const char *path, struct clean_result *result)
+{
+	AUTO(manifest_fini) struct manifest manifest = {0};
+	AUTO(criu_keys_fini) struct criu_keys keys = {0};
+
+	if (!criu_keys_read(dir, &keys, NULL) && keys.root.path &&
+	    !manifest_file_read(path, &manifest, NULL))
+		criu_prepare_undo(dir, &manifest, &keys, result);
+}
+
+static void undo_checkpoint(const struct txn *txn, unsigned int number,
+			    struct clean_result *result)
+{
+	AUTO_FREE char *dir = txn_directory(txn, number);
+	AUTO_FREE char *manifest = dir ? criu_path(dir, CRIU_MANIFEST) : NULL;
+	AUTO_FREE char *journal = manifest ? journal_path(manifest) : NULL;
+	size_t left = result->left;
+
+	if (!journal) {
+		result->left++;
+		return;
+	}
+	undo_prepared(dir, manifest, result);
+	if ((!access(manifest, F_OK) || !access(journal, F_OK)) &&
+	    clean_checkpoint(manifest, NULL, NULL, result) && result->left == left)
+		result->left++;
+	if (result->left == left)
+		txn_forget_generation(txn, number);
+}
+
+void undo_checkpoints(struct txn *txn, unsigned int before, struct clean_result *result)
+{
+	/* The names are another machine's. */
+	if (txn->imported)
+		return;
+	for (unsigned int i = 1; i <= txn->generation && i < before; i++)
+		undo_checkpoint(txn, i, result);
+}
+
+int undo_roots(const struct txn *txn, struct roots *out, char **why)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < txn->n_roots && !ret; i++)
+		ret = roots_add(out, txn->roots[i], why);
+	return ret;
+}
+
+int undo_links(struct txn *txn)
+{
+	AUTO(roots_fini) struct roots roots = {0};
+	AUTO_FREE char *why = NULL;
+	int ret = undo_roots(txn, &roots, &why);
+
+	if (ret) {
+		/* What was below it is gone with it. */
+		log_warning("%s: what was linked there is left", why_text(why));
+		return ret == -ENOENT ? 0 : ret;
+	}
+	for (size_t i = 0; i < txn->n_links; i++) {
+		if (!txn->links[i].made)
+			continue;
+		links_take_away(&roots, &txn->links[i]);
+		txn->links[i].made = false;
+	}
+	return 0;
+}
+
+int undo_read(const struct txn *txn, struct manifest *out, char **why)
+{
+	AUTO_FREE char *dir = txn_directory(txn, txn->generation);
+	AUTO_FREE char *path = dir ? criu_path(dir, CRIU_MANIFEST) : NULL;
+
+	return path ? manifest_file_read(path, out, why) : -ENOMEM;
+}
+
+int undo_config(const struct txn *txn, char **why)
+{
+	AUTO(criu_keys_fini) struct criu_keys keys = {0};
+	AUTO_FREE char *dir = txn_directory(txn, txn->generation);
+	int ret = dir ? 0 : -ENOMEM;
+
+	if (!txn->external || txn->imported || ret)
+		return ret;
+	ret = criu_keys_read(dir, &keys, why);
+	return ret ?: criu_prepare_end(&keys, why);
+}

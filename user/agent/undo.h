@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Taking back what a transaction made. */
+#ifndef RELINKTRACE_UNDO_H
+#define RELINKTRACE_UNDO_H
+
+#include "restore/clean.h"
+#include "restore/roots.h"
+#include "transaction.h"
+
+/* Removes what the checkpoints of @txn before generation @before left, finished or killed;
+ * UINT_MAX for all. Counts in @result; one of which nothing is left is forgotten. */
+void undo_checkpoints(struct txn *txn, unsigned int before, struct clean_result *result);
+
+/* Opens the roots that @txn remembers. 0; -errno and the reason in @why. */
+int undo_roots(const struct txn *txn, struct roots *out, char **why);
+
+/* Removes the names that pre-restore made for CRIU, which removes them itself where it came
+ * so far. 0; -errno: logged. */
+int undo_links(struct txn *txn);
+
+/* Takes the options for the dump, which is over, out of the file that CRIU reads them from.
+ * 0, also where there is none; -errno and the reason in @why. */
+int undo_config(const struct txn *txn, char **why);
+
+/* Reads the manifest of @txn. 0; -errno and the reason in @why. */
+int undo_read(const struct txn *txn, struct manifest *out, char **why);
+
+#endif

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <argp.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/actions.h"
+#include "base/auto.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "commands.h"
+
+/* Half of what the kubelet gives a whole checkpoint. */
+#define DEADLINE_SECONDS 60
+
+struct hook_options {
+	const struct hook_action *action;
+	struct target_specs cgroups;
+	const char *id;
+	const char *tree; /* as it was given */
+	double deadline;  /* seconds */
+	struct action_wish wish;
+	char *roots[TXN_MAX_ROOTS]; /* owned */
+};
+
+struct hook_action {
+	const char *name;
+	void (*run)(struct txn *txn, const struct action_wish *wish,
+		    struct report *report);
+	bool create;	   /* the transaction, where it is not there */
+	const char *takes; /* letters of the options that it takes, see OPT_ */
+	const char *doc;
+};
+
+enum {
+	OPT_ID = 'i',
+	OPT_DEADLINE = 'd',
+	OPT_STRICT = 's',
+	OPT_IMAGES = 'I',
+	OPT_EXTERNAL = 'e',
+	OPT_CONFIG = 'f',
+	OPT_TREE = 't',
+	OPT_ROOT = 'r',
+	OPT_KEEP = 'k',
+	OPT_CGROUP = 'c',
+};
+
+static const struct hook_action actions[] = {
+	{"prepare", action_prepare, true, "csIeft",
+	 "Before the checkpoint: gives the orphans of the cgroup a name, and tells what "
+	 "criu "
+	 "has to be told."},
+	{"post-dump", action_post_dump, false, "sI",
+	 "The dump came to its end: the names stay until they are restored or cleaned."},
+	{"abort", action_abort, false, "",
+	 "The dump or the restore failed: everything is as before it."},
+	{"pre-restore", action_pre_restore, true, "sIr",
+	 "Before the restore: verifies the names, and makes those again that CRIU "
+	 "needs."},
+	{"post-restore", action_post_restore, false, "k",
+	 "The restore came to its end: the names go."},
+	{"clean", action_clean, false, "", "Nobody will restore it: the names go."},
+};
+
+/* Keys above any letter, so that none is a short option. */
+#define KEY(option) (1000 + (option))
+
+static const struct argp_option options[] = {
+	{"id", KEY(OPT_ID), "TXN", 0,
+	 "The transaction: letters, digits and ._- as the caller likes", 0},
+	{"deadline", KEY(OPT_DEADLINE), "SECONDS", 0,
+	 "Give up, and take back what was made, after so long (60)", 0},
+	{"strict", KEY(OPT_STRICT), 0, 0,
+	 "What can be done in part only is not done, and \"proceed\" is false", 0},
+	{"images-dir", KEY(OPT_IMAGES), "DIR", 0,
+	 "CRIU's images, or a folder that goes with them: what a restore has to know is "
+	 "written there, and read there",
+	 0},
+	{"external", KEY(OPT_EXTERNAL), 0, 0,
+	 "prepare: criu will be run with .criu.options of the answer, and restored from "
+	 "by "
+	 "`relinktrace criu restore`, or with .criu.inherit",
+	 0},
+	{"config", KEY(OPT_CONFIG), "FILE", 0,
+	 "prepare, with --tree: a runtime will dump, and have CRIU read its options from "
+	 "FILE "
+	 "(/etc/criu/runc.conf); its restore needs nothing",
+	 0},
+	{"tree", KEY(OPT_TREE), "PID", 0,
+	 "prepare: the first process of the container; its cgroup is meant where none is "
+	 "named",
+	 0},
+	{"root", KEY(OPT_ROOT), "[POINT=]DIR", 0,
+	 "pre-restore: what was mounted on POINT (/), or below it, is in DIR now; can be "
+	 "repeated",
+	 0},
+	{"keep", KEY(OPT_KEEP), 0, 0, "post-restore: leave the names, to restore again",
+	 0},
+	{0},
+};
+
+/* "1.5" in seconds; 0 for anything else. */
+static double seconds_parse(const char *text)
+{
+	double seconds;
+	char *end;
+
+	errno = 0;
+	seconds = strtod(text, &end);
+	return errno || end == text || *end || !(seconds > 0 && seconds <= 86400)
+		       ? 0
+		       : seconds;
+}
+
+/* @spec with an absolute directory, for a later call; owned by the caller; NULL. */
+static char *root_absolute(const char *spec)
+{
+	const char *equal = strchr(spec, '=');
+	AUTO_FREE char *dir = realpath(equal ? equal + 1 : spec, NULL);
+	char *made;
+
+	if (!dir || asprintf(&made, "%.*s=%s", equal ? (int)(equal - spec) : 1,
+			     equal ? spec : "/", dir) < 0)
+		return NULL;
+	return made;
+}
+
+static void parse_root(struct hook_options *chosen, const char *arg,
+		       struct argp_state *state)
+{
+	char *root;
+
+	if (chosen->wish.n_roots == TXN_MAX_ROOTS)
+		argp_error(state, "more than %d --root", TXN_MAX_ROOTS);
+	root = root_absolute(arg);
+	if (!root)
+		argp_error(state, "--root %s: %s", arg, strerror(errno));
+	chosen->roots[chosen->wish.n_roots++] = root;
+}
+
+static void parse_tree(struct hook_options *chosen, const char *arg,
+		       struct argp_state *state)
+{
+	char *end;
+
+	errno = 0;
+	chosen->wish.tree = strtol(arg, &end, 10);
+	if (errno || *end || chosen->wish.tree <= 0)
+		argp_error(state, "\"%s\" is not a process id", arg);
+	chosen->tree = arg;
+}
+
+static void parse_end(struct hook_options *chosen, struct argp_state *state)
+{
+	if (!chosen->id)
+		argp_error(state, "--id TXN is needed");
+	if (chosen->tree && !chosen->cgroups.n)
+		target_specs_add(&chosen->cgroups, "pid", chosen->tree);
+	if (chosen->wish.config && !chosen->tree)
+		argp_error(state, "--config goes with --tree");
+	if (!strchr(chosen->action->takes, OPT_CGROUP) && chosen->cgroups.n)
+		argp_error(state, "a cgroup is named to prepare only");
+	if (strchr(chosen->action->takes, OPT_CGROUP) && chosen->cgroups.n != 1)
+		argp_error(state, "one of --cgroup, --pod and --container, please");
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct hook_options *chosen = state->input;
+
+	if (key > KEY(0) && key < KEY(128) && key != KEY(OPT_ID) &&
+	    key != KEY(OPT_DEADLINE) && !strchr(chosen->action->takes, key - KEY(0)))
+		argp_error(state, "that is no option of hook %s", chosen->action->name);
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &chosen->cgroups;
+		break;
+	case KEY(OPT_ID):
+		if (!txn_id_valid(arg))
+			argp_error(state,
+				   "\"%s\" is no id: up to %d letters, digits and ._-",
+				   arg, TXN_ID_MAX);
+		chosen->id = arg;
+		break;
+	case KEY(OPT_DEADLINE):
+		chosen->deadline = seconds_parse(arg);
+		if (!(chosen->deadline > 0))
+			argp_error(state, "\"%s\" is not a number of seconds", arg);
+		break;
+	case KEY(OPT_STRICT):
+		chosen->wish.strict = true;
+		break;
+	case KEY(OPT_IMAGES):
+		chosen->wish.images = arg;
+		break;
+	case KEY(OPT_EXTERNAL):
+		chosen->wish.external = true;
+		break;
+	case KEY(OPT_CONFIG):
+		chosen->wish.config = arg;
+		chosen->wish.external = true;
+		break;
+	case KEY(OPT_TREE):
+		parse_tree(chosen, arg, state);
+		break;
+	case KEY(OPT_ROOT):
+		parse_root(chosen, arg, state);
+		break;
+	case KEY(OPT_KEEP):
+		chosen->wish.keep = true;
+		break;
+	case ARGP_KEY_ARG:
+		argp_error(state, "\"%s\" is one word too many", arg);
+		break;
+	case ARGP_KEY_END:
+		parse_end(chosen, state);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+/* Opens the transaction and does the action. */
+static void run(const struct hook_options *chosen, struct txn *txn, struct report *report)
+{
+	const struct hook_action *action = chosen->action;
+	AUTO_FREE char *why = NULL;
+
+	if (txn_open(txn, chosen->id, action->create, &why)) {
+		log_error("%s", why_text(why));
+		report_worsen(report, OUTCOME_FAILED);
+	} else {
+		action->run(txn, &chosen->wish, report);
+	}
+	report->proceed = !chosen->wish.strict || report->outcome == OUTCOME_DONE;
+}
+
+/* The action, with its report on stdout. The exit status. */
+static int report_run(struct hook_options *chosen)
+{
+	static const int statuses[] = {
+		[OUTCOME_DONE] = EXIT_DONE,
+		[OUTCOME_PART] = EXIT_PARTLY,
+		[OUTCOME_FAILED] = EXIT_FAILED,
+	};
+	AUTO(report_fini) struct report report;
+	AUTO(target_fini) struct target target;
+	AUTO(txn_fini) struct txn txn = TXN_INIT;
+	bool usage;
+
+	report_begin(&report, chosen->action->name);
+	target_init(&target);
+	snprintf(txn.id, sizeof(txn.id), "%s", chosen->id);
+	usage = target_add_specs(&target, &chosen->cgroups);
+	chosen->wish.target = target.n ? &target : NULL;
+	if (usage) {
+		report_worsen(&report, OUTCOME_FAILED);
+		report.proceed = !chosen->wish.strict;
+	} else {
+		run(chosen, &txn, &report);
+	}
+	if (report_print(&report, &txn)) {
+		fprintf(stderr, "relinktrace: cannot write to stdout: %s\n",
+			strerror(errno));
+		return EXIT_FAILED;
+	}
+	return usage ? EXIT_USAGE : statuses[report.outcome];
+}
+
+static const struct hook_action *action_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		if (!strcmp(name, actions[i].name))
+			return &actions[i];
+	return NULL;
+}
+
+int command_hook(int argc, char **argv)
+{
+	struct hook_options chosen = {.deadline = DEADLINE_SECONDS};
+	struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.children = (const struct argp_child[]){{.argp = &naming_argp}, {0}},
+	};
+	char name[64];
+	int status;
+
+	chosen.action = argc > 1 ? action_find(argv[1]) : NULL;
+	if (!chosen.action) {
+		log_error("hook prepare, post-dump, abort, pre-restore, post-restore or "
+			  "clean? --help behind any of them tells the options");
+		return EXIT_USAGE;
+	}
+	argp.doc = chosen.action->doc;
+	snprintf(name, sizeof(name), "relinktrace hook %s", chosen.action->name);
+	argv[1] = name;
+	argp_parse(&argp, argc - 1, argv + 1, 0, NULL, &chosen);
+	chosen.wish.roots = (const char *const *)chosen.roots;
+	interrupt_catch();
+	if (interrupt_after(chosen.deadline)) {
+		log_error("cannot set a deadline: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
+	status = report_run(&chosen);
+	for (size_t i = 0; i < chosen.wish.n_roots; i++)
+		free(chosen.roots[i]);
+	return status;
+}
