@@ -172,6 +172,7 @@ bench:
 
 install: all
 	install -Dm755 $(OUTPUT)/relinktrace $(DESTDIR)$(PREFIX)/bin/relinktrace
+	ln -sf relinktrace $(DESTDIR)$(PREFIX)/bin/relinktrace-criu-hook
 	install -Dm644 lib/relinktrace.h $(DESTDIR)$(PREFIX)/include/relinktrace.h
 	install -Dm644 $(LIB).a $(DESTDIR)$(PREFIX)/lib/librelinktrace.a
 	install -Dm755 $(LIB).so $(DESTDIR)$(PREFIX)/lib/$(SONAME).$(VERSION)
@@ -187,6 +188,16 @@ install: all
 	install -Dm644 docs/manifest.schema.json \
 		$(DESTDIR)$(PREFIX)/share/relinktrace/manifest.schema.json
 	install -Dm644 docs/list.schema.json $(DESTDIR)$(PREFIX)/share/relinktrace/list.schema.json
+	install -Dm644 docs/hook.schema.json $(DESTDIR)$(PREFIX)/share/relinktrace/hook.schema.json
+	install -Dm644 tools/kubernetes/relinktrace.yaml \
+		$(DESTDIR)$(PREFIX)/share/relinktrace/relinktrace.yaml
+	mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in tools/systemd/*.service.in; do \
+		name=$${unit##*/}; \
+		sed 's|@PREFIX@|$(PREFIX)|' "$$unit" \
+			>$(DESTDIR)$(PREFIX)/lib/systemd/system/$${name%.in}; \
+	done
+	install -m644 tools/systemd/*.timer $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 clean:
 	rm -rf $(OUTPUT)

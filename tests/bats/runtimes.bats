@@ -148,6 +148,49 @@ nothing_of_ours_in() {
 	seen_by c1 "$DIR/c1" | diff "$T/before" - >&2
 }
 
+@test "the recipe for agents with runc: restored from the archive while the first goes on" {
+	needs_runtime runc
+	local ID=c1 BUNDLE=$DIR/c1 IMAGES=$T/images ARCHIVE=$T/archive.tar CONF=$T/runc.conf
+	container_begin c1 "$DIR/c1" 100
+	seen_by c1 "$DIR/c1" >"$T/before"
+	recipe "runc, podman, ctr" 1
+	[ ! -e "$CONF" ]
+	seen_by c1 "$DIR/c1" | diff "$T/before" - >&2
+	restored c2 "$T/archive.tar" "$T/images"
+	seen_by c2 "$T/c2" | diff "$T/before" - >&2
+	# its /dev/shm is not in the archive, and shared
+	recipe "runc, podman, ctr" 4
+	nothing_of_ours_in "$DIR/c1" "$T/shm"
+	[ -z "$(ls -A "$RELINKTRACE_STATE/hook")" ]
+	seen_by c1 "$DIR/c1" | diff "$T/before" - >&2
+}
+
+# The kubelet pauses by itself, so that what prepare sees is of a container that runs.
+@test "hook prepare of a container that runs: links are taken, the rest fits into the images" {
+	needs_runtime runc
+	container_begin c1 "$DIR/c1" 8
+	seen_by c1 "$DIR/c1" >"$T/before"
+	rt_ok hook prepare --id kubelet --tree "$(pid_of c1)" --config "$T/runc.conf"
+	json_is '(.criu.external | length) > 0 and .criu.left[0].n == null'
+	grep -qx "ghost-limit $((16 << 20))" "$T/runc.conf"
+	runc pause c1
+	checkpointed c1 "$T/images"
+	archive "$DIR/c1" "$T/archive.tar"
+	runc resume c1
+	rt_ok hook post-dump --id kubelet
+	[ ! -e "$T/runc.conf" ]
+	restored c2 "$T/archive.tar" "$T/images"
+	seen_by c2 "$T/c2" | diff "$T/before" - >&2
+	rt_ok hook clean --id kubelet
+	nothing_of_ours_in "$DIR/c1" "$T/shm"
+	seen_by c1 "$DIR/c1" | diff "$T/before" - >&2
+	# and a dump that fails leaves nothing
+	rt_ok hook prepare --id kubelet --tree "$(pid_of c1)" --config "$T/runc.conf"
+	rt_ok hook abort --id kubelet
+	nothing_of_ours_in "$DIR/c1" "$T/shm"
+	[ ! -e "$T/runc.conf" ]
+}
+
 @test "criu prepare --exec: what fails inside of it leaves nothing" {
 	needs_runtime runc
 	container_begin c1 "$DIR/c1" 1
