@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "auto.h"
+#include "openfiles.h"
 #include "why.h"
 
 extern char **environ;
@@ -40,7 +41,9 @@ int hook_run(const char *command, const char *manifest, char **why)
 
 	if (!path || setenv("RELINKTRACE_MANIFEST", path, 1))
 		return why_set(why, -errno, "%s: %s", manifest, strerror(errno));
+	openfiles_reset(0);
 	ret = start(command, &pid);
+	openfiles_raise();
 	if (ret)
 		return why_set(why, ret, "cannot run /bin/sh: %s", strerror(-ret));
 	while (waitpid(pid, &status, 0) < 0)

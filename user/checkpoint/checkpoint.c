@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/advice.h"
 #include "base/auto.h"
 #include "base/caps.h"
 #include "base/log.h"
@@ -101,7 +102,7 @@ static int record_begin(const struct checkpoint_wish *wish, const struct target 
 					     record->manifest.id, &why);
 	if (ret) {
 		journal_file_remove(&record->journal);
-		log_error("%s", why_text(why));
+		log_error("%s%s", why_text(why), advice(ret));
 		return ret;
 	}
 	if (index_add(record->manifest.id, wish->manifest, &why))
@@ -133,9 +134,9 @@ static int commit(const struct checkpoint_wish *wish, struct record *record)
 	ret = ret ?: journal_file_commit(&record->journal);
 	ret = ret ?: manifest_file_commit(&record->file);
 	if (ret)
-		log_error("cannot write manifest %s: %s; the names that were made are "
+		log_error("cannot write manifest %s: %s%s; the names that were made are "
 			  "removed again",
-			  wish->manifest, strerror(-ret));
+			  wish->manifest, strerror(-ret), advice(ret));
 	return ret;
 }
 

@@ -11,6 +11,7 @@
 #include "base/hook.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/openfiles.h"
 #include "manifest/template.h"
 #include "base/why.h"
 #include "commands.h"
@@ -312,6 +313,7 @@ int command_checkpoint(int argc, char **argv)
 	if (target_add_specs(&target, &chosen.cgroups))
 		return EXIT_USAGE;
 	interrupt_catch();
+	openfiles_raise();
 	wish = (struct checkpoint_wish){
 		.manifest = chosen.manifest,
 		.template = chosen.template,

@@ -9,6 +9,7 @@
 #include "base/escape.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/openfiles.h"
 #include "manifest/manifest_file.h"
 #include "restore/guard.h"
 #include "restore/handover.h"
@@ -323,6 +324,7 @@ int command_restore(int argc, char **argv)
 		log_error("%s", why_text(why));
 		return EXIT_FAILED;
 	}
+	openfiles_raise();
 	if (chosen.roots.n)
 		manifest.roots = &chosen.roots;
 	if (chosen.store && !manifest.store.path) {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/advice.h"
 #include "base/auto.h"
 #include "base/caps.h"
 #include "beneath.h"
@@ -158,7 +159,7 @@ static int make_one(struct folder_set *set, struct manifest *manifest,
 		    const char *path, char **why)
 {
 	AUTO_FD parent = -1;
-	const char *name;
+	const char *name, *seal;
 	uint64_t ino = 0;
 	int ret = relink_check_folder(folder->root_fd, path, why);
 
@@ -168,6 +169,12 @@ static int make_one(struct folder_set *set, struct manifest *manifest,
 	if (parent < 0)
 		return why_set(why, parent, "cannot open the folder of %s: %s", path,
 			       strerror(-parent));
+	/* In an append-only folder it could not get its name by rename, nor go again. */
+	seal = advice_seal(parent);
+	if (seal)
+		return why_set(why, -EPERM,
+			       "cannot make folder %s: what it is to be in is %s", path,
+			       seal);
 	ret = make_folder(set, folder, manifest->id, parent, name, path, &ino);
 	if (ino) {
 		int recorded = record(manifest, folder, holder, path, ino);
@@ -393,22 +400,10 @@ int folder_own_name(struct folder_set *set, struct folder *folder, const char *i
 	return 0;
 }
 
-int folder_set_sync(const struct folder_set *set)
+int folder_sync(const struct folder *folder)
 {
-	if (set->store) {
-		int ret = sync_directory(set->store->root_fd);
+	/* Of a store the directory of copies itself is new, too. */
+	int ret = folder->store ? sync_directory(folder->root_fd) : 0;
 
-		if (!ret && set->store->fd >= 0)
-			ret = sync_directory(set->store->fd);
-		if (ret)
-			return ret;
-	}
-	for (size_t i = 0; i < set->n; i++) {
-		int ret =
-			set->folders[i]->fd < 0 ? 0 : sync_directory(set->folders[i]->fd);
-
-		if (ret)
-			return ret;
-	}
-	return 0;
+	return ret || folder->fd < 0 ? ret : sync_directory(folder->fd);
 }

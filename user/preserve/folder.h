@@ -59,7 +59,7 @@ bool folder_is_gone(const struct folder *folder);
 int folder_own_name(struct folder_set *set, struct folder *folder, const char *id,
 		    const char *relink_path, char out[JOURNAL_OWN_NAME]);
 
-/* Brings the names in all folders to the disk. 0 or -errno. */
-int folder_set_sync(const struct folder_set *set);
+/* Brings the names in @folder to the disk, where it was opened. 0 or -errno. */
+int folder_sync(const struct folder *folder);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/advice.h"
 #include "base/auto.h"
 #include "base/caps.h"
 #include "carry.h"
@@ -194,8 +195,7 @@ static int new_file(struct ladder *ladder)
 	return ret;
 }
 
-/* Takes the new file back. */
-static void drop_file(struct ladder *ladder)
+void ladder_drop(struct ladder *ladder)
 {
 	if (ladder->own[0])
 		unlinkat(ladder->folder->fd, ladder->own, 0);
@@ -274,7 +274,7 @@ static int prepare_file(struct ladder *ladder, char **why)
 {
 	int ret = take_error(&ladder->fill_error);
 
-	if (ladder->fd < 0) {
+	if (!ret && ladder->fd < 0) {
 		ret = new_file(ladder);
 		if (ret)
 			return why_set(why, ret, "cannot make the new file: %s%s",
@@ -361,13 +361,18 @@ static int look_again(struct ladder *ladder, char **why)
 		.generation = entry->relinked.generation,
 	};
 	AUTO_FD fd = -1;
+	int ret;
 
 	if (!entry->relink_path)
 		return 0;
 	fd = relink_open(ladder->folder->root_fd, entry->relink_path, &identity, why);
 	if (fd >= 0)
 		return 0;
-	relink_remove(ladder->folder->fd, name_of(entry->relink_path), &identity, NULL);
+	ret = relink_remove(ladder->folder->fd, name_of(entry->relink_path), &identity,
+			    NULL);
+	/* It stays in the entry, for clean to find it: undo_volatile() judges it. */
+	if (ret && ret != -ENOENT && ret != -ESTALE)
+		return 0;
 	free(TAKE_PTR(entry->relink_path));
 	entry->same_inode = false;
 	return fd == -ENOENT ? -ESTALE : fd;
@@ -376,7 +381,7 @@ static int look_again(struct ladder *ladder, char **why)
 /* Says so in the entry and goes on to the next method. 0 or -ENOMEM. */
 static int step_down(struct ladder *ladder, int ret, const char *reason)
 {
-	drop_file(ladder);
+	ladder_drop(ladder);
 	return note_step(ladder, ret, reason);
 }
 
@@ -391,7 +396,7 @@ int ladder_prepare(struct ladder *ladder, char **why)
 		if (!ret || ret == -EINTR || ret == -ENOMEM)
 			return ret;
 		if (ladder->folder && folder_was_lost(ladder, ret)) {
-			drop_file(ladder);
+			ladder_drop(ladder);
 			return -EAGAIN;
 		}
 		failed = step_down(ladder, ret, why_text(reason));
@@ -461,6 +466,19 @@ static int name_make(struct ladder *ladder)
 	return ret == -EXDEV ? name_in_project(ladder, name) : ret;
 }
 
+/* Why the name could not be made (@ret). */
+static void explain_name(const struct ladder *ladder, int ret, char **why)
+{
+	const char *seal = ret == -EPERM ? advice_seal(ladder->source->fd) : NULL;
+
+	if (seal)
+		why_set(why, ret, "%s: it is %s", strerror(-ret), seal);
+	else
+		why_set(why, ret, "%s%s", strerror(-ret),
+			caps_refused(ret,
+				     caps_have(CAPS_REACH) ? CAPS_HARDLINK : CAPS_REACH));
+}
+
 int ladder_publish(struct ladder *ladder)
 {
 	struct manifest_entry *entry = ladder->entry;
@@ -476,9 +494,7 @@ int ladder_publish(struct ladder *ladder)
 	}
 	if (ret) {
 		free(TAKE_PTR(ladder->path));
-		why_set(&reason, ret, "%s%s", strerror(-ret),
-			caps_refused(ret,
-				     caps_have(CAPS_REACH) ? CAPS_HARDLINK : CAPS_REACH));
+		explain_name(ladder, ret, &reason);
 	} else {
 		entry->relink_path = TAKE_PTR(ladder->path);
 		entry->same_inode = method == METHOD_LINK;
@@ -495,7 +511,7 @@ int ladder_publish(struct ladder *ladder)
 void ladder_fini(struct ladder *ladder)
 {
 	if (ladder->folder)
-		drop_file(ladder);
+		ladder_drop(ladder);
 	free(ladder->path);
 	free(ladder->reasons);
 	ladder->path = NULL;

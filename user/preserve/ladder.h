@@ -51,6 +51,9 @@ bool ladder_open(struct ladder *ladder);
  * kept for ladder_prepare(), which tells it. */
 int ladder_fill(struct ladder *ladder);
 
+/* Takes the new file back, and with it the room that it has; ladder->fill_error stays. */
+void ladder_drop(struct ladder *ladder);
+
 /* Does what comes before the name: for a link the name is chosen, for a clone or a copy
  * the file is made without one and filled too, by the first method that does not fail; the
  * entry records why one was not taken. The name is in the journal, not yet on the disk. 0;

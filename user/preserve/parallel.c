@@ -5,9 +5,6 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-/* More would wait for the same disk. */
-#define MOST 8
-
 /* Where each waits for the disk, a second one has something to do meanwhile. */
 #define FEWEST 2
 
@@ -31,7 +28,9 @@ static void *run(void *data)
 static size_t wanted_threads(size_t n)
 {
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t wanted = online < FEWEST ? FEWEST : online > MOST ? MOST : online;
+	size_t wanted = online < FEWEST		 ? FEWEST
+			: online > PARALLEL_MOST ? PARALLEL_MOST
+						 : online;
 
 	return n < wanted ? n : wanted;
 }
@@ -40,7 +39,7 @@ void parallel_run(void **items, size_t n, void (*work)(void *item))
 {
 	struct shared shared = {.items = items, .n = n, .work = work};
 	size_t wanted = wanted_threads(n), made = 0;
-	pthread_t threads[MOST];
+	pthread_t threads[PARALLEL_MOST];
 
 	while (made + 1 < wanted && !pthread_create(&threads[made], NULL, run, &shared))
 		made++;

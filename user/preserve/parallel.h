@@ -5,6 +5,9 @@
 
 #include <stddef.h>
 
+/* Threads at a time: more would wait for the same disk. */
+#define PARALLEL_MOST 8
+
 /* Calls @work for each of @n @items, in any order, several at a time; returns when all are
  * done. Where no thread can be made, the caller's own does all of it. */
 void parallel_run(void **items, size_t n, void (*work)(void *item));

@@ -8,21 +8,30 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/advice.h"
 #include "base/auto.h"
 #include "base/caps.h"
 #include "base/interrupt.h"
+#include "fillall.h"
 #include "ladder.h"
 #include "locked.h"
-#include "base/log.h"
-#include "base/progress.h"
 #include "parallel.h"
+#include "base/log.h"
+#include "base/openfiles.h"
+#include "base/progress.h"
 #include "relink.h"
 #include "source.h"
+#include "undo.h"
 #include "base/why.h"
 
 /* Orphans that are worked on at a time: so many have their names brought to the disk by
  * one sync, and so many files are open, two for each. */
 #define BATCH 64
+
+/* Files that each thread of fillall() opens beside, and those of all the rest: a folder's
+ * for its sync, what /proc is read by. */
+#define FILES_OF_THREAD 4
+#define FILES_OF_REST	12
 
 /* Shorter work is not shown. */
 #define PROGRESS_MS 300
@@ -188,41 +197,10 @@ static int work_renew(struct preserve *preserve, struct work *work)
 					 path, &ladder->folder, &work->why);
 }
 
-/* Removes the name of @entry, which did not come into the manifest. */
-static void entry_undo(struct preserve *preserve, const struct manifest_entry *entry)
-{
-	struct folder *folder =
-		folder_set_find(&preserve->folders, entry->store, entry->orphan.mnt_id);
-	struct relink_identity identity = {
-		.type = entry->orphan.mode & S_IFMT,
-		.ino = entry->relinked.ino,
-		.has_generation = entry->relinked.has_generation,
-		.generation = entry->relinked.generation,
-	};
-	AUTO_FREE char *why = NULL;
-	int ret;
-
-	if (!entry->relink_path || !folder)
-		return;
-	ret = relink_remove(folder->root_fd, entry->relink_path, &identity, &why);
-	if (!ret || ret == -ENOENT)
-		return;
-	log_error("name %s on the mount at %s is left: %s", entry->relink_path,
-		  folder->mount.point, why_text(why));
-	preserve->left++;
-}
-
 static int add_failed(struct preserve *preserve, struct work *work)
 {
-	AUTO(manifest_failed_fini)
-	struct manifest_failed failed = {
-		.n = work->entry.n, .orphan = work->entry.orphan, .error = -work->ret};
-
-	work->entry.orphan = (struct orphan){0};
-	failed.text = work->why ? TAKE_PTR(work->why) : strdup(strerror(-work->ret));
-	if (!failed.text)
-		return -ENOMEM;
-	return manifest_add_failed(preserve->manifest, &failed);
+	return undo_add_failed(preserve->manifest, &work->entry, work->ret,
+			       work->why ? work->why : strerror(-work->ret));
 }
 
 /* What ends the whole, and not only one orphan's way. */
@@ -233,33 +211,22 @@ static int grave(int ret)
 	return ret == -EINTR || interrupt_pending() ? -EINTR : 0;
 }
 
-static void fill_one(void *item)
-{
-	struct work *work = item;
-
-	work->ret = ladder_fill(&work->ladder);
-}
-
 /* Fills the new files of those whose turn that is, several at a time: each waits for the
  * disk for most of its time. */
 static int batch_fill(struct preserve *preserve, struct work *works, size_t n)
 {
-	void *items[BATCH];
-	size_t n_items = 0;
-	int ret = 0;
+	struct ladder *ladders[BATCH];
+	size_t n_ladders = 0;
 
-	for (size_t i = 0; i < n && !ret; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct work *work = &works[i];
 
 		/* A failure is told when it is prepared. */
 		if (work->pending && !work_renew(preserve, work) &&
 		    ladder_open(&work->ladder))
-			items[n_items++] = work;
+			ladders[n_ladders++] = &work->ladder;
 	}
-	parallel_run(items, n_items, fill_one);
-	for (size_t i = 0; i < n_items && !ret; i++)
-		ret = grave(((struct work *)items[i])->ret);
-	return ret;
+	return grave(fillall(ladders, n_ladders));
 }
 
 /* Every pending one of the batch a step further: what comes before the names, one sync,
@@ -281,7 +248,9 @@ static int batch_round(struct preserve *preserve, struct work *works, size_t n)
 	if (!ret && preserve->options.journal) {
 		ret = journal_file_sync(preserve->options.journal);
 		if (ret)
-			log_error("cannot write the journal: %s", strerror(-ret));
+			log_error("cannot write journal %s: %s%s",
+				  preserve->options.journal->name, strerror(-ret),
+				  advice(ret));
 	}
 	for (size_t i = 0; i < n && !ret; i++) {
 		struct work *work = &works[i];
@@ -355,10 +324,23 @@ static int batch(struct preserve *preserve, struct orphan *orphans, size_t n)
 	}
 	ret = ret ?: batch_record(preserve, works, begun);
 	for (size_t i = 0; i < begun; i++) {
-		entry_undo(preserve, &works[i].entry);
+		undo_entry(preserve, &works[i].entry);
 		work_fini(&works[i]);
 	}
 	return ret;
+}
+
+/* How many can be worked on at a time with the files that may be open now; 1 at least. */
+static size_t batch_most(void)
+{
+	size_t room = openfiles_room(), n = BATCH;
+
+	while (n > 1 &&
+	       2 * n + FILES_OF_THREAD * (n < PARALLEL_MOST ? n : PARALLEL_MOST) +
+			       FILES_OF_REST >
+		       room)
+		n--;
+	return n;
 }
 
 /* What @orphan has allocated; the kernel half does not know it on every filesystem. */
@@ -400,11 +382,12 @@ int preserve_all(struct preserve *preserve, struct orphan_set *set)
 	for (size_t i = 0; i < set->n; i++)
 		expected += bytes_expected(&set->orphans[i]);
 	progress_begin(expected, PROGRESS_MS);
-	for (size_t i = 0; i < set->n && !ret; i += BATCH)
-		ret = interrupt_pending()
-			      ? -EINTR
-			      : batch(preserve, &set->orphans[i],
-				      set->n - i < BATCH ? set->n - i : BATCH);
+	for (size_t i = 0, n; i < set->n && !ret; i += n) {
+		size_t most = batch_most();
+
+		n = set->n - i < most ? set->n - i : most;
+		ret = interrupt_pending() ? -EINTR : batch(preserve, &set->orphans[i], n);
+	}
 	progress_end();
 	if (ret == -EINTR)
 		log_error("interrupted: the names that were made are removed again");
@@ -412,42 +395,15 @@ int preserve_all(struct preserve *preserve, struct orphan_set *set)
 		log_error("cannot preserve: %s", strerror(-ret));
 	if (ret)
 		return ret;
-	ret = folder_set_sync(&preserve->folders);
-	if (ret)
-		log_error("cannot bring the names to the disk: %s", strerror(-ret));
-	preserve->manifest->complete = set->complete && !preserve->manifest->n_failed;
+	ret = undo_volatile(preserve);
+	preserve->manifest->complete =
+		set->complete && !preserve->manifest->n_failed && !preserve->n_volatile;
 	return ret;
 }
 
 void preserve_keep(struct preserve *preserve)
 {
 	preserve->kept = true;
-}
-
-/* Removes all names and then, inner ones first, the folders. */
-size_t preserve_undo(struct preserve *preserve)
-{
-	const struct manifest *manifest = preserve->manifest;
-
-	if (preserve->kept || !manifest)
-		return 0;
-	preserve->kept = true;
-	for (size_t i = 0; i < manifest->n_entries; i++)
-		entry_undo(preserve, &manifest->entries[i]);
-	for (size_t i = manifest->n_folders; i-- > 0;) {
-		const struct manifest_folder *made = &manifest->folders[i];
-		struct folder *folder =
-			folder_set_find(&preserve->folders, made->store, made->mnt_id);
-		int ret = folder ? relink_remove_folder(folder->root_fd, made->path,
-							made->ino)
-				 : -ENOENT;
-
-		/* Another checkpoint may have put its names there meanwhile. */
-		if (ret && ret != -ENOENT && ret != -ENOTEMPTY)
-			log_error("cannot remove folder %s on the mount at %s: %s",
-				  made->path, folder->mount.point, strerror(-ret));
-	}
-	return preserve->left;
 }
 
 void preserve_fini(struct preserve *preserve)

@@ -30,7 +30,8 @@ struct preserve {
 	struct folder_set folders;
 	unsigned int next_n;
 	bool kept;
-	size_t left; /* names that were made and could not be removed again */
+	size_t left;	   /* names that were made and could not be removed again */
+	size_t n_volatile; /* entries whose names may not be on the disk */
 };
 
 /* For preserve_fini() from then on. @manifest has been begun and outlives @preserve. */

@@ -37,13 +37,15 @@ static int reach_through(struct preserve *preserve, const struct orphan *orphan,
 			 struct folder **out_folder, char **why)
 {
 	AUTO(source_fini) struct source source = SOURCE_INIT;
-	int ret = source_open(orphan, holder, &source);
+	AUTO_FREE char *reason = NULL;
+	int ret = source_open(orphan, holder, &source, &reason);
 
 	if (ret)
 		return why_set(why, ret, "process %d (%s): %s%s", holder->pid,
 			       holder_kind_name(holder->kind),
-			       ret == -ESTALE ? "holds another file by now"
-					      : strerror(-ret),
+			       reason		? reason
+			       : ret == -ESTALE ? "holds another file by now"
+						: strerror(-ret),
 			       caps_refused(ret, holder->kind == RT_HOLDER_MAP
 							 ? CAPS_MAP_FILES
 							 : CAPS_PROC_READ));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/advice.h"
 #include "base/caps.h"
 #include "beneath.h"
 #include "source.h"
@@ -54,6 +55,14 @@ static int folder_judge(int fd, const char *path, struct stat *st, char **why)
 			       "chmod go-w it, or choose another --template",
 			       path);
 	return 0;
+}
+
+/* Whether names can be made in folder @path, which is open as @fd, and removed again. */
+static int folder_takes_names(int fd, const char *path, char **why)
+{
+	const char *seal = advice_seal(fd);
+
+	return seal ? why_set(why, -EPERM, "folder %s is %s", path, seal) : 0;
 }
 
 /* Opens folder @path and looks whether it can be used. */
@@ -157,7 +166,8 @@ int relink_open_folder(int root_fd, const char *relink_path, const char **name,
 			"others can reach the names in folder %s: chmod go= it, or "
 			"give the names a folder of their own by --template",
 			path);
-	ret = folder_is_there(root_fd, path, &st, why);
+	ret = folder_takes_names(dir, path, why);
+	ret = ret ?: folder_is_there(root_fd, path, &st, why);
 	if (ret)
 		return ret;
 	*name = relink_path + from + (from > 0);
@@ -172,8 +182,9 @@ int relink_link(int fd, const struct stat *st, int dir_fd, const char *name)
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	if (linkat(AT_FDCWD, link, dir_fd, name, AT_SYMLINK_FOLLOW))
 		return -errno;
+	/* It is there; whether it can be reached is for the caller to see. */
 	if (fstatat(dir_fd, name, &now, AT_SYMLINK_NOFOLLOW))
-		return -errno;
+		return errno == ENOENT ? -ENOENT : 0;
 	if (now.st_ino == st->st_ino && now.st_dev == st->st_dev)
 		return 0;
 	/* Somebody renamed another file onto it: theirs, so it stays. */
@@ -261,6 +272,18 @@ int relink_open(int root_fd, const char *path, const struct relink_identity *ide
 	return TAKE_FD(fd);
 }
 
+/* Why @path, which is open as @fd, cannot be removed from @parent (@error). */
+static int removal_refused(int error, int fd, int parent, const char *path, char **why)
+{
+	const char *its = error == -EPERM ? advice_seal(fd) : NULL;
+	const char *above = error == -EPERM && !its ? advice_seal(parent) : NULL;
+
+	return why_set(why, error, "cannot remove %s: %s%s%s%s%s%s", path,
+		       strerror(-error), its ? ": it is " : "", its ? its : "",
+		       above ? ": its folder is " : "", above ? above : "",
+		       its || above ? "" : caps_refused(error, CAPS_REACH));
+}
+
 int relink_remove(int root_fd, const char *path, const struct relink_identity *identity,
 		  char **why)
 {
@@ -280,8 +303,7 @@ int relink_remove(int root_fd, const char *path, const struct relink_identity *i
 	if (fd < 0)
 		return fd;
 	if (unlinkat(parent, name, 0))
-		return why_set(why, -errno, "cannot remove %s: %m%s", path,
-			       caps_refused(-errno, CAPS_REACH));
+		return removal_refused(-errno, fd, parent, path, why);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 
 #include "base/auto.h"
+#include "base/why.h"
 #include "proc/mount.h"
 #include "proc/ownfd.h"
 #include "proc/process.h"
@@ -88,13 +89,18 @@ static int source_check(const struct orphan *orphan, int id, const struct source
 }
 
 /* Gives @source, whose fd is open, to @out where it is @orphan on mount @id, and else leaves
- * both. */
+ * both; with the reason in @why where the errno does not say it. */
 static int source_give(struct source *source, const struct orphan *orphan, int id,
-		       const struct holder *holder, struct source *out)
+		       const struct holder *holder, struct source *out, char **why)
 {
-	int ret = fstat(source->fd, &source->stat) ? -errno
-						   : source_check(orphan, id, source);
+	int ret;
 
+	if (fstat(source->fd, &source->stat))
+		return why_set(why, -errno, "%m%s",
+			       errno == ESTALE || errno == ENOENT
+				       ? ": its server knows the file no more"
+				       : "");
+	ret = source_check(orphan, id, source);
 	if (ret)
 		return ret;
 	source->holder = holder;
@@ -108,12 +114,13 @@ int source_from_fd(const struct orphan *orphan, const struct holder *holder, int
 {
 	AUTO(source_fini) struct source source = {.fd = ownfd_open(fd, O_PATH)};
 
-	return source.fd < 0 ? source.fd
-			     : source_give(&source, orphan, orphan->mnt_id, holder, out);
+	return source.fd < 0
+		       ? source.fd
+		       : source_give(&source, orphan, orphan->mnt_id, holder, out, NULL);
 }
 
 int source_open(const struct orphan *orphan, const struct holder *holder,
-		struct source *out)
+		struct source *out, char **why)
 {
 	AUTO(source_fini) struct source source = SOURCE_INIT;
 	AUTO_FD process = process_pin(holder->pid, holder->start_time);
@@ -127,5 +134,5 @@ int source_open(const struct orphan *orphan, const struct holder *holder,
 	source.fd = openat(process, link + ret, O_PATH | O_CLOEXEC);
 	return source.fd < 0 ? -errno
 			     : source_give(&source, orphan, holder_mount(orphan, holder),
-					   holder, out);
+					   holder, out, why);
 }

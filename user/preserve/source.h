@@ -25,9 +25,10 @@ void source_fini(struct source *source);
  * very file, whatever its names) and checks that it is the orphan: it is on the mount
  * that was recorded for @holder, has the inode number and type, is unlinked (d_path(9) says
  * "(deleted)"), and has the generation where the filesystem tells it. 0; -ENOENT, -ESRCH
- * the holder is gone; -ESTALE it holds something else by now; -EACCES, -EPERM; -errno. */
+ * the holder is gone; -ESTALE it holds something else by now; -EACCES, -EPERM; -errno, with
+ * the reason in @why where that says more. */
 int source_open(const struct orphan *orphan, const struct holder *holder,
-		struct source *out);
+		struct source *out, char **why);
 
 /* The same for what @fd (the caller's), on the orphan's own mount, is open on, and came by
  * through @holder. -ESTALE it

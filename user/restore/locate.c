@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/advice.h"
 #include "base/auto.h"
 #include "preserve/beneath.h"
 #include "proc/mount.h"
@@ -174,19 +175,30 @@ static int by_root(const struct place *place, struct located *out, char **why)
 	return 0;
 }
 
+/* Whether the mount is there, and what is below it (or we) cannot. */
+static bool is_failure(int error)
+{
+	return error == -EIO || error == -ESTALE || error == -ENOTCONN ||
+	       error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+}
+
 static int locate(const struct place *place, struct located *out, char **why)
 {
 	struct place wanted = *place;
+	int ret = 0;
 
 	if (place->manifest->roots)
 		return by_root(place, out, why);
-	/* Names of files on a read-only mount were made through another one. */
+	/* Names of files on such a mount were made through another one. */
 	for (int i = 0; i < 2; i++) {
 		wanted.writable = i == 0;
-		if (!by_point(&wanted, out) || !by_dev(&wanted, out) ||
-		    !by_holder(&wanted, out))
+		ret = by_point(&wanted, out);
+		if (!ret || !by_dev(&wanted, out) || !by_holder(&wanted, out))
 			return 0;
 	}
+	if (is_failure(ret))
+		return why_set(why, ret, "cannot reach the mount at %s: %s%s",
+			       place->mount_point, strerror(-ret), advice(ret));
 	return why_set(
 		why, -ENOENT,
 		"filesystem %u:%u (it was mounted on %s) is not mounted here with %s "

@@ -8,11 +8,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/advice.h"
 #include "base/auto.h"
 #include "clean.h"
 #include "journal/index.h"
 #include "locate.h"
 #include "base/log.h"
+#include "base/openfiles.h"
 #include "recreate.h"
 #include "nest.h"
 #include "preserve/digest.h"
@@ -313,7 +315,8 @@ static int add_entry(struct restore *restore, const struct manifest_entry *entry
 	ret = ret ?: add_holders(restore, entry, fd, &reason);
 
 	ret = ret ?: seals_add(&restore->seals, fd, entry);
-	return ret < 0 ? why_set(why, ret, "orphan%u: %s", entry->n, why_text(reason))
+	return ret < 0 ? why_set(why, ret, "orphan%u: %s%s", entry->n, why_text(reason),
+				 advice(ret))
 		       : 0;
 }
 
@@ -357,8 +360,8 @@ int restore_open(struct restore *restore, const struct manifest *manifest, pid_t
 		return ret;
 	ret = fdplan_prepare(&restore->plan);
 	if (ret)
-		return why_set(why, ret, "the fds cannot be put at their numbers: %s",
-			       strerror(-ret));
+		return why_set(why, ret, "the fds cannot be put at their numbers: %s%s",
+			       strerror(-ret), advice(ret));
 	return 0;
 }
 
@@ -429,6 +432,17 @@ static int set_environment(const struct restore *restore)
 	return ret ?: setenv("LISTEN_FDNAMES", names, 1) ? -errno : 0;
 }
 
+/* One more than the highest fd that the program is given. */
+static size_t fds_used(const struct fdplan *plan)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < plan->n; i++)
+		if ((size_t)plan->items[i].wanted >= used)
+			used = plan->items[i].wanted + 1;
+	return used;
+}
+
 int restore_execute(struct restore *restore, const char *path, char **argv)
 {
 	int ret = set_environment(restore);
@@ -447,6 +461,7 @@ int restore_execute(struct restore *restore, const char *path, char **argv)
 			relock_process(restore->plan.items[i].wanted,
 				       restore->files[i].entry, restore->files[i].holder,
 				       !restore->holder);
+	openfiles_reset(fds_used(&restore->plan));
 	execv(path, argv);
 	return -errno;
 }
