@@ -285,6 +285,32 @@ locks_of() {
 	no_new_names
 }
 
+@test "whom signals go to: named again for a command, else told" {
+	hold h owned
+	checkpoint_ok
+	json_is --argjson pid "${HOLD_PID[h]}" --argjson parent "$(hold_value h parent)" \
+		'[.entries[].owners[] | [.type, .owner, .signal, .async]] | sort == ([
+			["process", $pid, 40, true], ["process", $pid, 41, true],
+			["process", $parent, null, false]] | sort)'
+	rt_ok restore "$M" --keep --to "$T/out"
+	cgroup_empty "$CG"
+	restore_ok --keep --holder "${HOLD_PID[h]}"
+	[[ $stderr == *"F_SETOWN to process $(hold_value h parent)"*"nobody is in that one's place"* ]]
+	json_is --argjson fd "$(hold_value h fd)" --argjson leased "$(hold_value h leased)" \
+		--argjson other "$(hold_value h other)" '.pid as $pid | [.fds[] |
+			select(.fd == ($fd, $leased, $other)) | [.owner, .signal, (.flags / 8192 | floor) % 2]] ==
+		[[$pid, 40, 1], [0, 0, 0], [$pid, 41, 1]]'
+	# without a command there is nobody to name
+	"$RT" restore "$M" --listen "$T/socket" >"$T/listen.out" 2>"$T/listen.err" 3>&- &
+	local listener=$!
+	until [ -s "$T/listen.out" ]; do kill -0 $listener; done
+	kill -TERM $listener
+	wait $listener || true
+	grep -q "without O_ASYNC to process ${HOLD_PID[h]} (signal 40): name it anew" "$T/listen.err"
+	rt_ok clean "$M"
+	no_new_names
+}
+
 @test "flags and ways of opening come back" {
 	hold e exe
 	checkpoint_ok

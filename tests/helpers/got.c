@@ -87,6 +87,7 @@ static int shares_position(int fd, int other)
 static void fd_print(const int *fds, int n)
 {
 	int fd = fds[n], shares = fd;
+	struct f_owner_ex owner = {0};
 
 	for (int i = 0; i < n && shares == fd; i++) {
 		if (shares_position(fd, fds[i]))
@@ -95,6 +96,8 @@ static void fd_print(const int *fds, int n)
 	printf("%s{\"fd\":%d,\"pos\":%lld,\"flags\":%d,\"cloexec\":%s,\"shares\":%d,",
 	       n ? "," : "", fd, (long long)lseek(fd, 0, SEEK_CUR), fcntl(fd, F_GETFL),
 	       fcntl(fd, F_GETFD) & FD_CLOEXEC ? "true" : "false", shares);
+	fcntl(fd, F_GETOWN_EX, &owner); /* not of O_PATH */
+	printf("\"owner\":%d,\"signal\":%d,", owner.pid, fcntl(fd, F_GETSIG));
 	inode_print(path_of("/proc/self/fd/%d", fd));
 	printf("}");
 }

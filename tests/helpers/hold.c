@@ -419,6 +419,7 @@ static const struct situation {
 	{"renamed", make_renamed},
 	{"rename-same", make_rename_same},
 	{"locks", make_locks},
+	{"owned", make_owned},
 	{"many", make_many},
 };
 

@@ -174,4 +174,28 @@ static inline void make_uring(struct hold *hold)
 	unlink_or_die(hold, "uring");
 }
 
+/* Signals: of a FIFO and of a lease to itself, of another FIFO to its parent. */
+static inline void make_owned(struct hold *hold)
+{
+	struct f_owner_ex self = {F_OWNER_PID, getpid()},
+			  parent = {F_OWNER_PID, getppid()};
+	int other, leased;
+
+	if (mkfifo(in_dir(hold, "one"), 0600) || mkfifo(in_dir(hold, "two"), 0600))
+		die("mkfifo");
+	hold->fd = open_or_die(in_dir(hold, "one"), O_RDWR | O_NONBLOCK);
+	other = open_or_die(in_dir(hold, "two"), O_RDWR | O_NONBLOCK);
+	close(file_make(hold, "leased", SMALL, O_WRONLY));
+	leased = open_or_die(in_dir(hold, "leased"), O_RDONLY);
+	if (fcntl(hold->fd, F_SETOWN_EX, &self) || fcntl(hold->fd, F_SETSIG, 40) ||
+	    fcntl(hold->fd, F_SETFL, O_NONBLOCK | O_ASYNC) ||
+	    fcntl(other, F_SETOWN_EX, &parent) || fcntl(leased, F_SETLEASE, F_RDLCK) ||
+	    fcntl(leased, F_SETSIG, 41))
+		die("fcntl");
+	unlink_or_die(hold, "one");
+	unlink_or_die(hold, "two");
+	unlink_or_die(hold, "leased");
+	tell(hold, " other=%d leased=%d parent=%d", other, leased, getppid());
+}
+
 #endif

@@ -49,6 +49,10 @@ static struct orphan orphan_make(uint32_t mode, uint64_t ino)
 #define STORE(path, beside)                                                              \
 	"{\"path\":" path ",\"beside\":" beside ",\"dev\":\"8:0\",\"fstype\":\"xfs\"}"
 
+#define OWNER(type, signal)                                                              \
+	"[{\"pid\":1,\"fd\":3,\"owner\":null,\"async\":true,\"type\":" type              \
+	",\"signal\":" signal "}]"
+
 #define RELINKED(mtime) "{\"ino\":1,\"generation\":null,\"size\":1,\"mtime\":" mtime "}"
 
 static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
@@ -87,7 +91,17 @@ static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
 					.start = 5,
 					.end = n == 1 ? 9 : FILELOCK_EOF};
 
+		struct fileowner owner = {.pid = 7,
+					  .tid = n == 1 ? 8 : 0,
+					  .fd = 3,
+					  .type = n == 1 ? FILEOWNER_GROUP
+							 : FILEOWNER_THREAD,
+					  .owner = n == 1 ? 0 : 9,
+					  .signal = n == 1 ? 64 : 0,
+					  .async = n == 1};
+
 		MUST(!filelocks_add(&entry.locks, &lock));
+		MUST(!fileowners_add(&entry.owners, &owner));
 	}
 	if (S_ISDIR(mode))
 		entry.parent = (struct manifest_parent){true, 1001, true, UINT32_MAX};
@@ -328,6 +342,9 @@ static void test_faults(void)
 		{"entries", 0, "locks", "{}", NULL},
 		{"entries", 0, "locks", LOCK("\"fcntl\"", "null"), "type"},
 		{"entries", 0, "locks", LOCK("\"posix\"", "4"), "end"},
+		{"entries", 0, "owners", "{}", NULL},
+		{"entries", 0, "owners", OWNER("\"session\"", "1"), "type"},
+		{"entries", 0, "owners", OWNER("\"group\"", "65"), "signal"},
 		{"entries", 0, "relinked", RELINKED("1"), "mtime"},
 		{"entries", 0, "relinked", RELINKED("\"1.5\""), "mtime"},
 		{"entries", 0, "relinked", RELINKED("\"1.1234567890\""), "mtime"},

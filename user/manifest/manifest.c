@@ -106,6 +106,7 @@ void manifest_entry_fini(struct manifest_entry *entry)
 	attributes_fini(&entry->attributes);
 	free(entry->pipe.data);
 	filelocks_fini(&entry->locks);
+	fileowners_fini(&entry->owners);
 	free(entry->not_carried);
 	for (size_t i = 0; i < entry->n_steps; i++)
 		free(entry->steps[i].text);

@@ -9,6 +9,7 @@
 
 #include "attributes.h"
 #include "filelock.h"
+#include "fileowner.h"
 #include "store.h"
 #include "orphan/orphan.h"
 
@@ -82,6 +83,7 @@ struct manifest_entry {
 	struct manifest_pipe pipe;     /* of a FIFO */
 	struct manifest_parent parent; /* of a directory */
 	struct filelocks locks;	       /* of its holders */
+	struct fileowners owners;      /* of their descriptions */
 	char *not_carried; /* owned; what a copy could not be given, as text; else NULL */
 	struct manifest_relinked relinked; /* where relink_path is set */
 	uint64_t bytes_copied;

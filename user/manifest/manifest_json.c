@@ -162,6 +162,7 @@ static json_t *from_entry(const struct manifest_entry *entry)
 	if (entry->parent.known)
 		ret = ret ?: json_set(object, "parent", from_parent(&entry->parent));
 	ret = ret ?: json_set(object, "locks", json_from_filelocks(&entry->locks));
+	ret = ret ?: json_set(object, "owners", json_from_fileowners(&entry->owners));
 	ret = ret ?: json_set_bytes(object, "not_carried", entry->not_carried);
 	return unless(ret, object);
 }

@@ -177,6 +177,7 @@ static void read_carried(struct jsonread *reader, const json_t *object,
 	const json_t *attributes = json_object_get(object, "attributes");
 
 	json_to_filelocks(reader, object, &out->locks);
+	json_to_fileowners(reader, object, &out->owners);
 	out->not_carried = jsonread_bytes(reader, object, "not_carried", PATH_MAX, true);
 	if (json_object_get(object, "precopy"))
 		read_precopy(reader, object, &out->precopy);

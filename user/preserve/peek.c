@@ -5,12 +5,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/why.h"
-#include "proc/process.h"
+#include "proc/theirfd.h"
 
 /* Messages of one queue, as in bpf/flight.h; sockets in sockets. */
 #define MAX_MESSAGES 4096
@@ -28,11 +26,6 @@
 #define SCM_PIDFD 0x04
 #endif
 
-/* include/uapi/linux/pidfd.h, since 6.9 (64bef697d33b): pidfds of threads. */
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL
-#endif
-
 struct look {
 	const struct orphan *orphan;
 	const struct holder *holder;
@@ -41,24 +34,6 @@ struct look {
 	char *data; /* for bytes that nobody reads */
 	struct source *out;
 };
-
-/* Our own fd of the socket of @holder (pidfd_getfd(2), 5.6). */
-static int socket_get(const struct holder *holder)
-{
-	AUTO_FD pidfd = syscall(SYS_pidfd_open, holder->tid ?: holder->pid,
-				holder->tid ? PIDFD_THREAD : 0);
-	AUTO_FD process = -1;
-	int fd;
-
-	if (pidfd < 0)
-		return -errno;
-	/* After the pidfd: then it is of that very process. */
-	process = process_pin(holder->pid, holder->start_time);
-	if (process < 0)
-		return process;
-	fd = syscall(SYS_pidfd_getfd, pidfd, holder->fd, 0);
-	return fd < 0 ? -errno : fd;
-}
 
 static int get_option(int socket, int option)
 {
@@ -188,7 +163,9 @@ static int explain(const struct look *look, int ret, char **why)
 int peek_open(const struct orphan *orphan, const struct holder *holder, bool frozen,
 	      struct source *out, char **why)
 {
-	AUTO_FD socket = socket_get(holder);
+	AUTO(theirfd_fini) struct theirfd their = THEIRFD_INIT;
+	AUTO_FD socket = theirfd_get(&their, holder->pid, holder->tid, holder->start_time,
+				     holder->fd);
 	AUTO_FREE char *data = malloc(DATA_BYTES);
 	struct look look = {.orphan = orphan,
 			    .holder = holder,

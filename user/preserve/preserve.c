@@ -15,6 +15,7 @@
 #include "fillall.h"
 #include "ladder.h"
 #include "locked.h"
+#include "owned.h"
 #include "parallel.h"
 #include "base/log.h"
 #include "base/openfiles.h"
@@ -54,6 +55,7 @@ void preserve_begin(struct preserve *preserve, const struct preserve_options *op
 		.manifest = manifest,
 		.folders = {.journal = options->journal, .depot = options->depot},
 		.next_n = 1,
+		.their = THEIRFD_INIT,
 	};
 }
 
@@ -127,7 +129,8 @@ static int work_reach(struct preserve *preserve, struct work *work)
 	ret = record_mount(entry, &work->source);
 	if (!ret && ladder->folder && !entry->store && !entry->mount_root)
 		entry->mount_root = strdup(ladder->folder->mount.root);
-	return ret ?: locked_read(&entry->orphan, &entry->locks);
+	ret = ret ?: locked_read(&entry->orphan, &entry->locks);
+	return ret ?: owned_read(&entry->orphan, &preserve->their, &entry->owners);
 }
 
 /* What was not even tried. 0 or -ENOMEM. */
@@ -410,5 +413,6 @@ void preserve_fini(struct preserve *preserve)
 {
 	preserve_undo(preserve);
 	folder_set_fini(&preserve->folders);
+	theirfd_fini(&preserve->their);
 	*preserve = (struct preserve){0};
 }

@@ -6,6 +6,7 @@
 
 #include "folder.h"
 #include "precopy.h"
+#include "proc/theirfd.h"
 #include "source.h"
 #include "manifest/manifest.h"
 
@@ -29,6 +30,7 @@ struct preserve {
 	struct manifest *manifest; /* not owned; outlives this */
 	struct folder_set folders;
 	unsigned int next_n;
+	struct theirfd their; /* for the holders, who come together */
 	bool kept;
 	size_t left;	   /* names that were made and could not be removed again */
 	size_t n_volatile; /* entries whose names may not be on the disk */

@@ -21,6 +21,7 @@
 #include "preserve/fifo.h"
 #include "preserve/relink.h"
 #include "relock.h"
+#include "reown.h"
 #include "reopen.h"
 #include "tell.h"
 #include "tmpfile.h"
@@ -195,7 +196,6 @@ static int add_fd(struct restore *restore, const struct manifest_entry *entry,
 		return why_set(why, fd, "cannot open it as fd %d was: %s", holder->fd,
 			       strerror(-fd));
 	if (shared < 0) {
-		/* A lease sets O_ASYNC. */
 		relock_description(fd, entry, holder);
 		tell_flags(fd, entry, holder);
 	}
@@ -346,8 +346,10 @@ int restore_open_files(struct restore *restore, const struct manifest *manifest,
 {
 	int ret = open_all(restore, manifest, holder, why);
 
-	for (size_t i = 0; i < manifest->n_entries && !ret; i++)
+	for (size_t i = 0; i < manifest->n_entries && !ret; i++) {
 		relock_report(&manifest->entries[i], holder);
+		reown_report(&manifest->entries[i], holder);
+	}
 	return ret;
 }
 
@@ -457,10 +459,14 @@ int restore_execute(struct restore *restore, const char *path, char **argv)
 	/* Closing any fd of a file lets go of a process's own locks on it. */
 	fdplan_close(&restore->plan);
 	for (size_t i = 0; i < restore->plan.n; i++)
-		if (restore->files[i].holder)
+		if (restore->files[i].holder) {
 			relock_process(restore->plan.items[i].wanted,
 				       restore->files[i].entry, restore->files[i].holder,
 				       !restore->holder);
+			reown_description(restore->plan.items[i].wanted,
+					  restore->files[i].entry,
+					  restore->files[i].holder);
+		}
 	openfiles_reset(fds_used(&restore->plan));
 	execv(path, argv);
 	return -errno;

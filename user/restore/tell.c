@@ -10,9 +10,11 @@ void tell_flags(int fd, const struct manifest_entry *entry, const struct holder 
 	static const struct {
 		uint32_t flag;
 		const char *name;
-	} flags[] = {{O_APPEND, "O_APPEND"}, {O_NONBLOCK, "O_NONBLOCK"},
-		     {O_DIRECT, "O_DIRECT"}, {O_NOATIME, "O_NOATIME"},
-		     {O_DSYNC, "O_DSYNC"},   {O_ASYNC, "O_ASYNC"}};
+	} flags[] = {{O_APPEND, "O_APPEND"},
+		     {O_NONBLOCK, "O_NONBLOCK"},
+		     {O_DIRECT, "O_DIRECT"},
+		     {O_NOATIME, "O_NOATIME"},
+		     {O_DSYNC, "O_DSYNC"}};
 	int now = fcntl(fd, F_GETFL);
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
