@@ -31,6 +31,23 @@ static __always_inline bool dentry_is_counted(struct dentry *dentry)
 	return BPF_CORE_READ(dentry, d_sb, s_magic) != PROC_SUPER_MAGIC;
 }
 
+/* Whether the current task has locked the directory @dir for writing: the owner's low bits
+ * are flags (kernel/locking/rwsem.c), the lowest of which says that it is a reader. Under
+ * PREEMPT_RT there is no such member: then it is taken for granted. */
+#define RWSEM_READER_OWNED 1UL
+#define RWSEM_OWNER_FLAGS  7UL
+
+static __always_inline bool inode_is_locked_by_us(struct inode *dir)
+{
+	__u64 owner;
+
+	if (!bpf_core_field_exists(dir->i_rwsem.owner))
+		return true;
+	owner = BPF_CORE_READ(dir, i_rwsem.owner.counter);
+	return !(owner & RWSEM_READER_OWNED) &&
+	       (owner & ~RWSEM_OWNER_FLAGS) == bpf_get_current_task();
+}
+
 /* Who the orphan is; the rest of @orphan must be zeroed. */
 static __always_inline void orphan_identify(struct rt_orphan *orphan, struct inode *inode)
 {

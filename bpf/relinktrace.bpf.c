@@ -2,7 +2,8 @@
 /*
  * The kernel half, one object for every kernel and every way to attach:
  *
- *   track.h      births and releases by fentry/fexit or kprobe/kretprobe
+ *   track.h      births and releases by fentry/fexit
+ *   kprobes.h    the same by kprobe/kretprobe
  *   fallback.h   what tracepoints can tell where functions cannot be hooked
  *   holders.h    the iterators that say who holds which unlinked dentry
  *   ours.h       what no task holds, told through fds of the reader's own
@@ -22,6 +23,7 @@
 #include "maps.h"
 #include "dentry.h"
 #include "track.h"
+#include "kprobes.h"
 #include "fallback.h"
 #include "holders.h"
 #include "ours.h"

@@ -19,12 +19,18 @@
  * otherwise; an element takes some 130 bytes, when it is needed. */
 #define RT_MAX_ORPHANS (1U << 17)
 
+/* Programs of one way to attach, at most. */
+#define RT_MAX_HOOKS 20
+
 enum rt_orphan_flags {
 	RT_ORPHAN_TMPFILE = 1 << 0,   /* made by O_TMPFILE, never had a name */
 	RT_ORPHAN_BOOTSTRAP = 1 << 1, /* older than the attach: unlinker unknown */
 	/* Perhaps overlay's own, of the layer below: counts only when somebody is found to
 	 * hold it. */
 	RT_ORPHAN_MAYBE_LOWER = 1 << 2,
+	/* Nobody used it just before it lost its name: counts only when somebody is found to
+	 * hold it. */
+	RT_ORPHAN_IDLE = 1 << 3,
 };
 
 /* Value of the map of orphans. The key is an address, used as an identity only: the
@@ -126,7 +132,7 @@ struct rt_target_info {
 
 /* Raised with every change of what is in this file: programs that are pinned outlive the
  * command that pinned them, and may meet a newer one. */
-#define RT_ABI 2
+#define RT_ABI 3
 
 /* Places in the map of counters: the kernel's own, and a copy of it that user space makes
  * after a bootstrap. What the first has more was lost since. */
@@ -141,11 +147,12 @@ struct rt_stats {
 	__u64 lost_nested; /* no room for a stacked call: inner ones may be listed */
 	__u64 changes;	   /* tp_btf: successful calls of the unlink family */
 	__u64 abi;	   /* RT_ABI, where it is settled */
+	__u32 skipped[RT_MAX_HOOKS]; /* where it is settled, see user/bpf/hooks.h */
 };
 
 _Static_assert(sizeof(struct rt_orphan) == 64, "map value is part of the contract");
 _Static_assert(sizeof(struct rt_event) == 88, "event is part of the contract");
 _Static_assert(sizeof(struct rt_holder) == 192, "record is part of the contract");
-_Static_assert(sizeof(struct rt_stats) == 56, "stats are part of the contract");
+_Static_assert(sizeof(struct rt_stats) == 136, "stats are part of the contract");
 
 #endif

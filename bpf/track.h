@@ -50,6 +50,18 @@ static __always_inline void event_send(__u32 type, __u64 key,
 	bpf_ringbuf_submit(event, 0);
 }
 
+/* What was recorded of @key already, if that is the same file. */
+static __always_inline struct rt_orphan *orphan_known(__u64 key, struct inode *inode)
+{
+	struct rt_orphan *known = bpf_map_lookup_elem(&rt_orphans, &key);
+
+	if (!known || known->inode != (__u64)inode ||
+	    known->ino != BPF_CORE_READ(inode, i_ino) ||
+	    known->generation != BPF_CORE_READ(inode, i_generation))
+		return NULL;
+	return known;
+}
+
 /* Puts an orphan of the current task's making into the map. Its name is that of its
  * process, as pid is: a worker of an io_uring (iou-wrk-PID) is a thread of the process
  * that asked for it. */
@@ -66,13 +78,16 @@ static __always_inline void orphan_record(__u64 key, struct inode *inode, __u16 
 	orphan.flags = flags;
 	BPF_CORE_READ_STR_INTO(&orphan.comm, task, group_leader, comm);
 	if (bpf_map_update_elem(&rt_orphans, &key, &orphan, BPF_ANY)) {
+		if (flags & RT_ORPHAN_IDLE)
+			return;
 		RT_COUNT(lost_full);
 		/* Wakes whoever streams: its look finds the orphan by its holders. */
 		event_send(RT_EVENT_CHANGED, key, &orphan);
 		return;
 	}
 	RT_COUNT(born);
-	event_send(RT_EVENT_BORN, key, &orphan);
+	if (!(flags & RT_ORPHAN_IDLE))
+		event_send(RT_EVENT_BORN, key, &orphan);
 }
 
 static __always_inline void orphan_release(__u64 key)
@@ -86,7 +101,8 @@ static __always_inline void orphan_release(__u64 key)
 	if (bpf_map_delete_elem(&rt_orphans, &key))
 		return;
 	RT_COUNT(released);
-	event_send(RT_EVENT_RELEASED, key, &orphan);
+	if (!(orphan.flags & RT_ORPHAN_IDLE))
+		event_send(RT_EVENT_RELEASED, key, &orphan);
 }
 
 /* After unlink, rmdir or rename: an orphan when the name is gone, and somebody besides
@@ -97,27 +113,40 @@ static __always_inline bool dentry_is_orphaned(struct dentry *dentry)
 	       BPF_CORE_READ(dentry, d_lockref.count) > 1 && dentry_is_counted(dentry);
 }
 
-static __always_inline void dentry_lost_name(struct dentry *dentry)
-{
-	if (dentry_is_orphaned(dentry))
-		orphan_record((__u64)dentry, BPF_CORE_READ(dentry, d_inode), 0);
-}
-
-static __always_inline void tmpfile_made(struct dentry *dentry)
+static __always_inline void dentry_lost_name(struct dentry *dentry, __u16 flags)
 {
 	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
 
-	if (inode && dentry_is_unlinked(dentry))
-		orphan_record((__u64)dentry, inode, RT_ORPHAN_TMPFILE);
+	if (dentry_is_orphaned(dentry) && !orphan_known((__u64)dentry, inode))
+		orphan_record((__u64)dentry, inode, flags);
 }
 
-/* The file that vfs_tmpfile filled: only those that a program asked for. */
-static __always_inline void tmpfile_opened(struct file *file)
+static __always_inline bool inode_is_directory(struct inode *inode)
 {
-	if (!(BPF_CORE_READ(file, f_flags) & RT_O_TMPFILE) ||
-	    (BPF_CORE_READ(file, f_mode) & RT_FMODE_NOACCOUNT))
-		return;
-	tmpfile_made(BPF_CORE_READ(file, f_path.dentry));
+	return (BPF_CORE_READ(inode, i_mode) & RT_S_IFMT) == RT_S_IFDIR;
+}
+
+static __always_inline bool tmpfile_made(struct dentry *dentry)
+{
+	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
+
+	if (!inode || !dentry_is_unlinked(dentry))
+		return false;
+	if (!orphan_known((__u64)dentry, inode))
+		orphan_record((__u64)dentry, inode, RT_ORPHAN_TMPFILE);
+	return true;
+}
+
+/* Whether a program asked for the file that vfs_tmpfile fills. */
+static __always_inline bool file_is_tmpfile(struct file *file)
+{
+	return (BPF_CORE_READ(file, f_flags) & RT_O_TMPFILE) &&
+	       !(BPF_CORE_READ(file, f_mode) & RT_FMODE_NOACCOUNT);
+}
+
+static __always_inline bool tmpfile_opened(struct file *file)
+{
+	return file_is_tmpfile(file) && tmpfile_made(BPF_CORE_READ(file, f_path.dentry));
 }
 
 /* Errors are returned as pointers (include/linux/err.h). */
@@ -126,43 +155,67 @@ static __always_inline bool is_error(__u64 pointer)
 	return !pointer || pointer >= (__u64)-4095;
 }
 
-/* ---- fentry and fexit ---- */
+/* Whether the current thread removes @dentry on behalf of @call, of a filesystem above.
+ * Each has the lock of its directory as long as it lasts: a record whose end was missed is
+ * of none. */
+static __always_inline bool call_is_around(const struct rt_call *call,
+					   struct dentry *dentry)
+{
+	struct dentry *outer;
+	struct inode *dir;
+
+	if (!call || call->object == (__u64)dentry)
+		return false;
+	outer = (void *)call->object;
+	if (BPF_CORE_READ(outer, d_sb) == BPF_CORE_READ(dentry, d_sb))
+		return false;
+	dir = BPF_CORE_READ(outer, d_parent, d_inode);
+	return inode_is_locked_by_us(dir);
+}
+
+static __always_inline bool is_beneath(struct dentry *dentry)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+
+	return call_is_around(bpf_map_lookup_elem(&rt_calls, &tid), dentry);
+}
+
+/*
+ * ---- fentry and fexit ----
+ *
+ * From 5.12 on a program is skipped where a task comes to it while another is held up in it
+ * on the same processor (ca06f55b9002 "bpf: Add per-program recursion prevention
+ * mechanism"), as a preemptible kernel can have it (all of 7.x, others by preempt=full).
+ * Therefore each look is taken by two programs: what one is skipped for, the other sees.
+ * The kernel counts for each how often it was skipped: user/bpf/hooks.h. (To forbid that it
+ * is held up, by bpf_preempt_disable(), only moves that to where it is allowed again, which
+ * is still inside of the program.)
+ */
+#define RT_LOOK(section, name, look)                                                     \
+	SEC(section)                                                                     \
+	int name(void *ctx)                                                              \
+	{                                                                                \
+		look;                                                                    \
+		return 0;                                                                \
+	}
+
+#define RT_TWICE(section, name, look)                                                    \
+	RT_LOOK(section, name, look)                                                     \
+	RT_LOOK(section, name##_2, look)
 
 static __always_inline void fentry_enter(struct dentry *dentry)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct rt_call call = {.object = (__u64)dentry};
 
-	if (!dentry || !dentry_is_stacked(dentry))
-		return;
 	/* Overlay on overlay: the outermost call stays. */
-	if (bpf_map_lookup_elem(&rt_calls, &tid))
+	if (!dentry || !dentry_is_stacked(dentry) || is_beneath(dentry))
 		return;
-	if (bpf_map_update_elem(&rt_calls, &tid, &call, BPF_NOEXIST))
+	if (bpf_map_update_elem(&rt_calls, &tid, &call, BPF_ANY))
 		RT_COUNT(lost_nested);
 }
 
-static __always_inline void fexit_leave(struct dentry *dentry)
-{
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct rt_call *call;
-
-	if (!dentry)
-		return;
-	if (dentry_is_stacked(dentry)) {
-		call = bpf_map_lookup_elem(&rt_calls, &tid);
-		if (call && call->object != (__u64)dentry)
-			return;
-		bpf_map_delete_elem(&rt_calls, &tid);
-		dentry_lost_name(dentry);
-		return;
-	}
-	/* Few files are in use when they are unlinked: look at the dentry first. */
-	if (dentry_is_orphaned(dentry) && !bpf_map_lookup_elem(&rt_calls, &tid))
-		dentry_lost_name(dentry);
-}
-
-/* The end of a call that was only remembered. */
+/* The end of a call that was remembered. */
 static __always_inline void fexit_forget(struct dentry *dentry)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
@@ -175,25 +228,22 @@ static __always_inline void fexit_forget(struct dentry *dentry)
 		bpf_map_delete_elem(&rt_calls, &tid);
 }
 
-/* d_delete() is about to unhash what is used by others, and to release what is not. When
- * the others let go meanwhile, the release hook follows and takes the entry out again. */
+static __always_inline void fexit_leave(struct dentry *dentry)
+{
+	/* Few files are in use when they are unlinked: look at the dentry first. */
+	if (dentry && dentry_is_orphaned(dentry) && !is_beneath(dentry))
+		dentry_lost_name(dentry, 0);
+	fexit_forget(dentry);
+}
+
+/* d_delete() has unhashed what is used by others, and released what is not. */
 static __always_inline void directory_deleted(struct dentry *dentry)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct rt_call *call;
-	struct inode *inode;
+	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
 
-	if (!dentry || BPF_CORE_READ(dentry, d_lockref.count) <= 1)
-		return;
-	inode = BPF_CORE_READ(dentry, d_inode);
-	if (!inode || (BPF_CORE_READ(inode, i_mode) & RT_S_IFMT) != RT_S_IFDIR ||
-	    !dentry_is_counted(dentry))
-		return;
-	call = bpf_map_lookup_elem(&rt_calls, &tid);
-	if (call && call->object != (__u64)dentry)
-		return;
-	orphan_record((__u64)dentry, inode,
-		      rt_rmdir_is_split ? RT_ORPHAN_MAYBE_LOWER : 0);
+	if (dentry && inode && inode_is_directory(inode) && dentry_is_orphaned(dentry) &&
+	    !is_beneath(dentry))
+		dentry_lost_name(dentry, rt_rmdir_is_split ? RT_ORPHAN_MAYBE_LOWER : 0);
 }
 
 static __always_inline struct dentry *rename_target(const void *ctx)
@@ -206,57 +256,24 @@ static __always_inline struct dentry *rename_target(const void *ctx)
 	return (void *)ctx_arg(ctx, rt_arg_rename);
 }
 
-SEC("fentry/vfs_unlink")
-int rt_fe_unlink(void *ctx)
-{
-	fentry_enter((void *)ctx_arg(ctx, rt_arg_unlink));
-	return 0;
-}
+RT_TWICE("fentry/vfs_unlink", rt_fe_unlink,
+	 fentry_enter((void *)ctx_arg(ctx, rt_arg_unlink)))
 
-SEC("fexit/vfs_unlink")
-int rt_fx_unlink(void *ctx)
-{
-	fexit_leave((void *)ctx_arg(ctx, rt_arg_unlink));
-	return 0;
-}
+RT_TWICE("fexit/vfs_unlink", rt_fx_unlink,
+	 fexit_leave((void *)ctx_arg(ctx, rt_arg_unlink)))
 
-SEC("fentry/vfs_rmdir")
-int rt_fe_rmdir(void *ctx)
-{
-	fentry_enter((void *)ctx_arg(ctx, rt_arg_rmdir));
-	return 0;
-}
+RT_TWICE("fentry/vfs_rmdir", rt_fe_rmdir,
+	 fentry_enter((void *)ctx_arg(ctx, rt_arg_rmdir)))
 
-SEC("fexit/vfs_rmdir")
-int rt_fx_rmdir(void *ctx)
-{
-	fexit_forget((void *)ctx_arg(ctx, rt_arg_rmdir));
-	return 0;
-}
+RT_TWICE("fexit/vfs_rmdir", rt_fx_rmdir, fexit_forget((void *)ctx_arg(ctx, rt_arg_rmdir)))
 
-SEC("fentry/d_delete")
-int rt_fe_delete(void *ctx)
-{
-	directory_deleted((void *)ctx_arg(ctx, 0));
-	return 0;
-}
+RT_TWICE("fexit/d_delete", rt_fx_delete, directory_deleted((void *)ctx_arg(ctx, 0)))
 
-SEC("fentry/vfs_rename")
-int rt_fe_rename(void *ctx)
-{
-	fentry_enter(rename_target(ctx));
-	return 0;
-}
+RT_TWICE("fentry/vfs_rename", rt_fe_rename, fentry_enter(rename_target(ctx)))
 
-SEC("fexit/vfs_rename")
-int rt_fx_rename(void *ctx)
-{
-	fexit_leave(rename_target(ctx));
-	return 0;
-}
+RT_TWICE("fexit/vfs_rename", rt_fx_rename, fexit_leave(rename_target(ctx)))
 
-SEC("fexit/vfs_tmpfile")
-int rt_fx_tmpfile(void *ctx)
+static __always_inline void fexit_tmpfile(const void *ctx)
 {
 	if (rt_arg_tmpfile != RT_ARG_NONE) {
 		tmpfile_opened((void *)ctx_arg(ctx, rt_arg_tmpfile));
@@ -267,141 +284,9 @@ int rt_fx_tmpfile(void *ctx)
 		    !is_error(dentry))
 			tmpfile_made((void *)dentry);
 	}
-	return 0;
 }
 
-SEC("fentry/dentry_unlink_inode")
-int rt_fe_release(void *ctx)
-{
-	orphan_release(ctx_arg(ctx, 0));
-	return 0;
-}
-
-/* ---- kprobe and kretprobe ---- */
-
-/* Remembers a call for its return. A call inside another of the same thread runs on a
- * lower stack; a record that is not above us was left by a return that was missed. */
-static __always_inline void kprobe_enter(const struct pt_regs *regs, __u64 object)
-{
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct rt_call call = {.object = object, .sp = regs_sp(regs)};
-	struct rt_call *outer = bpf_map_lookup_elem(&rt_calls, &tid);
-
-	if (outer && outer->sp > call.sp)
-		return;
-	if (bpf_map_update_elem(&rt_calls, &tid, &call, BPF_ANY))
-		RT_COUNT(lost_nested);
-}
-
-/* The object of the outermost call when it is that one which returns, else 0. A return
- * probe sees the stack pointer within a few words of what it was at entry; a nested call
- * is further away by whole frames. */
-static __always_inline __u64 kprobe_leave(const struct pt_regs *regs)
-{
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct rt_call *call = bpf_map_lookup_elem(&rt_calls, &tid);
-	__u64 object;
-
-	if (!call || regs_sp(regs) + 64 < call->sp)
-		return 0;
-	object = call->object;
-	bpf_map_delete_elem(&rt_calls, &tid);
-	return object;
-}
-
-static __always_inline void kretprobe_lost_name(const struct pt_regs *regs)
-{
-	struct dentry *dentry = (void *)kprobe_leave(regs);
-
-	if (dentry)
-		dentry_lost_name(dentry);
-}
-
-SEC("kprobe/vfs_unlink")
-int rt_kp_unlink(struct pt_regs *regs)
-{
-	kprobe_enter(regs, regs_arg(regs, rt_arg_unlink));
-	return 0;
-}
-
-SEC("kretprobe/vfs_unlink")
-int rt_kr_unlink(struct pt_regs *regs)
-{
-	kretprobe_lost_name(regs);
-	return 0;
-}
-
-SEC("kprobe/vfs_rmdir")
-int rt_kp_rmdir(struct pt_regs *regs)
-{
-	kprobe_enter(regs, regs_arg(regs, rt_arg_rmdir));
-	return 0;
-}
-
-SEC("kretprobe/vfs_rmdir")
-int rt_kr_rmdir(struct pt_regs *regs)
-{
-	kprobe_leave(regs);
-	return 0;
-}
-
-SEC("kprobe/d_delete")
-int rt_kp_delete(struct pt_regs *regs)
-{
-	directory_deleted((void *)regs_arg(regs, 0));
-	return 0;
-}
-
-SEC("kprobe/vfs_rename")
-int rt_kp_rename(struct pt_regs *regs)
-{
-	if (rt_rename_has_data) {
-		struct renamedata *data = (void *)regs_arg(regs, 0);
-
-		kprobe_enter(regs, (__u64)BPF_CORE_READ(data, new_dentry));
-	} else {
-		kprobe_enter(regs, regs_arg(regs, rt_arg_rename));
-	}
-	return 0;
-}
-
-SEC("kretprobe/vfs_rename")
-int rt_kr_rename(struct pt_regs *regs)
-{
-	kretprobe_lost_name(regs);
-	return 0;
-}
-
-SEC("kprobe/vfs_tmpfile")
-int rt_kp_tmpfile(struct pt_regs *regs)
-{
-	__u8 index =
-		rt_arg_tmpfile != RT_ARG_NONE ? rt_arg_tmpfile : rt_arg_tmpfile_flags;
-
-	kprobe_enter(regs, regs_arg(regs, index));
-	return 0;
-}
-
-SEC("kretprobe/vfs_tmpfile")
-int rt_kr_tmpfile(struct pt_regs *regs)
-{
-	__u64 object = kprobe_leave(regs);
-	__u64 returned = regs_return(regs);
-
-	if (!object)
-		return 0;
-	if (rt_arg_tmpfile != RT_ARG_NONE)
-		tmpfile_opened((void *)object);
-	else if ((object & RT_O_TMPFILE) && !is_error(returned))
-		tmpfile_made((void *)returned);
-	return 0;
-}
-
-SEC("kprobe/dentry_unlink_inode")
-int rt_kp_release(struct pt_regs *regs)
-{
-	orphan_release(regs_arg(regs, 0));
-	return 0;
-}
+RT_TWICE("fexit/vfs_tmpfile", rt_fx_tmpfile, fexit_tmpfile(ctx))
+RT_TWICE("fentry/dentry_unlink_inode", rt_fe_release, orphan_release(ctx_arg(ctx, 0)))
 
 #endif

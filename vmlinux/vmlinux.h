@@ -98,6 +98,16 @@ typedef struct {
 	unsigned int val;
 } kgid_t;
 
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
+typedef atomic64_t atomic_long_t;
+
+struct rw_semaphore {
+	atomic_long_t owner;
+};
+
 struct inode {
 	umode_t i_mode;
 	kuid_t i_uid;
@@ -109,6 +119,7 @@ struct inode {
 	loff_t i_size;
 	unsigned long i_blocks;
 	__u32 i_generation;
+	struct rw_semaphore i_rwsem;
 };
 
 struct vfsmount {

@@ -426,13 +426,3 @@ no_bpf_objects() {
 		fi
 	done
 }
-
-needs_hooks() {
-	[ "$(backend)" != none ] || skip "no way to attach on this kernel"
-}
-
-# pin CGROUP
-pin() {
-	rt_ok attach --cgroup "$1" --pin
-	[ -d /sys/fs/bpf/relinktrace ]
-}

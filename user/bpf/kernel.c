@@ -112,6 +112,7 @@ int kernel_read(struct kernel *out)
 	kernel.iter_d_path = kernel.iter_task_vma;
 	kernel.iter_one_task = has_member(btf, "bpf_iter_aux_info", "task") &&
 			       function_proto(btf, "bpf_loop");
+	kernel.skips_programs = has_member(btf, "bpf_prog", "active");
 	kernel.rdonly_cast = function_proto(btf, "bpf_rdonly_cast");
 	kernel.tp_ext4 = has_tracepoint(btf, "ext4", "ext4_unlink_exit") &&
 			 has_tracepoint(btf, "ext4", "ext4_evict_inode");

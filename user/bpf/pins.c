@@ -35,6 +35,7 @@ void pins_close(struct pins *pins)
 	auto_close(&pins->orphans_fd);
 	auto_close(&pins->targets_fd);
 	auto_close(&pins->stats_fd);
+	hooks_close(&pins->hooks);
 	iterators_close(&pins->iterators);
 	auto_close(&pins->lock_fd);
 	*pins = (struct pins)PINS_INIT;
@@ -69,6 +70,29 @@ const char *pins_strerror(int err)
 			      : strerror(-err);
 }
 
+/* What cannot be opened is not asked how often it was skipped. */
+static void open_hooks(struct hooks *hooks)
+{
+	AUTO_DIR *dir = opendir(PINS_DIR);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		AUTO_FREE char *path = NULL;
+		int fd;
+
+		if (strncmp(entry->d_name, TRACKER_PROGRAM, strlen(TRACKER_PROGRAM)) ||
+		    hooks->n == RT_MAX_HOOKS)
+			continue;
+		if (asprintf(&path, PINS_DIR "/%s", entry->d_name) < 0) {
+			path = NULL;
+			continue;
+		}
+		fd = bpf_obj_get(path);
+		if (fd >= 0)
+			hooks_add(hooks, entry->d_name + strlen(TRACKER_PROGRAM), fd);
+	}
+}
+
 int pins_open(struct pins *out)
 {
 	AUTO(pins_close) struct pins pins = PINS_INIT;
@@ -91,6 +115,8 @@ int pins_open(struct pins *out)
 	err = check_abi(&pins);
 	if (err)
 		return err;
+	if (pins.backend != BACKEND_TP_BTF)
+		open_hooks(&pins.hooks);
 	*out = pins;
 	pins = (struct pins)PINS_INIT;
 	return 0;

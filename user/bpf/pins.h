@@ -20,6 +20,7 @@ struct pins {
 	int targets_fd;
 	int stats_fd;
 	enum backend backend;
+	struct hooks hooks;
 	struct iterators iterators; /* after pins_open_iterators() */
 	int lock_fd;		    /* holds them for us */
 };

@@ -16,7 +16,7 @@
 #include "relinktrace.skel.h"
 
 /* Links: at most the hooks of one backend. */
-#define MAX_LINKS 16
+#define MAX_LINKS RT_MAX_HOOKS
 
 struct tracker {
 	struct relinktrace_bpf *skel;
@@ -64,10 +64,12 @@ static bool is_hook_of(const char *program, enum backend backend)
 	return false;
 }
 
-/* Whether the kernel has what @program hooks; only tracepoints may be absent one by one.
- */
+/* Whether the kernel has what @program hooks; only tracepoints may be absent one by one,
+ * and the second of two that see the same. */
 static bool is_available(const char *program, const struct kernel *kernel)
 {
+	if (hook_is_second(program))
+		return kernel->skips_programs;
 	if (!strncmp(program, "rt_tp_ext4", 10))
 		return kernel->tp_ext4;
 	if (!strncmp(program, "rt_tp_xfs", 9))
@@ -311,6 +313,21 @@ struct iterators tracker_iterators(const struct tracker *tracker)
 	};
 }
 
+struct hooks tracker_hooks(const struct tracker *tracker)
+{
+	struct bpf_program *program;
+	struct hooks hooks = {};
+
+	bpf_object__for_each_program(program, tracker->skel->obj)
+	{
+		const char *name = bpf_program__name(program);
+
+		if (bpf_program__autoload(program) && is_hook_of(name, tracker->backend))
+			hooks_add(&hooks, name, bpf_program__fd(program));
+	}
+	return hooks;
+}
+
 int tracker_orphans_fd(const struct tracker *tracker)
 {
 	return bpf_map__fd(tracker->skel->maps.rt_orphans);
@@ -364,7 +381,22 @@ static int pin_program(void *program, const char *path)
 	return bpf_program__pin(program, path);
 }
 
-/* Hooks by their links, which are in the order of the programs; iterators, which have no
+static int pin_hook(struct tracker *tracker, const char *dir, size_t n,
+		    struct bpf_program *program)
+{
+	AUTO_FREE char *name = NULL;
+	int err = pin_at(dir, bpf_program__name(program), pin_link, tracker->links[n]);
+
+	if (err)
+		return err;
+	if (asprintf(&name, TRACKER_PROGRAM "%s", bpf_program__name(program)) < 0) {
+		name = NULL;
+		return -ENOMEM;
+	}
+	return pin_at(dir, name, pin_program, program);
+}
+
+/* Hooks by their links too, which are in the order of the programs; iterators, which have no
  * link until they are used, by themselves. */
 static int pin_programs(struct tracker *tracker, const char *dir)
 {
@@ -379,7 +411,7 @@ static int pin_programs(struct tracker *tracker, const char *dir)
 		if (!bpf_program__autoload(program))
 			continue;
 		err = is_hook_of(name, tracker->backend)
-			      ? pin_at(dir, name, pin_link, tracker->links[n++])
+			      ? pin_hook(tracker, dir, n++, program)
 			      : pin_at(dir, name, pin_program, program);
 		if (err)
 			break;

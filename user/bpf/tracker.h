@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "hooks.h"
 #include "kernel.h"
 #include "orphan/orphan.h"
 #include "iterators.h"
@@ -42,6 +43,9 @@ enum backend tracker_backend(const struct tracker *tracker);
 /* The iterators that were loaded; they live as long as the tracker does. */
 struct iterators tracker_iterators(const struct tracker *tracker);
 
+/* The hooks that are attached; they live as long as the tracker does. */
+struct hooks tracker_hooks(const struct tracker *tracker);
+
 /* Maps of the tracker; they live as long as it does. */
 int tracker_orphans_fd(const struct tracker *tracker);
 int tracker_targets_fd(const struct tracker *tracker);
@@ -52,8 +56,11 @@ int tracker_events_fd(const struct tracker *tracker);
  * announced again. */
 void tracker_clear_change(struct tracker *tracker);
 
-/* Pins links, iterators and maps under the directory @dir of a bpffs. 0 or -errno; what was pinned
- * before the failure stays for the caller to remove. */
+/* A hook's program is pinned beside its link, by a name with this before it. */
+#define TRACKER_PROGRAM "program_"
+
+/* Pins links, programs and maps under the directory @dir of a bpffs. 0 or -errno; what was
+ * pinned before the failure stays for the caller to remove. */
 int tracker_pin(struct tracker *tracker, const char *dir);
 
 /* Prints libbpf's own messages, for those who debug the loading. */

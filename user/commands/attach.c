@@ -204,7 +204,7 @@ static int attach_streaming(const struct attach_options *chosen,
 		  : stream_run(attach.tracker, &attach.source, target, &set, signals,
 			       print_event, &json);
 	if (!err)
-		return scan_lost(attach.source.stats_fd) ? EXIT_PARTLY : EXIT_DONE;
+		return scan_lost(&attach.source) ? EXIT_PARTLY : EXIT_DONE;
 	/* A reader that went away, as head does, has what it wanted. */
 	if (err != -EPIPE)
 		log_error("tracking ended: %s", strerror(-err));

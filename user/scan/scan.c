@@ -26,32 +26,54 @@ static bool has_iterators(const struct scan_source *source)
 	return source->iterators.files_fd >= 0;
 }
 
-static struct rt_stats read_stats(int stats_fd, uint32_t place)
+static struct rt_stats read_stats(const struct scan_source *source, uint32_t place)
 {
 	struct rt_stats stats = {};
 
-	if (stats_fd < 0 || bpf_map_lookup_elem(stats_fd, &place, &stats))
+	if (source->stats_fd < 0 || bpf_map_lookup_elem(source->stats_fd, &place, &stats))
 		return (struct rt_stats){};
+	if (place == RT_STATS_NOW)
+		hooks_read(&source->hooks, stats.skipped);
 	return stats;
 }
 
-uint64_t scan_lost(int stats_fd)
+uint64_t scan_missed(const struct scan_source *source)
 {
-	struct rt_stats now = read_stats(stats_fd, RT_STATS_NOW);
-	struct rt_stats settled = read_stats(stats_fd, RT_STATS_SETTLED);
+	struct rt_stats now = read_stats(source, RT_STATS_NOW);
+	struct rt_stats settled = read_stats(source, RT_STATS_SETTLED);
 
-	return now.lost_full + now.lost_nested - settled.lost_full - settled.lost_nested;
+	return hooks_missed(&source->hooks, settled.skipped, now.skipped);
+}
+
+uint64_t scan_lost(const struct scan_source *source)
+{
+	struct rt_stats now = read_stats(source, RT_STATS_NOW);
+	struct rt_stats settled = read_stats(source, RT_STATS_SETTLED);
+
+	return now.lost_full + now.lost_nested - settled.lost_full - settled.lost_nested +
+	       hooks_missed(&source->hooks, settled.skipped, now.skipped);
 }
 
 /* What was lost until @before is in the map by now: a bootstrap has gone over all holders
  * since. */
-static int settle(int stats_fd, const struct rt_stats *before)
+static int settle(const struct scan_source *source, const struct rt_stats *before)
 {
 	struct rt_stats settled = *before;
 	uint32_t place = RT_STATS_SETTLED;
 
 	settled.abi = RT_ABI;
-	return bpf_map_update_elem(stats_fd, &place, &settled, BPF_ANY);
+	return bpf_map_update_elem(source->stats_fd, &place, &settled, BPF_ANY);
+}
+
+/* What no hook was called for until @before is in the map by now; what found no room may
+ * not be. Who may not write the map leaves it to others. */
+static void settle_missed(const struct scan_source *source, const struct rt_stats *before)
+{
+	struct rt_stats settled = read_stats(source, RT_STATS_SETTLED);
+	uint32_t place = RT_STATS_SETTLED;
+
+	memcpy(settled.skipped, before->skipped, sizeof(settled.skipped));
+	bpf_map_update_elem(source->stats_fd, &place, &settled, BPF_ANY);
 }
 
 /* What the map knows of @key: as it was read before the pass, or, where it would know of
@@ -229,7 +251,7 @@ int scan_with(const struct scan_source *source, const struct target *target,
 	int err = 0;
 
 	set->backend = source->backend;
-	before = read_stats(source->stats_fd, RT_STATS_NOW);
+	before = read_stats(source, RT_STATS_NOW);
 	/* Before the pass: what is orphaned during it is found with its holder. */
 	if (source->backend != BACKEND_NONE)
 		err = known_read(source->orphans_fd, &known);
@@ -241,11 +263,13 @@ int scan_with(const struct scan_source *source, const struct target *target,
 		err = unseen_bootstrap(source);
 	err = err ?: collect(source, target, set);
 	if (!err && source->settles)
-		err = settle(source->stats_fd, &before);
-	set->lost = scan_lost(source->stats_fd);
+		err = settle(source, &before);
+	set->lost = scan_lost(source);
 	/* Otherwise the map tells who unlinked, and no more. */
 	if (set->lost && exact)
 		set->complete = false;
+	if (!err && source->fills)
+		settle_missed(source, &before);
 	/* Without the iterators nobody knows what tasks outside the target hold. */
 	if (!err && exact && has_iterators(source) && source->iterators.maps_fd < 0 &&
 	    known.n > set->n)
@@ -292,9 +316,10 @@ int scan(const struct target *target, struct orphan_set *set)
 		source.backend = pins.backend;
 		source.orphans_fd = pins.orphans_fd;
 		source.stats_fd = pins.stats_fd;
+		source.hooks = pins.hooks;
 	}
 	if (backend_is_exact(source.backend) && known_is_empty(source.orphans_fd) &&
-	    !scan_lost(source.stats_fd)) {
+	    !scan_lost(&source)) {
 		set->backend = source.backend;
 		set->by_iterator = true;
 		return 0;
@@ -303,7 +328,8 @@ int scan(const struct target *target, struct orphan_set *set)
 	 * version write other records. */
 	if (err != -EPROTO && !pins_open_iterators(&pins, false))
 		source.iterators = pins.iterators;
-	else
+	source.fills = has_iterators(&source) && backend_is_exact(source.backend);
+	if (!has_iterators(&source))
 		tracker = load_iterators(&source.iterators);
 	return scan_with(&source, target, set);
 }

@@ -18,8 +18,11 @@ int scan(const struct target *target, struct orphan_set *set);
 int scan_with(const struct scan_source *source, const struct target *target,
 	      struct orphan_set *set);
 
-/* What the kernel half has lost since the last bootstrap, from the map of counters
- * @stats_fd. */
-uint64_t scan_lost(int stats_fd);
+/* How many events the kernel half has lost since the last bootstrap, and, at most, how many
+ * it was not called for since the last pass that fills the map. */
+uint64_t scan_lost(const struct scan_source *source);
+
+/* The latter alone. */
+uint64_t scan_missed(const struct scan_source *source);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "bpf/hooks.h"
 #include "bpf/iterators.h"
 #include "orphan/orphan.h"
 
@@ -16,6 +17,8 @@ struct scan_source {
 			 as lost when they are through */
 	int orphans_fd;
 	int stats_fd;
+	struct hooks hooks; /* that fill the map, if it is to be exact */
+	bool fills;	    /* the iterators put into the map what they find */
 };
 
 #define SCAN_SOURCE_INIT                                                                 \

@@ -39,7 +39,8 @@ static bool target_has_unlinker(const struct target *target,
 bool unlinked_fill(const struct rt_orphan *known, const struct target *target,
 		   struct orphan *orphan)
 {
-	if ((known->flags & RT_ORPHAN_MAYBE_LOWER) || !target_has_unlinker(target, known))
+	if ((known->flags & (RT_ORPHAN_MAYBE_LOWER | RT_ORPHAN_IDLE)) ||
+	    !target_has_unlinker(target, known))
 		return false;
 	orphan->dev_major = kernel_major(known->dev);
 	orphan->dev_minor = kernel_minor(known->dev);

@@ -45,6 +45,8 @@ static int open_tracker(const struct attach_wish *wish, struct attach *attach, c
 	attach->source.settles = true;
 	attach->source.orphans_fd = tracker_orphans_fd(attach->tracker);
 	attach->source.stats_fd = tracker_stats_fd(attach->tracker);
+	if (backend_is_exact(attach->source.backend))
+		attach->source.hooks = tracker_hooks(attach->tracker);
 	return 0;
 }
 
@@ -96,6 +98,7 @@ int attach_again(struct pins *pins, const struct target *target, struct orphan_s
 	source.backend = pins->backend;
 	source.orphans_fd = pins->orphans_fd;
 	source.stats_fd = pins->stats_fd;
+	source.hooks = pins->hooks;
 	source.iterators = pins->iterators;
 	source.settles = true;
 	return scan_with(&source, target, set);

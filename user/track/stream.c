@@ -282,8 +282,8 @@ static int tell_lost(struct stream *stream)
 {
 	struct rt_stats stats = counters(stream);
 	uint64_t messages = stats.lost_events + stats.lost_nested;
-	uint64_t lost =
-		stats.lost_full - stream->lost_full + messages - stream->lost_messages;
+	uint64_t lost = stats.lost_full - stream->lost_full + messages -
+			stream->lost_messages + scan_missed(stream->source);
 
 	if (!lost)
 		return 0;
@@ -321,7 +321,8 @@ static int run(struct stream *stream, struct ring_buffer *ring, int stop_fd)
 	};
 
 	for (;;) {
-		int n = poll(fds, 2, exact && !stream->unsure ? -1 : LOOK_MS);
+		/* What a hook was skipped for wakes nobody. */
+		int n = poll(fds, 2, LOOK_MS);
 		int err;
 
 		if (n < 0 && errno != EINTR)
@@ -329,7 +330,7 @@ static int run(struct stream *stream, struct ring_buffer *ring, int stop_fd)
 		if (n > 0 && fds[0].revents)
 			return 0;
 		if (n == 0)
-			stream->changed = true;
+			stream->changed = !exact || stream->unsure;
 		err = turn(stream, ring);
 		if (err)
 			return err;

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Skipped programs: how many events nobody saw, at most. */
+#include "bpf/hooks.h"
+#include "check.h"
+
+static void add(struct hooks *hooks, const char *name)
+{
+	hooks_add(hooks, name, -1);
+}
+
+/* As they come from a folder: in any order. */
+static struct hooks some_hooks(void)
+{
+	struct hooks hooks = {};
+
+	add(&hooks, "rt_fx_unlink_2");
+	add(&hooks, "rt_kp_move");
+	add(&hooks, "rt_fe_unlink");
+	add(&hooks, "rt_fx_unlink");
+	return hooks;
+}
+
+static void test_order(void)
+{
+	struct hooks hooks = some_hooks();
+
+	CHECK_INT(hooks.n, 4);
+	CHECK_STR(hooks.all[0].name, "rt_fe_unlink");
+	CHECK_STR(hooks.all[1].name, "rt_fx_unlink");
+	CHECK_STR(hooks.all[2].name, "rt_fx_unlink_2");
+	CHECK_STR(hooks.all[3].name, "rt_kp_move");
+	CHECK(hook_is_second("rt_fx_unlink_2"));
+	CHECK(!hook_is_second("rt_fx_unlink"));
+	CHECK(!hook_is_second("_2"));
+}
+
+static void test_missed(void)
+{
+	struct hooks hooks = some_hooks();
+	uint32_t none[RT_MAX_HOOKS] = {}, now[RT_MAX_HOOKS] = {};
+
+	CHECK_INT(hooks_missed(&hooks, none, now), 0);
+	now[1] = 7; /* the other saw them */
+	CHECK_INT(hooks_missed(&hooks, none, now), 0);
+	now[2] = 2;
+	CHECK_INT(hooks_missed(&hooks, none, now), 2);
+	now[1] = 1;
+	CHECK_INT(hooks_missed(&hooks, none, now), 1);
+	now[3] = 3; /* alone */
+	CHECK_INT(hooks_missed(&hooks, none, now), 4);
+	CHECK_INT(hooks_missed(&hooks, now, now), 0);
+}
+
+static void test_wrapped(void)
+{
+	struct hooks hooks = {};
+	uint32_t before[RT_MAX_HOOKS] = {UINT32_MAX}, now[RT_MAX_HOOKS] = {1};
+
+	add(&hooks, "rt_kp_move");
+	CHECK_INT(hooks_missed(&hooks, before, now), 2);
+}
+
+static void test_full(void)
+{
+	struct hooks hooks = {};
+
+	for (int i = 0; i < RT_MAX_HOOKS + 1; i++)
+		add(&hooks, "rt_kp_move");
+	CHECK_INT(hooks.n, RT_MAX_HOOKS);
+}
+
+int main(void)
+{
+	test_order();
+	test_missed();
+	test_wrapped();
+	test_full();
+	return check_done();
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "hooks.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "base/auto.h"
+
+void hooks_add(struct hooks *hooks, const char *name, int fd)
+{
+	size_t place = hooks->n;
+
+	if (hooks->n == RT_MAX_HOOKS)
+		return;
+	for (; place && strcmp(hooks->all[place - 1].name, name) > 0; place--)
+		hooks->all[place] = hooks->all[place - 1];
+	snprintf(hooks->all[place].name, sizeof(hooks->all[place].name), "%s", name);
+	hooks->all[place].fd = fd;
+	hooks->n++;
+}
+
+void hooks_close(struct hooks *hooks)
+{
+	for (size_t i = 0; i < hooks->n; i++)
+		auto_close(&hooks->all[i].fd);
+	hooks->n = 0;
+}
+
+void hooks_read(const struct hooks *hooks, uint32_t skipped[static RT_MAX_HOOKS])
+{
+	memset(skipped, 0, RT_MAX_HOOKS * sizeof(*skipped));
+	for (size_t i = 0; i < hooks->n; i++) {
+		struct bpf_prog_info info = {};
+		uint32_t length = sizeof(info);
+
+		if (!bpf_obj_get_info_by_fd(hooks->all[i].fd, &info, &length))
+			skipped[i] = info.recursion_misses;
+	}
+}
+
+bool hook_is_second(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 2 && !strcmp(name + length - 2, "_2");
+}
+
+/* Whether the program behind @i is the second of the same pair. */
+static bool is_paired(const struct hooks *hooks, size_t i)
+{
+	size_t length = strlen(hooks->all[i].name);
+
+	return i + 1 < hooks->n && hook_is_second(hooks->all[i + 1].name) &&
+	       strlen(hooks->all[i + 1].name) == length + 2 &&
+	       !strncmp(hooks->all[i + 1].name, hooks->all[i].name, length);
+}
+
+uint64_t hooks_missed(const struct hooks *hooks,
+		      const uint32_t before[static RT_MAX_HOOKS],
+		      const uint32_t now[static RT_MAX_HOOKS])
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < hooks->n; i++) {
+		/* They wrap around. */
+		uint32_t missed = now[i] - before[i];
+
+		if (is_paired(hooks, i)) {
+			uint32_t second = now[i + 1] - before[i + 1];
+
+			missed = second < missed ? second : missed;
+			i++;
+		}
+		sum += missed;
+	}
+	return sum;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The programs that the kernel calls at births and releases, to ask it for how many of them
+ * it did not. */
+#ifndef RELINKTRACE_HOOKS_H
+#define RELINKTRACE_HOOKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/types.h>
+#include "../../bpf/relinktrace.h"
+
+struct hooks {
+	struct hook {
+		char name[16]; /* of the program */
+		int fd;	       /* whoever made the struct says whose it is */
+	} all[RT_MAX_HOOKS];   /* by name */
+	size_t n;
+};
+
+/* Adds a program; what is beyond RT_MAX_HOOKS is left out. */
+void hooks_add(struct hooks *hooks, const char *name, int fd);
+
+/* Whether the program @name is the second of two that see the same: it ends in _2. */
+bool hook_is_second(const char *name);
+
+/* How often the kernel has skipped each so far. What it does not count stays 0: before 5.12
+ * it skips none by fentry, and before 6.7 it does not tell of kprobes'. */
+void hooks_read(const struct hooks *hooks, uint32_t skipped[static RT_MAX_HOOKS]);
+
+/* For how many events between @before and @now, which are of hooks_read(), no program ran,
+ * at most: of a pair (RT_TWICE in bpf/track.h) as many as both were skipped for, be it at
+ * the same events or not. */
+uint64_t hooks_missed(const struct hooks *hooks,
+		      const uint32_t before[static RT_MAX_HOOKS],
+		      const uint32_t now[static RT_MAX_HOOKS]);
+
+/* Closes all of them; for AUTO(). */
+void hooks_close(struct hooks *hooks);
+
+#endif
