@@ -149,12 +149,13 @@ format:
 
 # Everything in user/, built with the sanitizers into a place of its own, and all tests
 # run against it: on a filesystem that clones and on one that does not, and killed at some
-# system calls only, since what differs there is not in user/.
+# system calls only and raced for less long, since what differs there is not in user/.
 sanitize:
 	$(Q)$(MAKE) --no-print-directory OUTPUT=$(OUTPUT)/sanitize \
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" \
 		CFLAGS="-O1 -g" -j$(JOBS) all tests
 	$(Q)RELINKTRACE_BUILD=$(OUTPUT)/sanitize RELINKTRACE_STOPS=20 RELINKTRACE_KILL_STEP=13 \
+		RELINKTRACE_RACE_SECONDS=1 \
 		tests/run --fs "dir xfs"
 
 fuzz: $(FUZZ_RUNS)
