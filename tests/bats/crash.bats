@@ -216,3 +216,81 @@ clean_by_id() {
 	rm "$M"
 	tree_is_same
 }
+
+# What a power failure leaves: only what reached the disk, which is the loop device's image
+# here. lost_make: as small_make, and the manifest and the index are on it as well.
+lost_make() {
+	SMALL=$T/small IMAGE=$T/small.image
+	export RELINKTRACE_STATE=$SMALL/state
+	mkdir "$SMALL"
+	truncate -s 16M "$IMAGE"
+	mkfs.ext4 -q "$IMAGE"
+	LOOP=$(losetup -f --show "$IMAGE")
+	lost_mount
+	mkdir "$SMALL/out" "$SMALL/ab" "$SMALL/unlinked"
+	mkdir -m 700 "$RELINKTRACE_STATE"
+	M=$SMALL/out/manifest.json
+	ln -s "$SMALL/out" "$T/out"
+	hold h ab "$SMALL/ab"
+	hold g unlinked "$SMALL/unlinked"
+	hold d dirfd "$SMALL"
+	sync -f "$SMALL"
+	tree >"$T/tree"
+}
+
+# Nothing but what is asked for reaches the disk.
+lost_mount() {
+	mount -t ext4 -o commit=900 "$LOOP" "$SMALL"
+}
+
+# What is on the disk now, where that is not what was there at the stop before.
+lost_look() {
+	local last
+	last=$(find "$T/lost" -type f | sort -V | tail -n 1)
+	[[ -n $last ]] && cmp -s "$IMAGE" "$last" || cp --sparse=always "$IMAGE" "$T/lost/$STOPAT_N"
+}
+
+# lost COMMAND...: what was on the disk before each call of it that counts, in $T/lost.
+lost() {
+	rm -rf "$T/lost"
+	mkdir "$T/lost"
+	export -f lost_look
+	export IMAGE T
+	"$HELPERS/stopat" each lost_look "$@" >"$T/lost.out" 2>&1
+}
+
+# after_loss FUNCTION: the power failed in each of these moments; FUNCTION is called after
+# the start.
+after_loss() {
+	local image
+	cgroup_empty "$CG"
+	umount "$SMALL"
+	for image in $(find "$T/lost" -type f | sort -V); do
+		dd if="$image" of="$IMAGE" bs=1M conv=notrunc status=none
+		lost_mount
+		"$1" || at "${image##*/}"
+		umount "$SMALL"
+	done
+	lost_mount
+}
+
+# What is there is found, and nothing else is touched.
+cleaned_after_loss() {
+	if [[ -e $M || -e $M.journal ]]; then
+		again clean "$M" || return
+		rm -f "$M"
+	fi
+	tree_is_same
+}
+
+@test "a power failure anywhere in a checkpoint: clean finds all that is on the disk" {
+	lost_make
+	: >"$T/killed"
+	: >"$T/killed.err"
+	lost "$RT" checkpoint --cgroup "$CG" --manifest "$M" --template 'made/of/%t-%n'
+	echo "# $(find "$T/lost" -type f | wc -l) states of the disk" >&3
+	(($(find "$T/lost" -type f | wc -l) > 5))
+	# what has been said to be done is done
+	[[ $(<"$T/lost.out") == *"3 preserved, 0 failed"* ]]
+	after_loss cleaned_after_loss
+}

@@ -8,6 +8,11 @@
  * directory (openat2, mkdirat, mknodat, symlinkat, linkat, unlinkat, renameat2), runs the
  * command HOOK by bash meanwhile, and lets it go on. Ends with the status of COMMAND; 100
  * when it made fewer calls than that. $STOPAT is the call's name for HOOK.
+ *
+ *   stopat each HOOK COMMAND [ARG]...
+ *
+ * runs HOOK before every one of them, and of those that bring something to the disk (fsync,
+ * fdatasync, syncfs), and once more at the end of COMMAND. $STOPAT_N counts them from 1.
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -19,6 +24,9 @@
 
 #define FEWER 100
 
+/* So many of the calls below count for a number. */
+#define FOLLOWING 7
+
 static const struct {
 	long number;
 	const char *name;
@@ -26,18 +34,19 @@ static const struct {
 	{SYS_openat2, "openat2"},     {SYS_mkdirat, "mkdirat"},
 	{SYS_mknodat, "mknodat"},     {SYS_symlinkat, "symlinkat"},
 	{SYS_linkat, "linkat"},	      {SYS_unlinkat, "unlinkat"},
-	{SYS_renameat2, "renameat2"},
+	{SYS_renameat2, "renameat2"}, {SYS_fsync, "fsync"},
+	{SYS_fdatasync, "fdatasync"}, {SYS_syncfs, "syncfs"},
 };
 
-/* The name of the call that @pid is about to make, or NULL. */
-static const char *entered(pid_t pid)
+/* The name of the call that @pid is about to make, when it is one of the first @n; NULL. */
+static const char *entered(pid_t pid, size_t n)
 {
 	struct __ptrace_syscall_info info;
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) <= 0 ||
 	    info.op != PTRACE_SYSCALL_INFO_ENTRY)
 		return NULL;
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+	for (size_t i = 0; i < n; i++)
 		if ((long)info.entry.nr == calls[i].number)
 			return calls[i].name;
 	return NULL;
@@ -46,11 +55,17 @@ static const char *entered(pid_t pid)
 /* By bash, so that HOOK may be a function that was exported (export -f). */
 static void run_hook(const char *hook, const char *call)
 {
-	pid_t pid = fork();
+	static int n;
+	char number[16];
+	pid_t pid;
+
+	snprintf(number, sizeof(number), "%d", ++n);
+	pid = fork();
 	int status;
 
 	if (!pid) {
 		setenv("STOPAT", call, 1);
+		setenv("STOPAT_N", number, 1);
 		execlp("bash", "bash", "-c", hook, NULL);
 		die("bash");
 	}
@@ -60,12 +75,13 @@ static void run_hook(const char *hook, const char *call)
 
 int main(int argc, char **argv)
 {
-	bool hit = false;
+	bool hit = false, each = argc > 3 && !strcmp(argv[1], "each");
+	size_t n = each ? sizeof(calls) / sizeof(calls[0]) : FOLLOWING;
 	int status, left, pass = 0;
 	pid_t pid;
 
-	if (argc < 4 || (left = atoi(argv[1])) < 1)
-		die("usage: stopat N HOOK COMMAND [ARG]...");
+	if (argc < 4 || ((left = atoi(argv[1])) < 1 && !each))
+		die("usage: stopat N|each HOOK COMMAND [ARG]...");
 	pid = fork();
 	if (pid < 0)
 		die("fork");
@@ -88,16 +104,20 @@ int main(int argc, char **argv)
 		pass = WSTOPSIG(status);
 		if (pass == (SIGTRAP | 0x80)) {
 			pass = 0;
-			call = entered(pid);
+			call = entered(pid, n);
 		} else if (pass == SIGTRAP) {
 			pass = 0; /* execve */
 		}
-		if (call && --left == 0) {
+		if (call && each) {
+			run_hook(argv[2], call);
+		} else if (call && --left == 0) {
 			run_hook(argv[2], call);
 			hit = true;
 		}
 	}
 	if (!WIFEXITED(status))
 		die("%s was killed by signal %d", argv[3], WTERMSIG(status));
-	return hit ? WEXITSTATUS(status) : FEWER;
+	if (each)
+		run_hook(argv[2], "exit");
+	return hit || each ? WEXITSTATUS(status) : FEWER;
 }
