@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -17,6 +18,8 @@
 
 /* Links: at most the hooks of one backend. */
 #define MAX_LINKS RT_MAX_HOOKS
+
+#define KPROBES "/sys/bus/event_source/devices/kprobe"
 
 struct tracker {
 	struct relinktrace_bpf *skel;
@@ -176,6 +179,11 @@ static int check_available(const struct tracker_options *options,
 		missing =
 			"vfs_unlink, vfs_rename, vfs_rmdir or vfs_tmpfile is not in the "
 			"kernel's BTF, or has arguments that are not known here";
+	/* Their programs would be loaded, the iterators with them, and then not attached:
+	 * what libbpf attaches them by, since 4.17 (e12f03d7031a "perf/core: Implement the
+	 * 'perf_kprobe' PMU"). */
+	if (options->backend == BACKEND_KPROBE && access(KPROBES, F_OK))
+		missing = "the kernel has no kprobes (CONFIG_KPROBE_EVENTS)";
 	if (options->backend == BACKEND_TP_BTF && !kernel->tp_sys_exit)
 		missing = "the kernel has no tracepoint sys_exit";
 	if (options->iterators && !kernel->iter_task_file)
