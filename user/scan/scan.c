@@ -283,6 +283,8 @@ int scan_with(const struct scan_source *source, const struct target *target,
 	orphan_set_prune(set);
 	for (size_t i = 0; i < set->n && source->backend != BACKEND_NONE; i++)
 		join_known(source, &known, &set->orphans[i]);
+	/* Before what takes the most room at its peak. */
+	known_fini(&known);
 	details_fill(set);
 	orphan_set_sort(set);
 	return 0;
