@@ -168,6 +168,35 @@ reads() {
 	[ -z "$(find "$DIR" -name 'unlink-at-restart*')" ]
 }
 
+@test "an idmapped mount: linked, copied, recorded and given back as whose it is" {
+	mkdir "$DIR/in" "$T/point"
+	"$HELPERS/idmap" "$DIR/in" "$T/point" 100000 65536 || skip "no idmapped mounts of $FSTYPE"
+	echo linked >"$DIR/in/a"
+	ln "$DIR/in/a" "$DIR/in/b"
+	echo copied >"$DIR/in/u"
+	mkdir "$DIR/in/d"
+	chown 1000:1001 "$DIR/in"/*
+	[ "$(stat -c %u:%g "$T/point/a")" = 101000:101001 ]
+	actor h "$T/point"
+	act h 'open a 1' 'open u 2' 'open d 3'
+	rm "$DIR/in/a" "$DIR/in/u"
+	rmdir "$DIR/in/d"
+	checkpoint_ok
+	json_is '[.entries[] | [.type, .same_inode, .uid, .gid]] | sort == [
+		["directory", false, 1000, 1001], ["regular", false, 1000, 1001],
+		["regular", true, 1000, 1001]]'
+	local name
+	for name in $(jq -r '.entries[].relink_path | select(.)' "$M"); do
+		[ "$(stat -c %u:%g "$DIR/in/$name")" = 1000:1001 ]
+	done
+	cgroup_empty "$CG"
+	restore_ok
+	json_is '[.fds[] | [.type, .uid, .gid]] | sort == [["directory", 1000, 1001],
+		["regular", 1000, 1001], ["regular", 1000, 1001]]'
+	[ "$(ls -A "$DIR/in")" = b ]
+	umount "$T/point"
+}
+
 @test "a subvolume of btrfs: cloned out of it" {
 	disk btrfs --
 	btrfs -q subvolume create "$T/disk/sub" || skip "no btrfs"

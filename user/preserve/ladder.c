@@ -125,7 +125,7 @@ static int prepare_link(struct ladder *ladder, char **why)
 			why, -EPERM,
 			"a live O_TMPFILE: the program would lose its own right to "
 			"link it (--stop says that it ends)");
-	if (ladder->folder->detour)
+	if (ladder->folder->detour && !ladder->source->at_home)
 		return why_set(why, -EXDEV,
 			       "%s, and the kernel makes no link through another one",
 			       ladder->folder->detour);

@@ -131,6 +131,8 @@ static int take_other(const struct mount *other, void *data)
 		return root;
 	if (is_read_only(root))
 		return -EROFS;
+	if (other->idmapped)
+		return -EOVERFLOW;
 	while (*below == '/')
 		below++;
 	fd = beneath_open(root, *below ? below : ".", O_PATH | O_DIRECTORY | O_NOFOLLOW);
@@ -171,10 +173,14 @@ static int detour(pid_t pid, struct mountroot *root, int ret, char **why)
 	if (fd >= 0) {
 		auto_close(&root->fd);
 		root->fd = fd;
-		root->detour = ret == -EROFS ? "its mount is read-only"
-					     : "another mount covers its mount";
+		root->detour = ret == -EROFS	   ? "its mount is read-only"
+			       : ret == -EOVERFLOW ? "its mount is idmapped"
+						   : "another mount covers its mount";
 		return 0;
 	}
+	/* Whose ids it does take may be ours; else what is made there fails. */
+	if (ret == -EOVERFLOW)
+		return 0;
 	if (ret == -EROFS)
 		return why_set(why, ret,
 			       "mount %d at %s is read-only, and no other mount of its "
@@ -221,6 +227,10 @@ int mountroot_open(pid_t pid, int id, struct mountroot *out, char **why)
 	}
 	if (!ret && is_read_only(root.fd))
 		ret = -EROFS;
+	/* It takes files of the ids that it maps only (fs/namei.c, may_create), and shows
+	 * other owners than the files have. */
+	if (!ret && root.mount.idmapped)
+		ret = -EOVERFLOW;
 	if (ret)
 		ret = detour(pid, &root, ret, why);
 	if (ret)

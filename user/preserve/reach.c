@@ -8,6 +8,7 @@
 #include "base/interrupt.h"
 #include "base/why.h"
 #include "behind.h"
+#include "idmapped.h"
 #include "preserve.h"
 #include "proc/mount.h"
 #include "source.h"
@@ -49,7 +50,8 @@ static int reach_through(struct preserve *preserve, const struct orphan *orphan,
 			       caps_refused(ret, holder->kind == RT_HOLDER_MAP
 							 ? CAPS_MAP_FILES
 							 : CAPS_PROC_READ));
-	if (out_folder)
+	ret = idmapped_settle(holder_mount(orphan, holder), holder, &source, why);
+	if (!ret && out_folder)
 		ret = reach_folder(preserve, orphan, holder_mount(orphan, holder), holder,
 				   out_folder, why);
 	if (ret)
@@ -126,7 +128,8 @@ static int reach_linked(struct preserve *preserve, struct orphan *orphan,
 				continue;
 			ret = reach_through(preserve, orphan, holder, source, folder,
 					    why);
-			if (!ret && direct_only && (*folder)->detour) {
+			if (!ret && direct_only && (*folder)->detour &&
+			    !source->at_home) {
 				source_fini(source);
 				ret = -EXDEV;
 			} else if (!ret || ret == -ENOMEM || interrupt_pending()) {

@@ -8,8 +8,9 @@
 #include "orphan/orphan.h"
 
 struct source {
-	int fd;			     /* O_PATH of the orphan; owned */
-	struct stat stat;	     /* of it */
+	int fd;		  /* O_PATH of the orphan; owned */
+	struct stat stat; /* of it */
+	bool at_home;	  /* opened again where its names are made, see idmapped.h */
 	const struct holder *holder; /* of the orphan, through which it was opened */
 };
 

@@ -201,6 +201,7 @@ static int mount_from_fs(const struct view *view, struct libmnt_fs *fs, struct m
 	const char *point = mnt_fs_get_target(fs);
 	const char *root = mnt_fs_get_root(fs);
 	const char *fstype = mnt_fs_get_fstype(fs);
+	const char *options = mnt_fs_get_vfs_options(fs);
 
 	if (!point || !root || !fstype)
 		return -EINVAL;
@@ -209,6 +210,9 @@ static int mount_from_fs(const struct view *view, struct libmnt_fs *fs, struct m
 	mount.fstype = strdup(fstype);
 	if (!mount.point || !mount.root || !mount.fstype)
 		return -ENOMEM;
+	/* fs/proc_namespace.c, show_mnt_opts */
+	mount.idmapped =
+		options && !mnt_optstr_get_option(options, "idmapped", NULL, NULL);
 	*out = mount;
 	mount = (struct mount){0};
 	return 0;

@@ -17,6 +17,7 @@ struct mount {
 		      */
 	uint32_t dev_major, dev_minor; /* the superblock's */
 	char *fstype;		       /* owned */
+	bool idmapped; /* shows and takes other owners than the filesystem has (5.12) */
 };
 
 /* Frees what @mount owns; for AUTO(). */

@@ -27,7 +27,7 @@ struct place {
 	const struct holder *holders;
 	size_t n_holders;
 	const char *path; /* below the mount's root */
-	bool writable;	  /* only a mount that is not read-only will do */
+	bool writable; /* only a mount that is neither read-only nor idmapped will do */
 };
 
 void located_fini(struct located *located)
@@ -78,7 +78,7 @@ static int take(const struct place *place, pid_t pid, const struct mount *mount,
 	fd = mount_open_root(pid, mount->id);
 	if (fd < 0)
 		return TAKE_FD(fd);
-	if (place->writable && is_read_only(fd))
+	if (place->writable && (is_read_only(fd) || mount->idmapped))
 		return -EROFS;
 	out->root_fd = TAKE_FD(fd);
 	strcpy(out->path, below);
