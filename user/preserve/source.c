@@ -88,6 +88,13 @@ static int source_check(const struct orphan *orphan, int id, const struct source
 	return !ret && generation != orphan->generation ? -ESTALE : 0;
 }
 
+/* A file that is open, and is not there: NFS says ESTALE, FUSE's library ENOENT. */
+static int server_lost_it(int error, char **why)
+{
+	return why_set(why, error, "%s: its server knows the file no more",
+		       strerror(-error));
+}
+
 /* Gives @source, whose fd is open, to @out where it is @orphan on mount @id, and else leaves
  * both; with the reason in @why where the errno does not say it. */
 static int source_give(struct source *source, const struct orphan *orphan, int id,
@@ -96,10 +103,8 @@ static int source_give(struct source *source, const struct orphan *orphan, int i
 	int ret;
 
 	if (fstat(source->fd, &source->stat))
-		return why_set(why, -errno, "%m%s",
-			       errno == ESTALE || errno == ENOENT
-				       ? ": its server knows the file no more"
-				       : "");
+		return errno == ESTALE || errno == ENOENT ? server_lost_it(-errno, why)
+							  : -errno;
 	ret = source_check(orphan, id, source);
 	if (ret)
 		return ret;
@@ -132,7 +137,9 @@ int source_open(const struct orphan *orphan, const struct holder *holder,
 	holder_proc_link(holder, link, sizeof(link));
 	ret = snprintf(prefix, sizeof(prefix), "/proc/%d/", holder->pid);
 	source.fd = openat(process, link + ret, O_PATH | O_CLOEXEC);
-	return source.fd < 0 ? -errno
-			     : source_give(&source, orphan, holder_mount(orphan, holder),
-					   holder, out, why);
+	/* NFS asks its server even then (fs/nfs/dir.c, nfs_weak_revalidate). */
+	if (source.fd < 0)
+		return errno == ESTALE ? server_lost_it(-errno, why) : -errno;
+	return source_give(&source, orphan, holder_mount(orphan, holder), holder, out,
+			   why);
 }
