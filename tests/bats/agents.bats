@@ -8,7 +8,10 @@ load lib
 
 @test "the units say what systemd understands, and what relinktrace does" {
 	command -v systemd-analyze >/dev/null || skip "systemd is not installed"
-	make -s -C "$TOP" install OUTPUT="${RELINKTRACE_BUILD:-$TOP/build}" PREFIX="$T/prefix" >/dev/null
+	# all: it is built
+	make -s -C "$TOP" -o all install OUTPUT="${RELINKTRACE_BUILD:-$TOP/build}" \
+		PREFIX="$T/prefix" >/dev/null
+	[ "$("$T/prefix/bin/relinktrace-criu-hook" --help | head -n 1)" = "Usage: relinktrace criu-hook [OPTION...]" ]
 	local units=("$T/prefix/lib/systemd/system/"*)
 	[ "${#units[@]}" -eq 3 ]
 	# of its own man pages it knows only where they are installed to

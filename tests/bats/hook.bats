@@ -327,6 +327,37 @@ restorable() {
 	nothing_left
 }
 
+@test "what images say that CRIU has not written leads nowhere" {
+	restorable
+	hook_is 0 clean
+	local ID=elsewhere dir
+	dir=$(realpath "$DIR")
+	jq '.links = []' "$T/images/relinktrace-hook.json" >"$T/state.json"
+	cp "$T/state.json" "$T/images/relinktrace-hook.json"
+	images_make "/../up" "$dir/a"
+	hook_is 0 pre-restore --images-dir "$T/images" --root "$T/root"
+	json_is '.criu.links == []'
+	[ ! -e "$T/up" ]
+	hook_is 0 abort
+	# a link in the way is not followed
+	images_make "/way/link_remap.7" "$dir/a"
+	ln -s "$T" "$T/root/way"
+	hook_is 3 pre-restore --images-dir "$T/images" --root "$T/root"
+	json_is '[.criu.links[].state] == ["missing"]'
+	[ ! -e "$T/link_remap.7" ]
+	echo x >>"$T/images/files.img"
+	hook_is 0 abort
+	hook_is 0 clean
+	hook pre-restore --images-dir "$T/images" --root "$T/root"
+	json_is '.messages[0].text | contains("files.img")'
+	jq '.links = [{n: 1, made: true, ino: 1, name: "../up"}]' "$T/state.json" \
+		>"$T/images/relinktrace-hook.json"
+	hook_is 0 clean
+	hook_is 1 pre-restore --images-dir "$T/images" --root "$T/root"
+	json_is '.messages[0].text | contains("links[0].name")'
+	nothing_left
+}
+
 @test "elsewhere all that is known comes with the images, and nothing stays" {
 	restorable
 	hook_is 0 clean

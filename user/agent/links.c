@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "manifest/template.h"
 #include "preserve/beneath.h"
 #include "preserve/relink.h"
 #include "proc/mount.h"
@@ -22,6 +23,12 @@ void links_files_fini(struct links_files *files)
 	criu_remaps_fini(&files->remaps);
 	free(files->files);
 	*files = (struct links_files){0};
+}
+
+/* Images come from elsewhere: a name that leads out of the root is none of CRIU's. */
+static bool is_below(const struct criu_remap *remap)
+{
+	return relink_path_valid(remap->name);
 }
 
 /* What has @name in the root of @pid. 0 or -errno. */
@@ -61,7 +68,8 @@ int links_files_find(struct links_files *out, const char *images, pid_t pid, cha
 	if (!found.files)
 		return -ENOMEM;
 	for (size_t i = 0; i < found.remaps.n; i++)
-		if (!look(root, pid, found.remaps.remaps[i].name, &found.files[found.n]))
+		if (is_below(&found.remaps.remaps[i]) &&
+		    !look(root, pid, found.remaps.remaps[i].name, &found.files[found.n]))
 			found.n++;
 	*out = found;
 	found = (struct links_files){0};
@@ -115,6 +123,8 @@ int links_by_path(struct txn *txn, const char *images, const struct manifest *ma
 		const struct manifest_entry *found = NULL;
 		size_t n = 0, n_sized = 0;
 
+		if (!is_below(remap))
+			continue;
 		for (size_t j = 0; j < manifest->n_entries; j++) {
 			const struct manifest_entry *entry = &manifest->entries[j];
 			bool sized = entry->orphan.size == remap->size;
