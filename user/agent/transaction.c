@@ -188,6 +188,25 @@ static int read_state(struct txn *txn, char **why)
 		   : 0;
 }
 
+/* Opens what there is. One that was being removed is removed to the end. */
+static int open_known(struct txn *txn, char **why)
+{
+	int ret = open_locked(txn, false, why);
+	struct txn known;
+
+	if (ret || txn->dir_fd < 0)
+		return ret;
+	ret = read_state(txn, why);
+	if (ret || txn->phase != TXN_NONE)
+		return ret;
+	txn_remove(txn);
+	known = (struct txn){.dir = TAKE_PTR(txn->dir), .dir_fd = -1};
+	memcpy(known.id, txn->id, sizeof(known.id));
+	txn_fini(txn);
+	*txn = known;
+	return 0;
+}
+
 int txn_open(struct txn *txn, const char *id, bool create, char **why)
 {
 	AUTO_FREE char *all = NULL, *absolute = NULL;
@@ -205,10 +224,10 @@ int txn_open(struct txn *txn, const char *id, bool create, char **why)
 		return -ENOMEM;
 	if (create)
 		ret = make_directory(all, why);
-	ret = ret ?: open_locked(txn, create, why);
-	if (ret || txn->dir_fd < 0)
+	ret = ret ?: open_known(txn, why);
+	if (ret || txn->dir_fd >= 0 || !create)
 		return ret;
-	return read_state(txn, why);
+	return open_locked(txn, true, why);
 }
 
 static json_t *links_to_json(const struct txn *txn)
@@ -293,9 +312,13 @@ void txn_forget_generation(const struct txn *txn, unsigned int number)
 
 void txn_remove(struct txn *txn)
 {
-	for (unsigned int i = 1; i <= txn->generation; i++)
+	/* Whoever is killed from here on leaves files that nobody needs, and says so. */
+	txn->phase = TXN_NONE;
+	if (txn->generation)
+		txn_save(txn, NULL);
+	/* The next one may be there, and empty. */
+	for (unsigned int i = 1; i <= txn->generation + 1; i++)
 		txn_forget_generation(txn, i);
 	unlinkat(txn->dir_fd, STATE, 0);
 	rmdir(txn->dir);
-	txn->phase = TXN_NONE;
 }
