@@ -5,6 +5,8 @@
 # of the ladder is taken with the reason recorded, or the entry failed and says why and what
 # to do. Nothing half made is left, clean finds the rest, and all other orphans are
 # preserved all the same.
+#
+# RELINKTRACE_KILL_STEP says at how many calls once a filesystem shuts down (1: at each).
 
 load lib
 load errors
@@ -202,7 +204,7 @@ small_again() {
 }
 
 @test "EIO: the filesystem shuts itself down at any moment of a checkpoint" {
-	local n=0 before
+	local n=0
 	good_one
 	small xfs 300M
 	cp --sparse=always "$T/small.image" "$T/empty.image"
@@ -213,7 +215,7 @@ small_again() {
 		hold "link$n" ab "$SMALL"
 		hold "copy$n" unlinked "$SMALL"
 		# shellcheck disable=SC2016 # for that shell
-		run --separate-stderr "$HELPERS/stopat" $((n += 1)) 'xfs_io -x -c shutdown "$SMALL"' \
+		run --separate-stderr "$HELPERS/stopat" $((n += ${RELINKTRACE_KILL_STEP:-1})) 'xfs_io -x -c shutdown "$SMALL"' \
 			"$RT" checkpoint --cgroup "$CG" --manifest "$M"
 		echo "# $n: $status $output $stderr"
 		cgroup_remove "$HOLD_CGROUP"
