@@ -372,9 +372,12 @@ static void make_locks(struct hold *hold)
 	tell(hold, " second=%d third=%d", second, third);
 }
 
+/* As many files as the first argument says, of so many bytes as the second one does, or of
+ * a few. */
 static void make_many(struct hold *hold)
 {
-	int n = atoi(arg_or(hold, 0, "100"));
+	int n = atoi(arg_or(hold, 0, "100")), size = atoi(arg_or(hold, 1, "0"));
+	static char block[1 << 16];
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
@@ -386,6 +389,10 @@ static void make_many(struct hold *hold)
 		int fd = open_or_die(in_dir(hold, "many"), O_RDWR | O_CREAT | O_EXCL);
 
 		write_or_die(fd, &i, sizeof(i), 0);
+		for (int at = 0; at < size; at += sizeof(block)) {
+			block_fill(block, sizeof(block), at + i);
+			write_or_die(fd, block, sizeof(block), at);
+		}
 		unlink_or_die(hold, "many");
 	}
 }

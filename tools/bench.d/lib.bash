@@ -46,7 +46,7 @@ begin() {
 	RT=$SCRATCH/bin/relinktrace HELPERS=$SCRATCH/bin
 	trap clean_up EXIT
 	mkdir "$HELPERS"
-	cp "$TOP/build/relinktrace" "$TOP"/build/tests/helpers/{took,churn,crowd,gap} "$HELPERS"
+	cp "$TOP/build/relinktrace" "$TOP"/build/tests/helpers/{took,churn,crowd,gap,hold} "$HELPERS"
 	CGROUP=$(mktemp -d "$(findmnt -n -t cgroup2 -o TARGET | head -n 1)/$name")
 }
 

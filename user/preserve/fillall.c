@@ -19,6 +19,13 @@ static void fill_one(void *item)
 	job->ret = ladder_fill(job->ladder);
 }
 
+static void sync_one(void *item)
+{
+	struct fill_job *job = item;
+
+	ladder_sync(job->ladder);
+}
+
 static int by_blocks(const void *left, const void *right)
 {
 	blkcnt_t a = (*(struct ladder *const *)left)->source->stat.st_blocks;
@@ -66,6 +73,7 @@ int fillall(struct ladder **ladders, size_t n)
 		items[i] = &jobs[i];
 	}
 	parallel_run(items, n, fill_one);
+	parallel_run(items, n, sync_one);
 	for (size_t i = 0; i < n && !ret; i++) {
 		ret = jobs[i].ret;
 		if (had_no_room(ladders[i]))

@@ -5,7 +5,7 @@
 
 #include "ladder.h"
 
-/* ladder_fill() of those of @ladders, @n of them, whose ladder_open() said so. Where several
+/* ladder_fill() and then ladder_sync() of those of @ladders, @n of them, whose ladder_open() said so. Where several
  * together take more room than there is, as many as fit are filled, smaller ones first, and
  * the room of the others is given back. 0; -ENOMEM, -EINTR; what else fails is
  * ladder_prepare()'s to tell. */

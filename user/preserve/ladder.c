@@ -153,7 +153,9 @@ static int fill_new(struct ladder *ladder, enum method method, int fd)
 
 	if (ret)
 		return ret;
-	if (fsync(fd) || fstat(fd, &st))
+	/* On its way to the disk; what is said of failures, ladder_sync() hears again. */
+	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	if (fstat(fd, &st))
 		return -errno;
 	record_relinked(ladder->entry, &st, fd);
 	return record_digest(ladder, fd);
@@ -202,7 +204,7 @@ void ladder_drop(struct ladder *ladder)
 	ladder->own[0] = '\0';
 	auto_close(&ladder->fd);
 	ladder->fd = -1;
-	ladder->filled = false;
+	ladder->filled = ladder->synced = false;
 	ladder->is_precopied = false;
 }
 
@@ -270,6 +272,17 @@ int ladder_fill(struct ladder *ladder)
 	}
 }
 
+void ladder_sync(struct ladder *ladder)
+{
+	if (!ladder->filled || ladder->synced)
+		return;
+	ladder->synced = !fsync(ladder->fd);
+	if (ladder->synced)
+		return;
+	ladder->fill_error = -errno;
+	ladder->filled = false;
+}
+
 static int prepare_file(struct ladder *ladder, char **why)
 {
 	int ret = take_error(&ladder->fill_error);
@@ -283,6 +296,10 @@ static int prepare_file(struct ladder *ladder, char **why)
 	if (!ret && !ladder->filled) {
 		ret = ladder_fill(ladder);
 		ret = ret ?: take_error(&ladder->fill_error);
+	}
+	if (!ret) {
+		ladder_sync(ladder);
+		ret = take_error(&ladder->fill_error);
 	}
 	if (ret)
 		return why_set(why, ret, "%s%s%s", strerror(-ret),

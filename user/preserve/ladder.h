@@ -29,6 +29,7 @@ struct ladder {
 	struct precopied *precopied; /* an earlier copy; not owned; NULL none */
 	bool is_precopied;	     /* fd is it */
 	bool filled;		     /* it has its contents */
+	bool synced;		     /* and they are on the disk */
 	int fill_error; /* -errno of the last method that could have filled it */
 	char own[JOURNAL_OWN_NAME]; /* its name in the folder meanwhile; "" none */
 	char *path;		    /* owned; the name that is to be made; NULL none */
@@ -50,6 +51,11 @@ bool ladder_open(struct ladder *ladder);
  * since ladder_prepare() does what was not done. 0; -ENOMEM, -EINTR; any other failure is
  * kept for ladder_prepare(), which tells it. */
 int ladder_fill(struct ladder *ladder);
+
+/* Waits until what ladder_fill() has filled is on the disk; after it was called for all of a
+ * batch, since the first one's fsync(2) then brings the metadata of all to the disk. May run
+ * in several threads as well; optional too, and a failure is ladder_prepare()'s to tell. */
+void ladder_sync(struct ladder *ladder);
 
 /* Takes the new file back, and with it the room that it has; ladder->fill_error stays. */
 void ladder_drop(struct ladder *ladder);

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* Where each waits for the disk, a second one has something to do meanwhile. */
@@ -27,10 +28,12 @@ static void *run(void *data)
 
 static size_t wanted_threads(size_t n)
 {
-	long online = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t wanted = online < FEWEST		 ? FEWEST
-			: online > PARALLEL_MOST ? PARALLEL_MOST
-						 : online;
+	const char *chosen = getenv("RELINKTRACE_WORKERS");
+	long least = chosen ? 1 : FEWEST;
+	long asked = chosen ? strtol(chosen, NULL, 10) : sysconf(_SC_NPROCESSORS_ONLN);
+	size_t wanted = asked < least		? least
+			: asked > PARALLEL_MOST ? PARALLEL_MOST
+						: asked;
 
 	return n < wanted ? n : wanted;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The same work for many things, by as many threads as there are processors. */
+/* The same work for many things, by as many threads as there are processors (two at least),
+ * or as $RELINKTRACE_WORKERS says, and eight at most. */
 #ifndef RELINKTRACE_PARALLEL_H
 #define RELINKTRACE_PARALLEL_H
 
