@@ -128,7 +128,6 @@ static int precopy_one(struct preserve *preserve, struct orphan *orphan,
 		.ino = orphan->ino,
 		.has_generation = orphan->has_generation,
 		.generation = orphan->generation,
-		.mnt_id = orphan->mnt_id,
 		.fd = -1,
 	};
 	AUTO_FD readable = -1, fd = -1;
@@ -145,6 +144,8 @@ static int precopy_one(struct preserve *preserve, struct orphan *orphan,
 	    (preserve->options.method == METHOD_AUTO && !copy_clone(readable, fd)))
 		return 0;
 	copy.fd = fd;
+	/* The one that it was reached through. */
+	copy.mnt_id = orphan->mnt_id;
 	ret = copy_one(readable, orphan, barrier, &copy);
 	if (ret)
 		return ret == -ENOMEM || ret == -EINTR ? ret : 0;
