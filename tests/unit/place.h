@@ -36,7 +36,7 @@ static inline bool place_mount(const char *fstype)
 		return true;
 	}
 	snprintf(command, sizeof(command),
-		 "truncate -s 400M %s.img && mkfs.%s -q %s.img && "
+		 "truncate -s 400M %s.img && mkfs.%s -q %s.img >/dev/null && "
 		 "mount -o loop %s.img %s",
 		 place, fstype, place, place, place);
 	if (!system(command))
