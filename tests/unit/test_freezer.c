@@ -118,7 +118,7 @@ static void test_freeze_thaw(void)
 	uint64_t before;
 	pid_t guardian;
 
-	CHECK_INT(freezer_freeze(&freezer, &outer, TIMEOUT_MS), 0);
+	CHECK_INT(freezer_freeze(&freezer, &outer, TIMEOUT_MS, NULL), 0);
 	CHECK(freezer.active);
 	CHECK_INT(frozen(&outer, 1), 1);
 	CHECK_INT(frozen(&inner, 1), 1);
@@ -141,7 +141,7 @@ static void test_thawed_is_left_alone(void)
 {
 	struct freezer freezer = FREEZER_INIT;
 
-	CHECK_INT(freezer_freeze(&freezer, &inner, TIMEOUT_MS), 0);
+	CHECK_INT(freezer_freeze(&freezer, &inner, TIMEOUT_MS, NULL), 0);
 	freezer_thaw(&freezer);
 	tell(&inner, "1");
 	CHECK_INT(told(&inner), 1);
@@ -153,13 +153,13 @@ static void test_already_frozen(void)
 	struct freezer freezer = FREEZER_INIT;
 
 	tell(&outer, "1");
-	CHECK_INT(freezer_freeze(&freezer, &outer, TIMEOUT_MS), 0);
+	CHECK_INT(freezer_freeze(&freezer, &outer, TIMEOUT_MS, NULL), 0);
 	CHECK(!freezer.active);
 	freezer_thaw(&freezer);
 	CHECK_INT(told(&outer), 1);
 	CHECK_INT(frozen(&outer, 1), 1);
 	/* Below it we have our own say, and take it back. */
-	CHECK_INT(freezer_freeze(&freezer, &inner, TIMEOUT_MS), 0);
+	CHECK_INT(freezer_freeze(&freezer, &inner, TIMEOUT_MS, NULL), 0);
 	CHECK(freezer.active);
 	freezer_thaw(&freezer);
 	CHECK_INT(told(&inner), 0);
@@ -183,7 +183,7 @@ static int freeze_from(const char *dir, const struct cgroup *cg)
 
 		if (read(ends[0], &byte, 1) != 1)
 			_exit(255);
-		_exit(-freezer_freeze(&freezer, cg, TIMEOUT_MS));
+		_exit(-freezer_freeze(&freezer, cg, TIMEOUT_MS, NULL));
 	}
 	cgroup_enter(dir, pid);
 	MUST(write(ends[1], "x", 1) == 1);
@@ -251,7 +251,7 @@ static void test_timeout(void)
 		pid_fd = syscall(SYS_pidfd_open, pid, 0);
 		fault.fd = syscall(SYS_pidfd_getfd, pid_fd, uffd, 0);
 		MUST(fault.fd >= 0 && poll(&fault, 1, TIMEOUT_MS) == 1);
-		CHECK_INT(freezer_freeze(&freezer, &outer, 50), -ETIMEDOUT);
+		CHECK_INT(freezer_freeze(&freezer, &outer, 50, NULL), -ETIMEDOUT);
 		CHECK(!freezer.active && freezer.guardian == -1);
 		CHECK_INT(told(&outer), 0);
 		freezer_thaw(&freezer);
@@ -296,7 +296,7 @@ static void test_guardian(int signal)
 		setpgid(0, 0);
 		/* A script that runs us in the background has it ignored. */
 		MUST(sigaction(signal, &by_default, NULL) == 0 || signal == SIGKILL);
-		if (freezer_freeze(&freezer, &outer, TIMEOUT_MS) ||
+		if (freezer_freeze(&freezer, &outer, TIMEOUT_MS, NULL) ||
 		    write(ends[1], &freezer.guardian, sizeof(pid_t)) != sizeof(pid_t))
 			_exit(1);
 		for (;;)
@@ -320,13 +320,28 @@ static void test_guardian_ignores(void)
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1};
 	struct freezer freezer = FREEZER_INIT;
 
-	CHECK_INT(freezer_freeze(&freezer, &outer, TIMEOUT_MS), 0);
+	CHECK_INT(freezer_freeze(&freezer, &outer, TIMEOUT_MS, NULL), 0);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		CHECK(!kill(freezer.guardian, signals[i]));
 	CHECK_INT(waitpid(freezer.guardian, NULL, WNOHANG), 0);
 	CHECK_INT(frozen(&outer, 1), 1);
 	freezer_thaw(&freezer);
 	CHECK_INT(frozen(&outer, 0), 0);
+}
+
+/* At its time the cgroup is thawed, though the one who froze it does nothing. */
+static void test_until(void)
+{
+	struct freezer freezer = FREEZER_INIT;
+	struct timespec until;
+
+	MUST(!clock_gettime(CLOCK_MONOTONIC, &until));
+	until.tv_sec++;
+	CHECK_INT(freezer_freeze(&freezer, &outer, TIMEOUT_MS, &until), 0);
+	CHECK_INT(frozen(&outer, 0), 0);
+	CHECK_INT(told(&outer), 0);
+	freezer_thaw(&freezer);
+	CHECK_INT(freezer.guardian, -1);
 }
 
 int main(void)
@@ -342,6 +357,7 @@ int main(void)
 	test_guardian(SIGTERM);
 	test_guardian(SIGHUP);
 	test_guardian_ignores();
+	test_until();
 	tear_down();
 	return check_done();
 }

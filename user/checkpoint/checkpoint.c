@@ -186,7 +186,8 @@ static int work(const struct checkpoint_wish *wish, const struct target *target,
 
 static int freeze(struct freezer *freezer, const struct target *target)
 {
-	int ret = freezer_freeze(freezer, &target->cgroups[0], FREEZE_TIMEOUT_MS);
+	int ret = freezer_freeze(freezer, &target->cgroups[0], FREEZE_TIMEOUT_MS,
+				 NULL);
 
 	if (ret)
 		log_error("cannot freeze cgroup %s: %s", target->cgroups[0].path,

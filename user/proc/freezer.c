@@ -49,14 +49,30 @@ static void close_others(int a, int b)
 	close_range(high + 1, UINT_MAX, 0);
 }
 
-/* The guardian: waits until its maker says that all is done, or is no more, and thaws in
- * the latter case. Signals are blocked by the maker; the terminal's and the session's
+/* Waits for a word on @socket; at @end (of now_ms(); 0 never) for no more. */
+static char guardian_wait(int socket, int64_t end)
+{
+	struct pollfd polled = {.fd = socket, .events = POLLIN};
+	char word = 0;
+
+	for (;;) {
+		int64_t left = end - now_ms();
+		int n = poll(&polled, 1, !end ? -1 : left < 0 ? 0 : left);
+
+		if (!n)
+			return 0;
+		if (n < 0 && errno == EINTR)
+			continue;
+		return recv(socket, &word, 1, 0) == 1 ? word : 0;
+	}
+}
+
+/* The guardian: waits until its maker says that all is done, or is no more, or until @end,
+ * and thaws unless the first. Signals are blocked by the maker; the terminal's and the session's
  * reach it no more after setsid(). */
-static void __attribute__((noreturn)) guardian_run(int socket, int freeze_fd)
+static void __attribute__((noreturn)) guardian_run(int socket, int freeze_fd, int64_t end)
 {
 	const char ready = GUARDIAN_READY;
-	char word = 0;
-	ssize_t n;
 
 	setsid();
 	if (chdir("/"))
@@ -66,17 +82,14 @@ static void __attribute__((noreturn)) guardian_run(int socket, int freeze_fd)
 	close_others(socket, freeze_fd);
 	if (send(socket, &ready, 1, MSG_NOSIGNAL) != 1)
 		_exit(EXIT_FAILURE);
-	do
-		n = recv(socket, &word, 1, 0);
-	while (n < 0 && errno == EINTR);
-	if (n == 1 && word == GUARDIAN_THAWED)
+	if (guardian_wait(socket, end) == GUARDIAN_THAWED)
 		_exit(EXIT_SUCCESS);
 	_exit(freeze_write(freeze_fd, '0') ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 /* Forks the guardian and waits until nothing but SIGKILL can stop it. It is born into our
  * cgroup, which is not the one that is to be frozen. */
-static int guardian_start(struct freezer *freezer)
+static int guardian_start(struct freezer *freezer, int64_t end)
 {
 	AUTO_FD ours = -1, theirs = -1;
 	int ends[2], err = 0;
@@ -95,7 +108,7 @@ static int guardian_start(struct freezer *freezer)
 	if (pid < 0)
 		err = -errno;
 	if (!pid)
-		guardian_run(theirs, freezer->freeze_fd);
+		guardian_run(theirs, freezer->freeze_fd, end);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (err)
 		return err;
@@ -213,9 +226,10 @@ static int wait_frozen(const struct cgroup *cg, int timeout_ms)
 }
 
 /* Freezes the cgroup of freezer->freeze_fd, which is ours to thaw from here on. */
-static int freeze_start(struct freezer *freezer)
+static int freeze_start(struct freezer *freezer, const struct timespec *until)
 {
-	int err = guardian_start(freezer);
+	int err = guardian_start(
+		freezer, until ? until->tv_sec * 1000LL + until->tv_nsec / 1000000 : 0);
 
 	if (err)
 		return err;
@@ -224,7 +238,8 @@ static int freeze_start(struct freezer *freezer)
 	return freeze_write(freezer->freeze_fd, '1');
 }
 
-int freezer_freeze(struct freezer *freezer, const struct cgroup *cg, int timeout_ms)
+int freezer_freeze(struct freezer *freezer, const struct cgroup *cg, int timeout_ms,
+		   const struct timespec *until)
 {
 	AUTO(freezer_thaw) struct freezer own = FREEZER_INIT;
 	int err = refuse_self(cg), told;
@@ -238,7 +253,7 @@ int freezer_freeze(struct freezer *freezer, const struct cgroup *cg, int timeout
 		own.freeze_fd = openat(cg->fd, "cgroup.freeze", O_WRONLY | O_CLOEXEC);
 		if (own.freeze_fd < 0)
 			return -errno;
-		err = freeze_start(&own);
+		err = freeze_start(&own, until);
 		if (err)
 			return err;
 	}
@@ -260,6 +275,13 @@ static void log_not_thawed(int fd, int err)
 	log_error(
 		"cannot write 0 to %s: %s%s; the cgroup stays frozen until somebody does",
 		name ? name : "cgroup.freeze", strerror(-err), caps_missing(CAPS_FREEZE));
+}
+
+void freezer_forget(struct freezer *freezer)
+{
+	auto_close(&freezer->freeze_fd);
+	auto_close(&freezer->guardian_fd);
+	*freezer = (struct freezer)FREEZER_INIT;
 }
 
 void freezer_thaw(struct freezer *freezer)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "cgroup.h"
 
@@ -25,10 +26,16 @@ struct freezer {
  * task of an inner cgroup may still be on its way when the kernel says so: it sets the
  * flag with the last child's, cgroup_propagate_frozen.) A guardian process thaws it even
  * when this one is killed; only who kills all of a service's processes (KillMode=
- * control-group) with SIGKILL gets the guardian too. A cgroup that somebody else had
+ * control-group) with SIGKILL gets the guardian too. At @until (CLOCK_MONOTONIC; NULL never)
+ * it thaws it as well, whatever this process does then. A cgroup that somebody else had
  * frozen stays theirs: it is not thawed by us. -EDEADLK when this process is inside @cg;
  * -ETIMEDOUT (thawed again); -errno. */
-int freezer_freeze(struct freezer *freezer, const struct cgroup *cg, int timeout_ms);
+int freezer_freeze(struct freezer *freezer, const struct cgroup *cg, int timeout_ms,
+		   const struct timespec *until);
+
+/* In a child that was forked since: closes what would let the guardian believe that its
+ * maker lives when only the child does. */
+void freezer_forget(struct freezer *freezer);
 
 /* Thaws what freezer_freeze() froze and ends the guardian; does nothing otherwise; for
  * AUTO(). A failure is logged: it names the cgroup's file and how to thaw by hand. */
