@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "checkpoint/checkpoint.h"
@@ -105,6 +106,8 @@ static int wish_check(const struct relinktrace_checkpoint *wish, int *method)
 		log_error("method \"%s\": it is auto, link, clone or copy", wish->method);
 	else if (wish->store && *method == METHOD_LINK)
 		log_error("method \"link\": a store takes copies only");
+	else if (!(wish->deadline >= 0) || wish->deadline > INTERRUPT_SECONDS)
+		log_error("a deadline of %f seconds", wish->deadline);
 	else
 		return 0;
 	return -EINVAL;
@@ -134,6 +137,7 @@ static int checkpoint(const struct relinktrace_checkpoint *theirs, char **json)
 	AUTO(manifest_fini) struct manifest manifest = {0};
 	struct relinktrace_checkpoint wish = {0};
 	struct checkpoint_wish run = {.inside = call_frozen, .data = &wish};
+	struct timespec until;
 	int method, ret = handle_wish(&wish, theirs, sizeof(wish));
 
 	target_init(&target);
@@ -147,6 +151,10 @@ static int checkpoint(const struct relinktrace_checkpoint *theirs, char **json)
 	run.preserve.method = method;
 	run.preserve.stop = wish.stop;
 	run.freeze = wish.freeze;
+	if (wish.deadline > 0) {
+		interrupt_time_in(wish.deadline, &until);
+		run.until = &until;
+	}
 	ret = checkpoint_run(&run, &target, &manifest);
 	if (ret < 0)
 		return ret;

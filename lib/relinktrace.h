@@ -60,6 +60,9 @@ struct relinktrace_checkpoint {
 			    * NULL none */
 	const char *const *store_mounts; /* of what is on these only, ended by NULL; NULL
 					  * all */
+	double deadline; /* seconds: then the manifest says what was not reached, and the
+			  * cgroup is thawed (RELINKTRACE_PARTLY); the work is done by a
+			  * process of its own; 0 none */
 };
 
 /* Preserves the orphans of a cgroup. The manifest as JSON (manifest.schema.json) in

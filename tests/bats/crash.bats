@@ -144,6 +144,14 @@ clean_by_id() {
 	mkdir -m 700 "$T/out/store"
 	small_hold
 	COMMAND+=(--store "$T/out/store")
+	rt_ok attach --cgroup "$CG" --pin
+	STEP=$((2 * STEP)) checkpoint_killed again clean "$M"
+}
+
+@test "checkpoint killed anywhere while another process does its work" {
+	small_make
+	small_hold
+	COMMAND+=(--deadline 1000)
 	checkpoint_killed again clean "$M"
 }
 

@@ -64,6 +64,39 @@ static void test_list(const char *cgroup)
 	MUST(strstr(relinktrace_message(rt), "/no/such/cgroup"));
 }
 
+/* By a process of its own, into a store. */
+static void test_store(const char *cgroup, const char *manifest)
+{
+	struct relinktrace_checkpoint wish = {.size = sizeof(wish),
+					      .cgroup = cgroup,
+					      .manifest = manifest,
+					      .method = "link",
+					      .deadline = 1000};
+	struct relinktrace_restore restore = {.size = sizeof(restore),
+					      .manifest = manifest};
+	struct relinktrace_cleaned cleaned;
+	char store[4096], away[4096];
+
+	snprintf(store, sizeof(store), "%s.store", manifest);
+	snprintf(away, sizeof(away), "%s.away", manifest);
+	wish.store = store;
+	MUST(relinktrace_checkpoint(rt, &wish, NULL) == -EINVAL);
+	wish.method = NULL;
+	wish.deadline = -1;
+	MUST(relinktrace_checkpoint(rt, &wish, NULL) == -EINVAL);
+	wish.deadline = 1000;
+	wish.store_mounts = (const char *const[]){"nowhere", NULL};
+	MUST(relinktrace_checkpoint(rt, &wish, NULL) == -EINVAL);
+	wish.store_mounts = NULL;
+	MUST(!relinktrace_checkpoint(rt, &wish, NULL));
+	MUST(!relinktrace_check(rt, &restore) && !rename(store, away));
+	MUST(relinktrace_check(rt, &restore) == -ENOENT);
+	restore.store = away;
+	MUST(!relinktrace_check(rt, &restore) && !rename(away, store));
+	MUST(!relinktrace_clean(rt, manifest, &cleaned) && cleaned.removed == 2);
+	MUST(!unlink(manifest) && !rmdir(store));
+}
+
 static void test_checkpoint(const char *cgroup, const char *manifest, char *frozen)
 {
 	struct relinktrace_checkpoint wish = {.size = sizeof(wish),
@@ -167,6 +200,7 @@ int main(int argc, char **argv)
 	MUST(!relinktrace_open(&rt));
 	printf("version %s\n", relinktrace_version());
 	test_list(argv[1]);
+	test_store(argv[1], argv[2]);
 	test_checkpoint(argv[1], argv[2], argv[3]);
 	test_restore(argv[2], argv[4]);
 	MUST(!relinktrace_clean(rt, argv[2], &cleaned));

@@ -171,6 +171,27 @@ static void test_lock(void)
 	MUST(!unlink(at_path));
 }
 
+/* Another process that added names was killed in the middle of a line. */
+static void test_abandon(void)
+{
+	AUTO(journal_file_fini) struct journal_file file = JOURNAL_FILE_INIT;
+	AUTO(manifest_fini) struct manifest manifest = {0};
+	AUTO(journal_fini) struct journal journal = {0};
+	AUTO_FREE char *text = NULL, *why = NULL;
+	size_t len;
+
+	write_one(&file, &manifest);
+	MUST(write(file.fd, "01234567 {\"path", 15) == 15);
+	CHECK_INT(journal_file_abandon(&file), 0);
+	CHECK_INT(journal_file_commit(&file), 0);
+	text = content(&len);
+	CHECK_INT(journal_parse(text, len, &journal, &why), 0);
+	CHECK_STR(why, NULL);
+	check_read(&journal, &manifest);
+	CHECK(journal.abandoned && journal.committing);
+	journal_file_remove(&file);
+}
+
 int main(void)
 {
 	MUST(mkdtemp(dir));
@@ -178,6 +199,7 @@ int main(void)
 	snprintf(at_path, sizeof(at_path), "%s.journal", path);
 	test_round_trip();
 	test_lock();
+	test_abandon();
 	CHECK(!rmdir(dir));
 	return check_done();
 }

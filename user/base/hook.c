@@ -2,11 +2,17 @@
 #include "hook.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "auto.h"
 #include "openfiles.h"
@@ -15,7 +21,7 @@
 extern char **environ;
 
 /* The shell, with the signals that we ignore as they were. */
-static int start(const char *command, pid_t *pid)
+static int start(const char *command, bool own_group, pid_t *pid)
 {
 	char *argv[] = {(char *)"sh", (char *)"-c", (char *)command, NULL};
 	posix_spawnattr_t attributes;
@@ -27,13 +33,37 @@ static int start(const char *command, pid_t *pid)
 	if (posix_spawnattr_init(&attributes))
 		return -ENOMEM;
 	posix_spawnattr_setsigdefault(&attributes, &ours);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setflags(&attributes,
+				 POSIX_SPAWN_SETSIGDEF |
+					 (own_group ? POSIX_SPAWN_SETPGROUP : 0));
 	ret = posix_spawn(pid, "/bin/sh", NULL, &attributes, argv, environ);
 	posix_spawnattr_destroy(&attributes);
 	return -ret;
 }
 
-int hook_run(const char *command, const char *manifest, char **why)
+/* Waits for the end of @pid until @until. 0; -ETIMEDOUT. */
+static int wait_until(pid_t pid, const struct timespec *until)
+{
+	struct pollfd polled = {.events = POLLIN};
+	struct timespec now;
+	int64_t ms;
+	int n;
+
+	polled.fd = syscall(SYS_pidfd_open, pid, 0);
+	if (polled.fd < 0)
+		return -errno;
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		ms = (until->tv_sec - now.tv_sec) * 1000LL +
+		     (until->tv_nsec - now.tv_nsec) / 1000000;
+		n = poll(&polled, 1, ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms);
+	} while (n < 0 && errno == EINTR);
+	close(polled.fd);
+	return n ? 0 : -ETIMEDOUT;
+}
+
+int hook_run(const char *command, const char *manifest, const struct timespec *until,
+	     char **why)
 {
 	AUTO_FREE char *path = realpath(manifest, NULL);
 	int status, ret;
@@ -42,14 +72,20 @@ int hook_run(const char *command, const char *manifest, char **why)
 	if (!path || setenv("RELINKTRACE_MANIFEST", path, 1))
 		return why_set(why, -errno, "%s: %s", manifest, strerror(errno));
 	openfiles_reset(0);
-	ret = start(command, &pid);
+	ret = start(command, until, &pid);
 	openfiles_raise();
 	if (ret)
 		return why_set(why, ret, "cannot run /bin/sh: %s", strerror(-ret));
+	ret = until ? wait_until(pid, until) : 0;
+	if (ret)
+		kill(-pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return why_set(why, -errno, "cannot wait for it: %s",
 				       strerror(errno));
+	if (ret == -ETIMEDOUT)
+		return why_set(why, ret,
+			       "it had not ended by the deadline, and was killed");
 	if (WIFSIGNALED(status))
 		return why_set(why, -ECANCELED, "it was ended by signal %d",
 			       WTERMSIG(status));

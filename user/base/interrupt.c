@@ -10,6 +10,7 @@
 #define AGAIN_US 100000
 
 static volatile sig_atomic_t pending, timed_out;
+static struct timespec end; /* tv_sec 0: none */
 
 static void interrupt_set(int signal)
 {
@@ -58,4 +59,43 @@ bool interrupt_timed_out(void)
 bool interrupt_pending(void)
 {
 	return pending;
+}
+
+void interrupt_time_in(double seconds, struct timespec *out)
+{
+	clock_gettime(CLOCK_MONOTONIC, out);
+	out->tv_sec += (time_t)seconds;
+	out->tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
+	if (out->tv_nsec >= 1000000000) {
+		out->tv_sec++;
+		out->tv_nsec -= 1000000000;
+	}
+}
+
+void interrupt_at(const struct timespec *until)
+{
+	end = *until;
+}
+
+bool interrupt_is_timed(void)
+{
+	return end.tv_sec;
+}
+
+bool interrupt_late(void)
+{
+	struct timespec now;
+
+	if (!end.tv_sec)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec > end.tv_sec ||
+	       (now.tv_sec == end.tv_sec && now.tv_nsec >= end.tv_nsec);
+}
+
+int interrupt_check(void)
+{
+	if (pending)
+		return -EINTR;
+	return interrupt_late() ? -ETIMEDOUT : 0;
 }

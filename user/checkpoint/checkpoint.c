@@ -7,7 +7,6 @@
 
 #include "base/advice.h"
 #include "base/auto.h"
-#include "base/caps.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "journal/index.h"
@@ -15,7 +14,8 @@
 #include "manifest/manifest_file.h"
 #include "proc/freezer.h"
 #include "restore/unfinished.h"
-#include "scan/scan.h"
+#include "stages.h"
+#include "worker.h"
 
 /* As long as a task may sit in an uninterruptible sleep on a busy disk. */
 #define FREEZE_TIMEOUT_MS 10000
@@ -140,27 +140,6 @@ static int commit(const struct checkpoint_wish *wish, struct record *record)
 	return ret;
 }
 
-/* Looking cannot write, whatever it is shown. */
-static int look(const struct checkpoint_wish *wish, const struct target *target,
-		struct orphan_set *set)
-{
-	AUTO(caps_while_end) struct caps_while stage = caps_only(CAPS_STAGE_LOOK);
-	int ret = scan(target, set);
-
-	(void)stage;
-	if (!ret && wish->select)
-		wish->select(set, wish->data);
-	return ret;
-}
-
-static int preserve_with_privileges(struct preserve *preserve, struct orphan_set *set)
-{
-	AUTO(caps_while_end) struct caps_while stage = caps_only(CAPS_STAGE_PRESERVE);
-
-	(void)stage;
-	return preserve_all(preserve, set);
-}
-
 /* Scan, preserve and write; the cgroup may be frozen. 0 or an error that was logged. */
 static int work(const struct checkpoint_wish *wish, const struct target *target,
 		struct record *record, struct preserve *preserve)
@@ -169,11 +148,8 @@ static int work(const struct checkpoint_wish *wish, const struct target *target,
 	int ret;
 
 	orphan_set_init(&set);
-	ret = look(wish, target, &set);
-	if (ret)
-		log_error("cannot find out what cgroup %s holds: %s",
-			  target->cgroups[0].path, strerror(-ret));
-	ret = ret ?: preserve_with_privileges(preserve, &set);
+	ret = stage_look(target, wish->select, wish->data, &set);
+	ret = ret ?: stage_preserve(preserve, &set);
 	ret = ret ?: commit(wish, record);
 	if (ret) {
 		record_give_up(record, wish->manifest, preserve_undo(preserve));
@@ -184,10 +160,13 @@ static int work(const struct checkpoint_wish *wish, const struct target *target,
 	return 0;
 }
 
-static int freeze(struct freezer *freezer, const struct target *target)
+static int freeze(const struct checkpoint_wish *wish, struct freezer *freezer,
+		  const struct target *target)
 {
-	int ret = freezer_freeze(freezer, &target->cgroups[0], FREEZE_TIMEOUT_MS,
-				 NULL);
+	int left = wish->until ? postbox_ms_to(wish->until) : FREEZE_TIMEOUT_MS;
+	int ret = freezer_freeze(freezer, &target->cgroups[0],
+				 left < FREEZE_TIMEOUT_MS ? left : FREEZE_TIMEOUT_MS,
+				 wish->until);
 
 	if (ret)
 		log_error("cannot freeze cgroup %s: %s", target->cgroups[0].path,
@@ -196,23 +175,15 @@ static int freeze(struct freezer *freezer, const struct target *target)
 }
 
 /* A moment at which nobody in the cgroup is in a system call: frozen, and thawed again. */
-static int barrier(const struct target *target, struct timespec *out)
+static int barrier(const struct checkpoint_wish *wish, const struct target *target,
+		   struct timespec *out)
 {
 	AUTO(freezer_thaw) struct freezer freezer = FREEZER_INIT;
-	int ret = freeze(&freezer, target);
+	int ret = freeze(wish, &freezer, target);
 
 	if (!ret)
 		clock_gettime(CLOCK_REALTIME_COARSE, out);
 	return ret;
-}
-
-static int precopy_with_privileges(struct preserve *preserve, struct orphan_set *set,
-				   const struct timespec *frozen, struct precopies *out)
-{
-	AUTO(caps_while_end) struct caps_while stage = caps_only(CAPS_STAGE_PRESERVE);
-
-	(void)stage;
-	return precopy_all(preserve, set, frozen, out);
 }
 
 /* The copies that can be made while the cgroup runs. */
@@ -221,17 +192,22 @@ static int precopy(const struct checkpoint_wish *wish, const struct target *targ
 {
 	AUTO(orphan_set_fini) struct orphan_set set;
 	struct timespec frozen;
-	int ret;
+	int ret = barrier(wish, target, &frozen);
 
 	orphan_set_init(&set);
-	ret = barrier(target, &frozen);
-	if (ret)
-		return ret;
-	ret = look(wish, target, &set);
-	ret = ret ?: precopy_with_privileges(preserve, &set, &frozen, out);
-	if (ret)
-		log_error("cannot copy before the freeze: %s", strerror(-ret));
-	return ret;
+	ret = ret ?: stage_look(target, wish->select, wish->data, &set);
+	return ret ?: stage_precopy(preserve, &set, &frozen, out);
+}
+
+static struct preserve_options preserve_options(const struct checkpoint_wish *wish,
+						struct record *record)
+{
+	struct preserve_options options = wish->preserve;
+
+	options.journal = &record->journal;
+	options.depot = wish->store ? &record->depot : NULL;
+	options.frozen = wish->freeze;
+	return options;
 }
 
 /* Freezes the cgroup where that was asked for, for the time of work() and of the caller's
@@ -242,18 +218,15 @@ static int work_frozen(const struct checkpoint_wish *wish, const struct target *
 	AUTO(precopies_fini) struct precopies precopies = {0};
 	AUTO(preserve_fini) struct preserve preserve;
 	AUTO(freezer_thaw) struct freezer freezer = FREEZER_INIT;
-	struct preserve_options options = wish->preserve;
+	struct preserve_options options = preserve_options(wish, record);
 	int ret = 0;
 
-	options.journal = &record->journal;
 	options.precopies = &precopies;
-	options.depot = wish->store ? &record->depot : NULL;
-	options.frozen = wish->freeze;
 	preserve_begin(&preserve, &options, &record->manifest);
 	if (wish->freeze && wish->precopy)
 		ret = precopy(wish, target, &preserve, &precopies);
 	if (!ret && wish->freeze)
-		ret = freeze(&freezer, target);
+		ret = freeze(wish, &freezer, target);
 	if (ret) {
 		record_give_up(record, wish->manifest, preserve_undo(&preserve));
 		return ret;
@@ -262,6 +235,88 @@ static int work_frozen(const struct checkpoint_wish *wish, const struct target *
 	if (ret || !wish->inside)
 		return ret;
 	return wish->inside(&record->manifest, wish->data) ? 1 : 0;
+}
+
+/* Freezes, and has the work done by @worker until its time has come. 0 or -errno. */
+static int work_by(struct worker *worker, const struct checkpoint_wish *wish,
+		   const struct target *target, struct record *record,
+		   struct freezer *freezer)
+{
+	struct timespec frozen = {0};
+	bool precopy = wish->freeze && wish->precopy;
+	struct worker_task task = {
+		.target = target,
+		.select = wish->select,
+		.data = wish->data,
+		.options = preserve_options(wish, record),
+		.manifest = &record->manifest,
+		.freezer = freezer,
+		.frozen = precopy ? &frozen : NULL,
+		.until = wish->until,
+	};
+	int ret = 0, failed;
+
+	if (wish->freeze)
+		ret = precopy ? barrier(wish, target, &frozen)
+			      : freeze(wish, freezer, target);
+	ret = ret ?: worker_start(worker, &task);
+	if (!ret && precopy) {
+		ret = worker_await_precopy(worker);
+		if (ret == -ETIMEDOUT)
+			return worker_finish(worker);
+		if (ret)
+			return ret;
+		failed = freeze(wish, freezer, target);
+		worker_go_on(worker, !failed);
+		ret = worker_finish(worker);
+		return failed ?: ret;
+	}
+	return ret ?: worker_finish(worker);
+}
+
+/* Nothing of what @worker made stays, if that can be. */
+static void take_back(const struct worker *worker, const char *path,
+		      struct record *record)
+{
+	struct clean_result result = {0};
+
+	/* A filesystem that it was left behind in does not answer us either. */
+	if (worker->abandoned) {
+		log_error("names may be left: `relinktrace clean %s` removes them", path);
+		record->file.temp[0] = '\0'; /* says that it is unfinished */
+		return;
+	}
+	clean_all(&record->manifest, &result);
+	record_give_up(record, path, result.left);
+}
+
+/* As work_frozen(), to be ended at wish->until whatever happens. */
+static int work_in_time(const struct checkpoint_wish *wish, const struct target *target,
+			struct record *record)
+{
+	AUTO(worker_fini) struct worker worker = WORKER_INIT;
+	AUTO(freezer_thaw) struct freezer freezer = FREEZER_INIT;
+	int ret = work_by(&worker, wish, target, record, &freezer);
+
+	if (ret && !worker.abandoned) {
+		/* It has undone what it did. */
+		record_give_up(record, wish->manifest, worker.left);
+		return ret;
+	}
+	if (!ret && worker.abandoned) {
+		log_warning("the work did not end by the deadline, and was left behind: "
+			    "`relinktrace clean %s` removes what is half made, too",
+			    wish->manifest);
+		ret = journal_file_abandon(&record->journal);
+	}
+	ret = ret ?: commit(wish, record);
+	if (ret) {
+		take_back(&worker, wish->manifest, record);
+		return ret;
+	}
+	if (!worker.abandoned)
+		journal_file_remove(&record->journal);
+	return wish->inside && wish->inside(&record->manifest, wish->data) ? 1 : 0;
 }
 
 int checkpoint_run(const struct checkpoint_wish *wish, const struct target *target,
@@ -273,7 +328,9 @@ int checkpoint_run(const struct checkpoint_wish *wish, const struct target *targ
 				.depot = DEPOT_INIT};
 	int ret = record_begin(wish, target, &record);
 
-	ret = ret ?: work_frozen(wish, target, &record);
+	if (!ret)
+		ret = wish->until ? work_in_time(wish, target, &record)
+				  : work_frozen(wish, target, &record);
 	if (ret < 0)
 		return ret;
 	*out = record.manifest;

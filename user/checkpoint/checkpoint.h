@@ -8,6 +8,8 @@
 #include "preserve/preserve.h"
 #include "proc/target.h"
 
+#include <time.h>
+
 struct checkpoint_wish {
 	const char
 		*manifest; /* path; nothing may be there but what was left unfinished */
@@ -16,6 +18,9 @@ struct checkpoint_wish {
 	struct depot_mounts store_mounts; /* from these mounts; not owned */
 	struct preserve_options preserve; /* the journal is ours */
 	bool freeze;			  /* for the time of the work */
+	/* CLOCK_MONOTONIC: then the manifest is on the disk and says what was not reached,
+	 * and the cgroup is thawed, whatever happens; NULL: it takes as long as it takes. */
+	const struct timespec *until;
 	bool precopy; /* with freeze: copies are made before, see precopy.h */
 	/* Called with what was found, before any of it gets a name; may remove orphans from
 	 * the set (orphan_set_keep()), of which the manifest then tells nothing. NULL:

@@ -24,6 +24,7 @@ struct checkpoint_options {
 	struct depot_mounts store_mounts;
 	struct preserve_options preserve;
 	const char *exec;
+	struct timespec until; /* tv_sec 0: no deadline */
 	bool freeze;
 	bool precopy;
 	bool json;
@@ -39,6 +40,7 @@ enum {
 	OPT_DIGEST,
 	OPT_MAX_BYTES,
 	OPT_PRECOPY,
+	OPT_DEADLINE,
 	OPT_STORE,
 	OPT_STORE_MOUNTS
 };
@@ -74,6 +76,10 @@ static const struct argp_option options[] = {
 	{"store-mounts", OPT_STORE_MOUNTS, "POINT[,POINT]...", 0,
 	 "With --store: of what is on these mounts only (\\, is a comma); can be "
 	 "repeated",
+	 0},
+	{"deadline", OPT_DEADLINE, "SECONDS", 0,
+	 "In that time, whatever a filesystem does: what was not reached then is in the "
+	 "manifest as failed, and the cgroup thawed",
 	 0},
 	{"exec", OPT_EXEC, "CMD", 0,
 	 "Run CMD by the shell when the manifest is on disk, and the cgroup still frozen",
@@ -119,6 +125,20 @@ static uint64_t bytes_parse(const char *text)
 	return unit && !end[1] ? n << 10 * (unit - units + 1) : 0;
 }
 
+/* "10" or "0.5" from now on. */
+static void parse_deadline(struct checkpoint_options *chosen, const char *arg,
+			   struct argp_state *state)
+{
+	double seconds;
+	char *end;
+
+	errno = 0;
+	seconds = strtod(arg, &end);
+	if (errno || end == arg || *end || !(seconds > 0) || seconds > INTERRUPT_SECONDS)
+		argp_error(state, "\"%s\" is not a number of seconds", arg);
+	interrupt_time_in(seconds, &chosen->until);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct checkpoint_options *chosen = state->input;
@@ -153,6 +173,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		chosen->preserve.max_bytes = bytes_parse(arg);
 		if (!chosen->preserve.max_bytes)
 			argp_error(state, "\"%s\" is not a number of bytes", arg);
+		break;
+	case OPT_DEADLINE:
+		parse_deadline(chosen, arg, state);
 		break;
 	case OPT_STORE:
 		chosen->store = arg;
@@ -202,7 +225,9 @@ static int run_hook(const struct manifest *manifest, void *data)
 	AUTO_FREE char *why = NULL;
 
 	(void)manifest;
-	if (!chosen->exec || !hook_run(chosen->exec, chosen->manifest, &why))
+	if (!chosen->exec ||
+	    !hook_run(chosen->exec, chosen->manifest,
+		      chosen->until.tv_sec ? &chosen->until : NULL, &why))
 		return 0;
 	log_error("--exec: %s; the manifest and its names stay", why_text(why));
 	return 1;
@@ -321,6 +346,7 @@ int command_checkpoint(int argc, char **argv)
 		.store_mounts = chosen.store_mounts,
 		.preserve = chosen.preserve,
 		.freeze = chosen.freeze,
+		.until = chosen.until.tv_sec ? &chosen.until : NULL,
 		.precopy = chosen.precopy,
 		.inside = run_hook,
 		.data = &chosen,

@@ -271,7 +271,7 @@ static int prepare_inside(const struct manifest *manifest, void *data)
 	int ret = criu_prepare(&inside->prepare, manifest, &why);
 
 	if (!ret && inside->exec) {
-		ret = hook_run(inside->exec, inside->path, &why);
+		ret = hook_run(inside->exec, inside->path, NULL, &why);
 		if (ret)
 			criu_prepare_undo(inside->prepare.images, manifest,
 					  &inside->prepare.keys, &result);

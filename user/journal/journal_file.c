@@ -160,6 +160,28 @@ int journal_file_sync(struct journal_file *file)
 	return 0;
 }
 
+/* Cuts off what is behind the last newline. */
+static int end_line(int fd)
+{
+	off_t size = lseek(fd, 0, SEEK_END), end = size;
+	char last = '\n';
+
+	if (size < 0)
+		return -errno;
+	while (end && (pread(fd, &last, 1, end - 1) != 1 || last != '\n'))
+		end--;
+	return end == size || !ftruncate(fd, end) ? 0 : -errno;
+}
+
+int journal_file_abandon(struct journal_file *file)
+{
+	json_t *object = json_object();
+	int ret = end_line(file->fd);
+
+	ret = add_line(file, object, ret ?: json_set(object, "abandoned", json_true()));
+	return ret ?: journal_file_sync(file);
+}
+
 int journal_file_commit(struct journal_file *file)
 {
 	json_t *object = json_object();

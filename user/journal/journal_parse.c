@@ -192,6 +192,10 @@ static int read_line(struct journal *out, const char *line, size_t len, size_t n
 		out->committing =
 			jsonread_boolean(&reader, json, "committing") ||
 			(jsonread_fault(&reader, "committing", "must be true"), false);
+	else if (json_object_get(json, "abandoned"))
+		out->abandoned =
+			jsonread_boolean(&reader, json, "abandoned") ||
+			(jsonread_fault(&reader, "abandoned", "must be true"), false);
 	else if (json_object_get(json, "mount"))
 		read_place(&reader, json, false, out);
 	else if (json_object_get(json, "store"))

@@ -15,6 +15,9 @@
 /* Between two looks at the interrupt flag: some 10 ms on a slow disk. */
 #define STEP_BYTES (8U << 20)
 
+/* The same where there is a deadline: some 100 ms on a very slow one. */
+#define TIMED_STEP_BYTES (1U << 20)
+
 #define BUFFER_BYTES (256U << 10)
 
 int copy_clone(int src, int dst)
@@ -66,12 +69,15 @@ static ssize_t copy_piece(int src, int dst, off_t pos, size_t len)
 /* Copies from @pos up to @end, or to where @src ends by now. */
 static int copy_data(int src, int dst, off_t pos, off_t end, uint64_t *bytes)
 {
-	while (pos < end) {
-		size_t len = end - pos < STEP_BYTES ? end - pos : STEP_BYTES;
-		ssize_t copied;
+	off_t step = interrupt_is_timed() ? TIMED_STEP_BYTES : STEP_BYTES;
 
-		if (interrupt_pending())
-			return -EINTR;
+	while (pos < end) {
+		size_t len = end - pos < step ? end - pos : step;
+		ssize_t copied;
+		int stop = interrupt_check();
+
+		if (stop)
+			return stop;
 		copied = copy_piece(src, dst, pos, len);
 		if (copied == -EINTR)
 			continue;

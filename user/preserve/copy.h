@@ -11,7 +11,7 @@ int copy_clone(int src, int dst);
 
 /* Copies the data of @src (readable) to @dst (empty, writable), holes left out
  * (SEEK_DATA, lseek(2)), up to the size that @src has at begin, and gives @dst that size.
- * *@bytes is what was copied. 0; -EINTR when interrupt_pending(); -errno. */
+ * *@bytes is what was copied. 0; what interrupt_check() says; -errno. */
 int copy_sparse(int src, int dst, uint64_t *bytes);
 
 #endif

@@ -22,6 +22,7 @@ int digest_file(int fd, char out[static DIGEST_TEXT])
 	uint8_t digest[SHA256_DIGEST_SIZE];
 	struct sha256_ctx context;
 	ssize_t n;
+	int stop;
 
 	if (readable < 0)
 		return readable;
@@ -29,8 +30,9 @@ int digest_file(int fd, char out[static DIGEST_TEXT])
 		return -ENOMEM;
 	sha256_init(&context);
 	while ((n = read(readable, buffer, BUFFER_BYTES)) > 0) {
-		if (interrupt_pending())
-			return -EINTR;
+		stop = interrupt_check();
+		if (stop)
+			return stop;
 		sha256_update(&context, n, buffer);
 	}
 	if (n < 0)

@@ -7,7 +7,7 @@
 #define DIGEST_TEXT 65
 
 /* The digest of all bytes of the regular file behind @fd (O_PATH is enough), holes being
- * zeros. 0; -EINTR when interrupt_pending(); -errno. */
+ * zeros. 0; what interrupt_check() says; -errno. */
 int digest_file(int fd, char out[static DIGEST_TEXT]);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/advice.h"
 #include "base/auto.h"
 #include "base/caps.h"
+#include "base/interrupt.h"
 #include "carry.h"
 #include "digest.h"
 #include "fifo.h"
@@ -301,6 +302,8 @@ static int prepare_file(struct ladder *ladder, char **why)
 		ladder_sync(ladder);
 		ret = take_error(&ladder->fill_error);
 	}
+	if (ret == -ETIMEDOUT && interrupt_late())
+		return why_set(why, ret, INTERRUPT_LATE);
 	if (ret)
 		return why_set(why, ret, "%s%s%s", strerror(-ret),
 			       caps_refused(ret, CAPS_COPY_OWNER),

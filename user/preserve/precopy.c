@@ -170,8 +170,8 @@ int precopy_all(struct preserve *preserve, struct orphan_set *set,
 	int ret = 0;
 
 	for (size_t i = 0; i < set->n && !ret && out->n < most; i++) {
-		if (interrupt_pending())
-			return -EINTR;
+		if (interrupt_check())
+			return interrupt_pending() ? -EINTR : 0;
 		if (is_wanted(preserve, &set->orphans[i]))
 			ret = precopy_one(preserve, &set->orphans[i], barrier, out);
 	}
@@ -280,10 +280,10 @@ static int update_data(int src, int dst, off_t pos, off_t end, char *buffers,
 	while (pos < end) {
 		size_t len = end - pos < PIECE ? end - pos : PIECE;
 		ssize_t here = read_at(src, buffers, len, pos), there;
-		int ret;
+		int ret = interrupt_check();
 
-		if (interrupt_pending())
-			return -EINTR;
+		if (ret)
+			return ret;
 		if (here <= 0)
 			return here;
 		there = read_at(dst, buffers + PIECE, here, pos);

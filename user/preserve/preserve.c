@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/caps.h"
 #include "base/interrupt.h"
+#include "budget.h"
 #include "fillall.h"
 #include "ladder.h"
 #include "locked.h"
@@ -167,6 +168,8 @@ static void work_begin(struct preserve *preserve, struct orphan *orphan,
 		ladder_methods(&work->entry.orphan, preserve->options.method,
 			       work->ladder.store, work->ladder.methods);
 	work->ret = note_store(&work->entry, preserve->options.method);
+	if (!work->ret && interrupt_late())
+		work->ret = why_set(&work->why, -ETIMEDOUT, INTERRUPT_LATE);
 	work->ret = work->ret ?: work_reach(preserve, work);
 	work->pending = !work->ret;
 	work->ladder.precopied =
@@ -346,38 +349,40 @@ static size_t batch_most(void)
 	return n;
 }
 
-/* What @orphan has allocated; the kernel half does not know it on every filesystem. */
-static uint64_t allocated(struct preserve *preserve, struct orphan *orphan)
+/* Where the batch ends that begins with @from. Where batches are told of, a mount that
+ * hangs shall keep nothing but what is on it from being told. */
+static size_t batch_end(const struct preserve *preserve, const struct orphan_set *set,
+			size_t from, size_t most)
 {
-	AUTO(source_fini) struct source source = SOURCE_INIT;
-	AUTO_FREE char *why = NULL;
+	const struct orphan *first = &set->orphans[from];
+	size_t end = from + 1;
 
-	if (!S_ISREG(orphan->mode))
-		return 0;
-	if (preserve_reach(preserve, orphan, &source, NULL, &why))
-		return orphan->allocated;
-	return source.stat.st_blocks * 512ULL;
+	if (preserve->options.recorded && mount_may_hang(first->fstype))
+		return end;
+	while (end < set->n && end - from < most &&
+	       (!preserve->options.recorded || set->orphans[end].mnt_id == first->mnt_id))
+		end++;
+	return end;
 }
 
-/* Refuses where the names would keep too much. */
-static int check_bytes(struct preserve *preserve, const struct orphan_set *set)
+/* What is on the disk is told. */
+static int batch_tell(struct preserve *preserve)
 {
-	uint64_t needed = 0, max = preserve->options.max_bytes;
+	size_t n = preserve->manifest->n_entries;
+	int ret;
 
-	for (size_t i = 0; i < set->n && max; i++)
-		needed += allocated(preserve, &set->orphans[i]);
-	if (!max || needed <= max)
+	if (!preserve->options.recorded)
 		return 0;
-	log_error("the names would keep %llu bytes allocated, more than the %llu of "
-		  "--max-bytes: nothing was made",
-		  (unsigned long long)needed, (unsigned long long)max);
-	return -EDQUOT;
+	ret = undo_volatile(preserve);
+	return ret
+		       ?: preserve->options.recorded(preserve->manifest->n_entries < n,
+						     preserve->options.data);
 }
 
 int preserve_all(struct preserve *preserve, struct orphan_set *set)
 {
 	uint64_t expected = 0;
-	int ret = check_bytes(preserve, set);
+	int ret = budget_check(preserve, set);
 
 	if (ret)
 		return ret;
@@ -385,11 +390,11 @@ int preserve_all(struct preserve *preserve, struct orphan_set *set)
 	for (size_t i = 0; i < set->n; i++)
 		expected += bytes_expected(&set->orphans[i]);
 	progress_begin(expected, PROGRESS_MS);
-	for (size_t i = 0, n; i < set->n && !ret; i += n) {
-		size_t most = batch_most();
-
-		n = set->n - i < most ? set->n - i : most;
-		ret = interrupt_pending() ? -EINTR : batch(preserve, &set->orphans[i], n);
+	for (size_t i = 0, end; i < set->n && !ret; i = end) {
+		end = batch_end(preserve, set, i, batch_most());
+		ret = interrupt_pending() ? -EINTR
+					  : batch(preserve, &set->orphans[i], end - i);
+		ret = ret ?: batch_tell(preserve);
 	}
 	progress_end();
 	if (ret == -EINTR)
@@ -398,7 +403,7 @@ int preserve_all(struct preserve *preserve, struct orphan_set *set)
 		log_error("cannot preserve: %s", strerror(-ret));
 	if (ret)
 		return ret;
-	ret = undo_volatile(preserve);
+	ret = preserve->options.recorded ? 0 : undo_volatile(preserve);
 	preserve->manifest->complete =
 		set->complete && !preserve->manifest->n_failed && !preserve->n_volatile;
 	return ret;

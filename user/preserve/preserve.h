@@ -23,6 +23,11 @@ struct preserve_options {
 	const struct depot *depot; /* takes copies; outlives the preserve; NULL none */
 	struct precopies
 		*precopies; /* made before the freeze; outlives the preserve; NULL */
+	/* Called with @data each time that some more have come into the manifest and their
+	 * names to the disk; @anew: some of before have gone. 0 or -errno, which ends the
+	 * work. NULL: nothing. */
+	int (*recorded)(bool anew, void *data);
+	void *data;
 };
 
 struct preserve {

@@ -459,3 +459,18 @@ int mount_open_root(pid_t pid, int id)
 		fd = view_open_root(getpid(), id);
 	return fd;
 }
+
+bool mount_may_hang(const char *fstype)
+{
+	static const char *const remote[] = {"nfs",  "nfs4",	"cifs",	 "smb3",
+					     "fuse", "fuseblk", "9p",	 "ceph",
+					     "afs",  "coda",	"ncpfs", "virtiofs"};
+
+	/* mountinfo has the type of a FUSE filesystem behind a dot. */
+	if (!strncmp(fstype, "fuse.", 5))
+		return true;
+	for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
+		if (!strcmp(fstype, remote[i]))
+			return true;
+	return false;
+}

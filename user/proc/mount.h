@@ -64,6 +64,9 @@ int mount_each_deleted(pid_t pid, int (*each)(const struct mount *mount, void *d
 /* Whether what is mounted has lost its name. */
 bool mount_is_deleted(const struct mount *mount);
 
+/* Whether @fstype is of filesystems whose server may never answer: who asks it, waits. */
+bool mount_may_hang(const char *fstype);
+
 /* Forgets the tables: mounts change. */
 void mount_cache_drop(void);
 

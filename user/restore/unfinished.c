@@ -115,6 +115,43 @@ static void clean_name(const struct journal *journal, const struct journal_name 
 	result->left++;
 }
 
+static bool manifest_has(const struct manifest *manifest, const char *path)
+{
+	for (size_t i = 0; i < manifest->n_entries; i++)
+		if (manifest->entries[i].relink_path &&
+		    !strcmp(manifest->entries[i].relink_path, path))
+			return true;
+	return false;
+}
+
+/* Removes all names, but those that @manifest (NULL: none) has. Whether none is left. */
+static bool clean_names(const struct journal *journal, const char *path,
+			const struct manifest *manifest, struct clean_result *result)
+{
+	size_t left = result->left;
+
+	/* Inner ones come later. */
+	for (size_t i = journal->n_names; i-- > 0;)
+		if (!manifest || !manifest_has(manifest, journal->names[i].path))
+			clean_name(journal, &journal->names[i], path, result);
+	return result->left == left;
+}
+
+/* What a checkpoint left half made whose deadline passed. */
+static int clean_abandoned(const struct journal *journal, const char *path,
+			   struct clean_result *result, char **why)
+{
+	AUTO(manifest_fini) struct manifest manifest = {0};
+	int ret = manifest_file_read(path, &manifest, why);
+
+	if (!ret && strcmp(manifest.id, journal->id))
+		ret = why_set(why, -ENOENT, "%s is of another checkpoint by now", path);
+	if (ret)
+		return ret;
+	return clean_names(journal, path, &manifest, result) ? UNFINISHED_ABANDONED
+							     : UNFINISHED_LEFT;
+}
+
 /* The temporary manifest: whether it is there, and complete under its name too. */
 struct temporary {
 	int dir_fd; /* owned; -1 */
@@ -168,13 +205,12 @@ int unfinished_clean(const char *path, const char *id, struct clean_result *resu
 	/* The manifest gets its name after the last line of the journal, by losing the
 	 * temporary one. */
 	finished = journal.committing && (!temporary.exists || temporary.named);
-	if (!finished) {
-		size_t left = result->left;
-
-		/* Inner ones come later. */
-		for (size_t i = journal.n_names; i-- > 0;)
-			clean_name(&journal, &journal.names[i], path, result);
-		if (result->left != left)
+	if (finished && journal.abandoned) {
+		ret = clean_abandoned(&journal, path, result, why);
+		if (ret != UNFINISHED_ABANDONED)
+			return ret;
+	} else if (!finished) {
+		if (!clean_names(&journal, path, NULL, result))
 			return UNFINISHED_LEFT;
 		if (journal.id[0])
 			index_remove(journal.id);
@@ -183,5 +219,7 @@ int unfinished_clean(const char *path, const char *id, struct clean_result *resu
 		unlinkat(temporary.dir_fd, temporary.name, 0);
 	if (unlink(journal_name) && errno != ENOENT)
 		return why_set(why, -errno, "cannot remove journal %s: %m", journal_name);
-	return finished ? UNFINISHED_FINISHED : UNFINISHED_CLEAN;
+	if (!finished)
+		return UNFINISHED_CLEAN;
+	return journal.abandoned ? UNFINISHED_ABANDONED : UNFINISHED_FINISHED;
 }

@@ -7,9 +7,11 @@
 #include "clean.h"
 
 enum unfinished_state {
-	UNFINISHED_NONE,     /* there is no journal */
-	UNFINISHED_CLEAN,    /* all that it made is gone, and so is the journal */
-	UNFINISHED_LEFT,     /* something is left, each is logged; the journal stays */
+	UNFINISHED_NONE,      /* there is no journal */
+	UNFINISHED_CLEAN,     /* all that it made is gone, and so is the journal */
+	UNFINISHED_LEFT,      /* something is left, each is logged; the journal stays */
+	UNFINISHED_ABANDONED, /* it did finish by its deadline: what it had left half made is
+				 gone, and the journal too */
 	UNFINISHED_FINISHED, /* the checkpoint did finish: its manifest is what counts, and
 				only the journal was removed */
 };

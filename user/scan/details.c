@@ -15,20 +15,6 @@
 #include "proc/mount.h"
 #include "proc/proctext.h"
 
-/* Filesystems whose server may never answer: what the VFS knows has to do for them, so
- * that a listing does not hang with them. */
-static bool may_hang(const char *fstype)
-{
-	static const char *const remote[] = {"nfs",  "nfs4",	"cifs",	 "smb3",
-					     "fuse", "fuseblk", "9p",	 "ceph",
-					     "afs",  "coda",	"ncpfs", "virtiofs"};
-
-	for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
-		if (!strcmp(fstype, remote[i]))
-			return true;
-	return false;
-}
-
 /* xfs keeps its own count of blocks, ext4 and btrfs add delayed allocations to the VFS's,
  * overlay's inode has neither blocks nor always a size, and its number for users is the
  * underlying file's: stat is the truth for all of them. */
@@ -36,7 +22,7 @@ static void fill_stat(struct orphan *orphan, const char *link)
 {
 	struct statx stx;
 
-	if (may_hang(orphan->fstype) ||
+	if (mount_may_hang(orphan->fstype) ||
 	    statx(AT_FDCWD, link, AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &stx) ||
 	    (stx.stx_mode & S_IFMT) != (orphan->mode & S_IFMT))
 		return;
@@ -106,7 +92,7 @@ static void fill_by_handle(struct orphan *orphan)
 	char link[64];
 
 	fill_fstype(orphan);
-	if (may_hang(orphan->fstype))
+	if (mount_may_hang(orphan->fstype))
 		return;
 	fd = handle_open_home(orphan, HOME_OF_ANYBODY, &home, NULL);
 	if (fd < 0 ||

@@ -1,0 +1,198 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# checkpoint --deadline: in time, or in part and told so, whatever a filesystem does.
+
+load lib
+
+# Seconds; an emulated machine is slow.
+LONG=3
+[[ $(hostname) != relinktrace-vm ]] || LONG=8
+
+# fuse_over DIR POINT [OPTION]...: in $FUSE is the daemon.
+fuse_over() {
+	mkdir -p "$CG/daemon" "$1" "$2"
+	modprobe -q fuse 2>/dev/null || true
+	(in_cgroup "$CG/daemon" bindfs "${@:3}" "$1" "$2")
+	FUSE=$(<"$CG/daemon/cgroup.procs")
+}
+
+# in_time SECONDS ARG...: as checkpoint; it does not last longer.
+in_time() {
+	local begin=$EPOCHREALTIME took
+	rt checkpoint --cgroup "$CG/h" --manifest "$M" --deadline "$@"
+	took=$((${EPOCHREALTIME/./} - ${begin/./}))
+	echo "took $took us"
+	# to begin and to end the program takes some time as well
+	((took < ($1 + 2) * 1000000))
+	[ "$(<"$CG/h/cgroup.freeze")" = 0 ]
+	[ "$status" -ne 0 ] && [ "$status" -ne 3 ] || output=$(<"$M")
+}
+
+# What clean has to put back.
+remember() {
+	find "$DIR" "$@" -printf '%p %i %n\n' | sort >"$T/before"
+}
+
+nothing_left() {
+	find "$DIR" "$@" -printf '%p %i %n\n' | sort | diff "$T/before" - >&2
+	no_new_names
+	[ -z "$(ls "$RELINKTRACE_STATE")" ]
+	[ ! -e "$M.journal" ]
+}
+
+setup_holders() {
+	mkdir "$CG/h"
+	HOLD_CGROUP=$CG/h
+}
+
+@test "a deadline that is not reached changes nothing of what is done" {
+	setup_holders
+	local name
+	for name in ab unlinked fifo dirfd; do
+		mkdir "$DIR/$name"
+		hold "$name" "$name" "$DIR/$name"
+	done
+	remember
+	in_time 60 --freeze --digest
+	[ "$status" -eq 0 ]
+	json_is '.complete and .failed == [] and ([.entries[].n] | sort) == [1, 2, 3, 4]'
+	jq -c '[.entries[] | {ino, method, size, holders: [.holders[].fd]}] | sort' "$M" >"$T/with"
+	[ ! -e "$M.journal" ]
+	rt_ok restore "$M" --check
+	rt_ok clean "$M"
+	nothing_left
+	rm "$M"
+	rt_ok checkpoint --cgroup "$CG/h" --manifest "$M" --freeze --digest
+	jq -c '[.entries[] | {ino, method, size, holders: [.holders[].fd]}] | sort' "$M" |
+		diff "$T/with" - >&2
+	rt_ok clean "$M"
+	rm "$M"
+	in_time 60 --freeze --precopy
+	[ "$status" -eq 0 ]
+	rt_ok clean "$M"
+	rm "$M"
+	# what refuses does so too
+	in_time 60 --max-bytes 1
+	[ "$status" -eq 1 ]
+	[ ! -e "$M" ] && [ ! -e "$M.journal" ]
+	for name in 0 -1 x 1s '' nan; do
+		rt checkpoint --cgroup "$CG/h" --manifest "$M" --deadline "$name"
+		[ "$status" -eq 2 ]
+	done
+}
+
+@test "a copy that takes longer is given up, and what is there is kept" {
+	setup_holders
+	fuse_over "$DIR/source" "$T/fuse" --read-rate=4M
+	mkdir "$DIR/other"
+	hold l ab "$DIR/other"
+	actor a "$T/fuse"
+	act a 'create large 1' 'create small 2'
+	head -c 64M /dev/urandom >>"$DIR/source/large"
+	act a 'unlink large' 'unlink small'
+	remember
+	in_time "$LONG" --freeze
+	[ "$status" -eq 3 ]
+	json_is '(.complete | not) and (.entries | length) == 1 and (.failed | length) > 0'
+	json_is '.failed[0] | .errno == 110 and .size > 60000000 and (.error | test("deadline"))'
+	# it was not left behind, and so nothing is half made
+	[ ! -e "$M.journal" ]
+	rt restore "$M" --check
+	[ "$status" -eq 3 ]
+	rt_ok clean "$M"
+	nothing_left
+}
+
+@test "a FUSE daemon that stopped: the others are preserved, clean finds what is half made" {
+	setup_holders
+	fuse_over "$DIR/source" "$T/fuse"
+	mkdir "$DIR/other"
+	hold l ab "$DIR/other"
+	hold f unlinked "$T/fuse"
+	hold u unlinked "$DIR/other" second
+	remember
+	local more
+	for more in --precopy --store; do
+		[[ $more != --store ]] || more="--store $T/store"
+		kill -STOP "$FUSE"
+		# shellcheck disable=SC2086 # two words
+		in_time "$LONG" --freeze $more
+		kill -CONT "$FUSE"
+		[ "$status" -eq 3 ]
+		[[ $stderr == *"relinktrace clean $M"* ]]
+		json_is '(.complete | not) and (.entries | length) == 2 and (.failed | length) == 1'
+		json_is --arg point "$T/fuse" '.failed[0] | .errno == 110 and
+			.mount.point == $point and (.error | test("deadline"))'
+		rt restore "$M" --check
+		[ "$status" -eq 3 ]
+		[[ $output == *'2 of 2 can be restored'* ]]
+		rt_ok clean "$M"
+		nothing_left
+		rm "$M"
+	done
+}
+
+@test "a FUSE daemon that stops in the middle of a copy" {
+	setup_holders
+	fuse_over "$DIR/source" "$T/fuse" --read-rate=16M
+	actor a "$T/fuse"
+	act a 'create large 1'
+	head -c 64M /dev/urandom >>"$DIR/source/large"
+	act a 'unlink large'
+	hold l ab "$DIR"
+	remember
+	# stops when the file that it becomes is there and has something in it
+	(
+		until find "$DIR/source" -type f -name '.relinktrace-*' -size +1k -exec kill -STOP "$FUSE" \; \
+			-quit 2>/dev/null && grep -q '^State:.*stopped' "/proc/$FUSE/status"; do :; done
+	) 3>&- &
+	local watcher=$!
+	in_time "$LONG"
+	wait "$watcher"
+	kill -CONT "$FUSE"
+	[ "$status" -eq 3 ]
+	[ -e "$M.journal" ]
+	json_is '(.entries | length) == 1 and (.failed | length) == 1 and .failed[0].errno == 110'
+	find "$DIR/source" -type f -name '.relinktrace-*' -size +1k | grep -q .
+	rt_ok clean --id "$(jq -r .id "$M")"
+	nothing_left
+}
+
+# Whoever waits in there does not even heed SIGKILL, and has all that it was given.
+@test "a filesystem that lets nobody go: the checkpoint leaves its worker behind" {
+	setup_holders
+	local at=$T/frozen
+	mkdir "$at"
+	truncate -s 16M "$T/frozen.image"
+	mkfs.ext4 -q -O ^has_journal "$T/frozen.image"
+	mount -o loop "$T/frozen.image" "$at"
+	hold f unlinked "$at"
+	hold l ab "$DIR"
+	remember "$at"
+	fsfreeze -f "$at"
+	in_time "$LONG" --freeze
+	[[ "$(ps -o stat= -C relink-worker)" == *D* ]]
+	fsfreeze -u "$at"
+	[ "$status" -eq 3 ]
+	# what it was about to make is there at last
+	while pgrep -x relink-worker >/dev/null; do :; done
+	json_is --arg point "$at" '(.entries | length) == 1 and (.failed | length) == 1 and
+		.failed[0].mount.point == $point and .failed[0].errno == 110'
+	rt_ok clean "$M"
+	nothing_left "$at"
+}
+
+@test "what runs in the freeze is ended at the deadline, and the cgroup thawed" {
+	setup_holders
+	hold l ab
+	remember
+	in_time "$LONG" --freeze --exec 'cat '"$CG"'/h/cgroup.freeze; sleep 1013'
+	[ "$status" -eq 3 ]
+	[[ ${output:0:1} == '{' && $stderr == *'had not ended by the deadline'* ]]
+	run pgrep -f 'sleep 1013'
+	[ "$status" -eq 1 ]
+	rt_ok restore "$M" --check
+	rt_ok clean "$M"
+	nothing_left
+}

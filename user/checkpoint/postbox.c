@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "postbox.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/auto.h"
+
+/* What comes before the text. */
+struct head {
+	uint32_t len;
+	char kind;
+};
+
+/* Read at a time. */
+#define PIECE 65536
+
+void postbox_fini(struct postbox *box)
+{
+	auto_close(&box->fd);
+	free(box->data);
+	*box = (struct postbox)POSTBOX_INIT;
+}
+
+static int send_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		data += n < 0 ? 0 : n;
+		len -= n < 0 ? 0 : n;
+	}
+	return 0;
+}
+
+int postbox_send(int fd, char kind, const void *text, size_t len)
+{
+	struct head head;
+	int ret;
+
+	if (len > UINT32_MAX)
+		return -EMSGSIZE;
+	memset(&head, 0, sizeof(head));
+	head.len = len;
+	head.kind = kind;
+	ret = send_all(fd, (const char *)&head, sizeof(head));
+	return ret ?: send_all(fd, text, len);
+}
+
+int postbox_ms_to(const struct timespec *until)
+{
+	struct timespec now;
+	int64_t ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (until->tv_sec - now.tv_sec) * 1000LL +
+	     (until->tv_nsec - now.tv_nsec) / 1000000;
+	return ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+/* Gives back the room of what was taken. */
+static void settle(struct postbox *box)
+{
+	if (!box->taken)
+		return;
+	box->len -= box->taken;
+	memmove(box->data, box->data + box->taken, box->len);
+	box->taken = 0;
+}
+
+static int make_room(struct postbox *box)
+{
+	size_t size = box->size ?: PIECE;
+	char *grown;
+
+	while (size < box->len + PIECE)
+		size *= 2;
+	if (size == box->size)
+		return 0;
+	grown = realloc(box->data, size);
+	if (!grown)
+		return -ENOMEM;
+	box->data = grown;
+	box->size = size;
+	return 0;
+}
+
+/* Some more bytes. */
+static int receive(struct postbox *box, const struct timespec *until)
+{
+	struct pollfd polled = {.fd = box->fd, .events = POLLIN};
+	int n = poll(&polled, 1, postbox_ms_to(until));
+	ssize_t got;
+
+	if (n <= 0)
+		return n ? -errno : -ETIMEDOUT;
+	if (make_room(box))
+		return -ENOMEM;
+	got = recv(box->fd, box->data + box->len, PIECE, MSG_DONTWAIT);
+	if (got < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	if (!got)
+		return -EPIPE;
+	box->len += got;
+	return 0;
+}
+
+int postbox_take(struct postbox *box, const struct timespec *until, struct message *out)
+{
+	struct head head;
+
+	settle(box);
+	for (;;) {
+		int ret;
+
+		if (box->len >= sizeof(head)) {
+			memcpy(&head, box->data, sizeof(head));
+			if (box->len - sizeof(head) >= head.len)
+				break;
+		}
+		ret = receive(box, until);
+		if (ret)
+			return ret;
+	}
+	box->taken = sizeof(head) + head.len;
+	*out = (struct message){
+		.kind = head.kind, .len = head.len, .text = box->data + sizeof(head)};
+	return 0;
+}

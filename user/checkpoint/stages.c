@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "stages.h"
+
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/caps.h"
+#include "base/log.h"
+#include "scan/scan.h"
+
+/* Looking cannot write, whatever it is shown. */
+static int look(const struct target *target, struct orphan_set *set)
+{
+	AUTO(caps_while_end) struct caps_while stage = caps_only(CAPS_STAGE_LOOK);
+
+	(void)stage;
+	return scan(target, set);
+}
+
+int stage_look(const struct target *target,
+	       void (*select)(struct orphan_set *set, void *data), void *data,
+	       struct orphan_set *set)
+{
+	int ret = look(target, set);
+
+	if (ret)
+		log_error("cannot find out what cgroup %s holds: %s",
+			  target->cgroups[0].path, strerror(-ret));
+	else if (select)
+		select(set, data);
+	return ret;
+}
+
+int stage_preserve(struct preserve *preserve, struct orphan_set *set)
+{
+	AUTO(caps_while_end) struct caps_while stage = caps_only(CAPS_STAGE_PRESERVE);
+
+	(void)stage;
+	return preserve_all(preserve, set);
+}
+
+static int copy(struct preserve *preserve, struct orphan_set *set,
+		const struct timespec *frozen, struct precopies *out)
+{
+	AUTO(caps_while_end) struct caps_while stage = caps_only(CAPS_STAGE_PRESERVE);
+
+	(void)stage;
+	return precopy_all(preserve, set, frozen, out);
+}
+
+int stage_precopy(struct preserve *preserve, struct orphan_set *set,
+		  const struct timespec *frozen, struct precopies *out)
+{
+	int ret = copy(preserve, set, frozen, out);
+
+	if (ret)
+		log_error("cannot copy before the freeze: %s", strerror(-ret));
+	return ret;
+}

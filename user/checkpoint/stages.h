@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The stages of a checkpoint's work, each with the privileges that it needs. */
+#ifndef RELINKTRACE_STAGES_H
+#define RELINKTRACE_STAGES_H
+
+#include "preserve/preserve.h"
+#include "proc/target.h"
+
+/* Fills @set (initialised) with what @target holds; @select (NULL: nothing) is called with it
+ * and @data, and may remove some of it. 0 or an error that was logged. */
+int stage_look(const struct target *target,
+	       void (*select)(struct orphan_set *set, void *data), void *data,
+	       struct orphan_set *set);
+
+/* preserve_all(). */
+int stage_preserve(struct preserve *preserve, struct orphan_set *set);
+
+/* Makes those copies of @set that can be made while the cgroup runs, which was frozen for a
+ * moment at @frozen. 0 or an error that was logged. */
+int stage_precopy(struct preserve *preserve, struct orphan_set *set,
+		  const struct timespec *frozen, struct precopies *out);
+
+#endif
