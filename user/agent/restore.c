@@ -73,15 +73,6 @@ static int take_roots(struct txn *txn, const struct action_wish *wish)
 	return ret;
 }
 
-static const struct manifest_entry *entry_of(const struct manifest *manifest,
-					     unsigned int n)
-{
-	for (size_t i = 0; i < manifest->n_entries; i++)
-		if (manifest->entries[i].n == n)
-			return &manifest->entries[i];
-	return NULL;
-}
-
 /* Finds out which inode each link will be of, so that it can be taken back whatever comes
  * next. */
 static void find_inodes(struct txn *txn, const struct restoring *restoring)
@@ -89,7 +80,7 @@ static void find_inodes(struct txn *txn, const struct restoring *restoring)
 	for (size_t i = 0; i < txn->n_links; i++) {
 		struct txn_link *link = &txn->links[i];
 		const struct manifest_entry *entry =
-			entry_of(&restoring->manifest, link->n);
+			manifest_entry_of(&restoring->manifest, link->n);
 		AUTO_FD fd = -1;
 		struct stat st;
 
@@ -115,7 +106,7 @@ static void make_links(struct txn *txn, const struct restoring *restoring,
 	for (size_t i = 0; i < txn->n_links; i++) {
 		const struct txn_link *link = &txn->links[i];
 		const struct manifest_entry *entry =
-			entry_of(&restoring->manifest, link->n);
+			manifest_entry_of(&restoring->manifest, link->n);
 		AUTO_FREE char *why = NULL;
 		enum links_state state = LINKS_FAILED;
 
@@ -137,7 +128,7 @@ static void check_inherited(const struct restoring *restoring, struct report *re
 	for (size_t i = 0; i < restoring->keys.n_keys; i++) {
 		const struct criu_key *key = &restoring->keys.keys[i];
 		const struct manifest_entry *entry =
-			entry_of(&restoring->manifest, key->n);
+			manifest_entry_of(&restoring->manifest, key->n);
 		AUTO_FREE char *why = NULL, *path = NULL;
 		AUTO_FD fd = -1;
 		char link[32];

@@ -107,15 +107,6 @@ int criu_dump(struct criu_dump *dump, const struct manifest *manifest,
 	return ret;
 }
 
-static const struct manifest_entry *entry_of(const struct manifest *manifest,
-					     unsigned int n)
-{
-	for (size_t i = 0; i < manifest->n_entries; i++)
-		if (manifest->entries[i].n == n)
-			return &manifest->entries[i];
-	return NULL;
-}
-
 /* The file for @entry, that criu is to have. */
 static int open_for(const struct manifest *manifest, const struct manifest_entry *entry,
 		    bool keep, char **why)
@@ -134,7 +125,8 @@ static int inherit_all(const struct manifest *manifest, const struct criu_keys *
 		       bool keep, struct criu_words *words, char **why)
 {
 	for (size_t i = 0; i < keys->n_keys; i++) {
-		const struct manifest_entry *entry = entry_of(manifest, keys->keys[i].n);
+		const struct manifest_entry *entry =
+			manifest_entry_of(manifest, keys->keys[i].n);
 		AUTO_FREE char *reason = NULL;
 		AUTO_FD fd = -1;
 		char text[64];

@@ -34,15 +34,6 @@ static char *target_of(const struct manifest_entry *entry)
 	return target;
 }
 
-static const struct manifest_entry *entry_of(const struct manifest *manifest,
-					     unsigned int n)
-{
-	for (size_t i = 0; i < manifest->n_entries; i++)
-		if (manifest->entries[i].n == n)
-			return &manifest->entries[i];
-	return NULL;
-}
-
 static bool has_key(const struct criu_keys *keys, unsigned int n)
 {
 	for (size_t i = 0; i < keys->n_keys; i++)
@@ -146,7 +137,8 @@ int signposts_make(const struct manifest *manifest, const struct criu_keys *keys
 	if (keys->n_keys && root < 0)
 		return root;
 	for (size_t i = 0; i < keys->n_keys; i++) {
-		const struct manifest_entry *entry = entry_of(manifest, keys->keys[i].n);
+		const struct manifest_entry *entry =
+			manifest_entry_of(manifest, keys->keys[i].n);
 		AUTO_FREE char *target = entry ? target_of(entry) : NULL;
 		char text[64];
 		const char *name = name_of(&keys->keys[i], text);
@@ -188,7 +180,8 @@ void signposts_remove(const struct manifest *manifest, const struct criu_keys *k
 		result->left += keys->n_keys;
 	}
 	for (size_t i = 0; root >= 0 && i < keys->n_keys; i++) {
-		const struct manifest_entry *entry = entry_of(manifest, keys->keys[i].n);
+		const struct manifest_entry *entry =
+			manifest_entry_of(manifest, keys->keys[i].n);
 		AUTO_FREE char *target = entry ? target_of(entry) : NULL;
 		char text[64];
 		const char *name = name_of(&keys->keys[i], text);

@@ -148,6 +148,15 @@ void manifest_fini(struct manifest *manifest)
 	*manifest = (struct manifest){0};
 }
 
+const struct manifest_entry *manifest_entry_of(const struct manifest *manifest,
+					       unsigned int n)
+{
+	for (size_t i = 0; i < manifest->n_entries; i++)
+		if (manifest->entries[i].n == n)
+			return &manifest->entries[i];
+	return NULL;
+}
+
 int manifest_add_entry(struct manifest *manifest, struct manifest_entry *entry)
 {
 	struct manifest_entry *grown =

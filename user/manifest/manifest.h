@@ -164,6 +164,10 @@ int manifest_name(const struct manifest *manifest, bool store, unsigned int n,
 /* Whether it was made since this machine booted, so that pids and device numbers hold. */
 bool manifest_same_boot(const struct manifest *manifest);
 
+/* The entry of number @n, or NULL. */
+const struct manifest_entry *manifest_entry_of(const struct manifest *manifest,
+					       unsigned int n);
+
 /* Moves the element to the end of its list: it is zeroed. 0; -ENOMEM, then it is as it
  * was. */
 int manifest_add_entry(struct manifest *manifest, struct manifest_entry *entry);
