@@ -6,7 +6,8 @@
 # (helpers/freezes.c).
 #
 # RELINKTRACE_STOPS says how often (200; 20 in the virtual machines of tests/run, where it
-# takes ten times as long), RELINKTRACE_SEED begins it again as it was.
+# takes ten times as long), RELINKTRACE_SEED begins it again as it was, RELINKTRACE_LIST_EACH
+# at every how many stops the list is compared too, where the map is compared at each (1).
 
 load lib
 
@@ -76,9 +77,11 @@ nothing_leaked() {
 
 # same_by BACKEND [OPTION]...: pinned, at every stop and at the end.
 same_by() {
+	local each=1
+	[[ $* != *--map* ]] || each=${RELINKTRACE_LIST_EACH:-1}
 	rt_ok attach --cgroup "$CG" --pin --backend "$1"
 	storm_begin
-	storm_freezes "${@:2}"
+	storm_freezes --list-each "$each" "${@:2}"
 	storm_end
 }
 

@@ -11,6 +11,7 @@
  *   --unseen         this kernel cannot tell who holds what was sent or registered: that
  *                    is compared in the map, but not in the list
  *   --map-only       do not list
+ *   --list-each N    list at every Nth stop only: a list is most of what a stop takes
  *
  * Reads what storm prints, so that it has gone on between two stops. At every stop lists
  * CGROUP_DIR and, in turn, one of the INNER_DIRs. Ends with 1 at the first difference,
@@ -32,7 +33,7 @@
 
 static const char *relinktrace, *dir_dev;
 static const char *cgroups[MAX_CGROUPS];
-static int n_cgroups, map_fd = -1, stats_fd = -1, stop;
+static int n_cgroups, map_fd = -1, stats_fd = -1, stop, list_each = 1;
 static bool unseen, lists = true;
 
 static struct {
@@ -299,14 +300,16 @@ static void list_compare(const char *cgroup)
 
 static void compare(void)
 {
-	const char *inner = n_cgroups > 1 ? cgroups[1 + stop % (n_cgroups - 1)] : NULL;
+	const char *inner =
+		n_cgroups > 1 ? cgroups[1 + stop / list_each % (n_cgroups - 1)] : NULL;
 
 	if (map_fd >= 0)
 		map_compare();
-	if (lists)
+	if (lists && stop % list_each == 0) {
 		list_compare(cgroups[0]);
-	if (lists && inner)
-		list_compare(inner);
+		if (inner)
+			list_compare(inner);
+	}
 	if (!differences)
 		return;
 	fprintf(stderr, "freezes: %d differences at stop %d, in %s or %s\n", differences,
@@ -332,10 +335,12 @@ static void map_open(const char *name)
 
 static void options_read(int argc, char **argv)
 {
-	static const struct option options[] = {{"map", required_argument, NULL, 'm'},
-						{"unseen", no_argument, NULL, 'u'},
-						{"map-only", no_argument, NULL, 'o'},
-						{0}};
+	static const struct option options[] = {
+		{"map", required_argument, NULL, 'm'},
+		{"unseen", no_argument, NULL, 'u'},
+		{"map-only", no_argument, NULL, 'o'},
+		{"list-each", required_argument, NULL, 'e'},
+		{0}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
@@ -345,6 +350,8 @@ static void options_read(int argc, char **argv)
 			unseen = true;
 		else if (option == 'o')
 			lists = false;
+		else if (option == 'e' && atoi(optarg) > 0)
+			list_each = atoi(optarg);
 		else
 			exit(2);
 	}
