@@ -255,12 +255,17 @@ static bool is_there(const struct txn *txn)
 void action_prepare(struct txn *txn, const struct action_wish *wish,
 		    struct report *report)
 {
+	struct clean_result earlier = {0};
+
 	if (is_there(txn)) {
 		report->repeated = true;
 		if (!tell(txn, wish, report))
 			hand_on(txn, wish, report);
 		return;
 	}
+	/* Before: the folders go with the one that made them, and not while another's names
+	 * are in them. */
+	undo_checkpoints(txn, UINT_MAX, &earlier);
 	make_new(txn, wish, NULL, TXN_PREPARED, report);
 }
 
