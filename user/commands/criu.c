@@ -31,6 +31,7 @@ struct criu_options {
 	const char *exec;
 	struct roots roots;
 	bool leave_running;
+	bool precopy;
 	bool keep;
 	char **extra; /* of argv, behind "--"; NULL none */
 };
@@ -42,7 +43,8 @@ enum {
 	OPT_KEEP,
 	OPT_CONFIG,
 	OPT_EXEC,
-	OPT_ROOT
+	OPT_ROOT,
+	OPT_PRECOPY
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -59,6 +61,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_LEAVE_RUNNING:
 		chosen->leave_running = true;
+		break;
+	case OPT_PRECOPY:
+		chosen->precopy = true;
 		break;
 	case OPT_KEEP:
 		chosen->keep = true;
@@ -99,6 +104,11 @@ static const struct argp dump_argp = {
 			OPTION_IMAGES,
 			{"leave-running", OPT_LEAVE_RUNNING, 0, 0,
 			 "The processes go on afterwards", 0},
+			{"precopy", OPT_PRECOPY, 0, 0,
+			 "Copy before the freeze what can only be copied, and inside of "
+			 "it "
+			 "only what changed since",
+			 0},
 			{0},
 		},
 	.parser = parse,
@@ -126,6 +136,11 @@ static const struct argp prepare_argp = {
 			 "and "
 			 "the "
 			 "archive. When it fails, nothing stays",
+			 0},
+			{"precopy", OPT_PRECOPY, 0, 0,
+			 "Copy before the freeze what can only be copied, and inside of "
+			 "it "
+			 "only what changed since",
 			 0},
 			{0},
 		},
@@ -221,6 +236,7 @@ static int run_dump(const struct criu_options *chosen)
 		.template = TEMPLATE_DEFAULT,
 		.preserve.stop = !chosen->leave_running,
 		.freeze = true,
+		.precopy = chosen->precopy,
 		.inside = dump_inside,
 		.data = &data,
 	};
@@ -301,6 +317,7 @@ static int run_prepare(const struct criu_options *chosen)
 		.manifest = path,
 		.template = TEMPLATE_DEFAULT,
 		.freeze = true,
+		.precopy = chosen->precopy,
 		.inside = prepare_inside,
 		.data = &data,
 	};
