@@ -2,13 +2,16 @@
 /*
  * How long a program takes, for measuring:
  *
- *   took COMMAND [ARG]...
+ *   took [--cpu] COMMAND [ARG]...
  *
  * Prints the microseconds from before it is begun until it has been waited for, which a
- * shell would add its own fork to. Its output goes nowhere. Ends with 1 when it was killed
+ * shell would add its own fork to; with --cpu those that it was on a processor, for where
+ * a clock leaps while all processors are idle. Its output goes nowhere. Ends with 1 when it was killed
  * or its exit status is above 1, which is what lsof and find say when a process went away.
  */
 #include <spawn.h>
+#include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -27,11 +30,15 @@ static double now_us(void)
 int main(int argc, char **argv)
 {
 	int null = open_or_die("/dev/null", O_WRONLY), status;
-	double begin;
+	bool cpu = argc > 1 && !strcmp(argv[1], "--cpu");
+	double begin, elapsed;
+	struct rusage used;
 	pid_t pid;
 
+	argv += cpu;
+	argc -= cpu;
 	if (argc < 2) {
-		fprintf(stderr, "usage: took COMMAND [ARG]...\n");
+		fprintf(stderr, "usage: took [--cpu] COMMAND [ARG]...\n");
 		return 2;
 	}
 	posix_spawn_file_actions_t actions;
@@ -42,9 +49,13 @@ int main(int argc, char **argv)
 	errno = posix_spawnp(&pid, argv[1], &actions, NULL, argv + 1, environ);
 	if (errno)
 		die("%s", argv[1]);
-	if (waitpid(pid, &status, 0) != pid)
-		die("waitpid");
-	printf("%.3f\n", now_us() - begin);
+	if (wait4(pid, &status, 0, &used) != pid)
+		die("wait4");
+	elapsed = now_us() - begin;
+	if (cpu)
+		elapsed = (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
+			  used.ru_utime.tv_usec + used.ru_stime.tv_usec;
+	printf("%.3f\n", elapsed);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) > 1) {
 		fprintf(stderr, "%s ended with status %#x\n", argv[1], status);
 		return 1;

@@ -13,8 +13,8 @@ export LC_ALL=C
 TOP=$(cd -- "${BASH_SOURCE[0]%/*}/../.." && pwd -P)
 readonly TOP ROUNDS=${1:-5}
 CROWD='' SCRATCH='' CGROUP='' PROGRAM=''
-NS=ns US=us
-[[ -z ${RELINKTRACE_BENCH_COUNTS:-} ]] || NS=in US=kin
+NS=ns US=us CPU=''
+[[ -z ${RELINKTRACE_BENCH_COUNTS:-} ]] || NS=in US=kin CPU=--cpu
 
 die() {
 	printf '%s: %s\n' "$0" "$*" >&2
@@ -72,7 +72,7 @@ figure() {
 
 # elapsed NAME COMMAND...: notes how long it takes, for row_of.
 elapsed() {
-	"$HELPERS/took" "${@:2}" >>"$SCRATCH/$1.took" || die "${*:2}: failed"
+	"$HELPERS/took" ${CPU:+"$CPU"} "${@:2}" >>"$SCRATCH/$1.took" || die "${*:2}: failed"
 }
 
 median_of() {
