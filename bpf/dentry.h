@@ -48,10 +48,20 @@ static __always_inline bool inode_is_locked_by_us(struct inode *dir)
 	       (owner & ~RWSEM_OWNER_FLAGS) == bpf_get_current_task();
 }
 
-/* Who the orphan is; the rest of @orphan must be zeroed. */
-static __always_inline void orphan_identify(struct rt_orphan *orphan, struct inode *inode)
+/* Who the orphan is; the rest of @orphan must be zeroed. @typed: the verifier knows that
+ * @inode is one, as what comes from an argument of fentry is. Then a member is a load, and
+ * else a call of a helper, which is some 60 instructions. */
+static __always_inline void orphan_identify(struct rt_orphan *orphan, struct inode *inode,
+					    bool typed)
 {
 	orphan->inode = (__u64)inode;
+	if (typed) {
+		orphan->ino = inode->i_ino;
+		orphan->dev = inode->i_sb->s_dev;
+		orphan->generation = inode->i_generation;
+		orphan->mode = inode->i_mode;
+		return;
+	}
 	orphan->ino = BPF_CORE_READ(inode, i_ino);
 	orphan->dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	orphan->generation = BPF_CORE_READ(inode, i_generation);

@@ -74,6 +74,9 @@ const volatile bool rt_bootstrap = false;
 /* Somebody reads the ring buffer. */
 bool rt_streaming = false;
 
+/* fentry: a stacked filesystem was called once, so that rt_calls has to be asked. */
+bool rt_has_stacked = false;
+
 /* tp_btf: a change was announced and not yet looked at. */
 bool rt_change_pending = false;
 

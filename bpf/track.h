@@ -62,21 +62,36 @@ static __always_inline struct rt_orphan *orphan_known(__u64 key, struct inode *i
 	return known;
 }
 
-/* Puts an orphan of the current task's making into the map. Its name is that of its
- * process, as pid is: a worker of an io_uring (iou-wrk-PID) is a thread of the process
- * that asked for it. */
-static __always_inline void orphan_record(__u64 key, struct inode *inode, __u16 flags)
+/* The name of the current process, as its pid is: a worker of an io_uring (iou-wrk-PID) is
+ * a thread of the process that asked for it. */
+static __always_inline void process_name(char *comm, __u64 pid_tgid)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task;
+
+	if (pid_tgid >> 32 == (__u32)pid_tgid) {
+		bpf_get_current_comm(comm, RT_COMM_LEN);
+		return;
+	}
+	task = (void *)bpf_get_current_task();
+	task = BPF_CORE_READ(task, group_leader);
+	bpf_probe_read_kernel_str(comm, RT_COMM_LEN, &task->comm);
+}
+
+/* Puts an orphan of the current task's making into the map. @typed: see
+ * orphan_identify(). */
+static __always_inline void orphan_put(__u64 key, struct inode *inode, __u16 flags,
+				       bool typed)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct rt_orphan orphan;
 
 	__builtin_memset(&orphan, 0, sizeof(orphan));
-	orphan_identify(&orphan, inode);
+	orphan_identify(&orphan, inode, typed);
 	orphan.unlinked_ns = bpf_ktime_get_boot_ns();
 	orphan.cgroup_id = bpf_get_current_cgroup_id();
-	orphan.pid = bpf_get_current_pid_tgid() >> 32;
+	orphan.pid = pid_tgid >> 32;
 	orphan.flags = flags;
-	BPF_CORE_READ_STR_INTO(&orphan.comm, task, group_leader, comm);
+	process_name(orphan.comm, pid_tgid);
 	if (bpf_map_update_elem(&rt_orphans, &key, &orphan, BPF_ANY)) {
 		if (flags & RT_ORPHAN_IDLE)
 			return;
@@ -90,6 +105,11 @@ static __always_inline void orphan_record(__u64 key, struct inode *inode, __u16 
 		event_send(RT_EVENT_BORN, key, &orphan);
 }
 
+static __always_inline void orphan_record(__u64 key, struct inode *inode, __u16 flags)
+{
+	orphan_put(key, inode, flags, false);
+}
+
 static __always_inline void orphan_release(__u64 key)
 {
 	struct rt_orphan *known, orphan;
@@ -97,7 +117,10 @@ static __always_inline void orphan_release(__u64 key)
 	known = bpf_map_lookup_elem(&rt_orphans, &key);
 	if (!known)
 		return;
-	__builtin_memcpy(&orphan, known, sizeof(orphan));
+	if (rt_streaming)
+		__builtin_memcpy(&orphan, known, sizeof(orphan));
+	else
+		__builtin_memset(&orphan, 0, sizeof(orphan));
 	if (bpf_map_delete_elem(&rt_orphans, &key))
 		return;
 	RT_COUNT(released);
@@ -203,14 +226,45 @@ static __always_inline bool is_beneath(struct dentry *dentry)
 	RT_LOOK(section, name, look)                                                     \
 	RT_LOOK(section, name##_2, look)
 
+/* Every unlink and rename passes these. The verifier knows what their arguments are, so
+ * that a member is a load, where the functions above call a helper. */
+
+/* As dentry_is_stacked(). */
+static __always_inline bool typed_is_stacked(struct dentry *dentry)
+{
+	unsigned long magic = dentry->d_sb->s_magic;
+
+	return magic == OVERLAYFS_SUPER_MAGIC || magic == ECRYPTFS_SUPER_MAGIC;
+}
+
+/* As dentry_is_orphaned(). */
+static __always_inline bool typed_is_orphaned(struct dentry *dentry)
+{
+	return !dentry->d_hash.pprev && dentry->d_parent != dentry && dentry->d_inode &&
+	       (int)dentry->d_lockref.count > 1 &&
+	       dentry->d_sb->s_magic != PROC_SUPER_MAGIC;
+}
+
+/* As dentry_lost_name(), unless it is of a filesystem below another. */
+static __always_inline void typed_lost_name(struct dentry *dentry, __u16 flags)
+{
+	if (!typed_is_orphaned(dentry) || (rt_has_stacked && is_beneath(dentry)) ||
+	    orphan_known((__u64)dentry, dentry->d_inode))
+		return;
+	orphan_put((__u64)dentry, dentry->d_inode, flags, true);
+}
+
 static __always_inline void fentry_enter(struct dentry *dentry)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct rt_call call = {.object = (__u64)dentry};
+	struct rt_call call = {};
+	__u32 tid;
 
 	/* Overlay on overlay: the outermost call stays. */
-	if (!dentry || !dentry_is_stacked(dentry) || is_beneath(dentry))
+	if (!dentry || !typed_is_stacked(dentry) || is_beneath(dentry))
 		return;
+	rt_has_stacked = true;
+	tid = bpf_get_current_pid_tgid();
+	call.object = (__u64)dentry;
 	if (bpf_map_update_elem(&rt_calls, &tid, &call, BPF_ANY))
 		RT_COUNT(lost_nested);
 }
@@ -218,11 +272,12 @@ static __always_inline void fentry_enter(struct dentry *dentry)
 /* The end of a call that was remembered. */
 static __always_inline void fexit_forget(struct dentry *dentry)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
 	struct rt_call *call;
+	__u32 tid;
 
-	if (!dentry || !dentry_is_stacked(dentry))
+	if (!dentry || !typed_is_stacked(dentry))
 		return;
+	tid = bpf_get_current_pid_tgid();
 	call = bpf_map_lookup_elem(&rt_calls, &tid);
 	if (call && call->object == (__u64)dentry)
 		bpf_map_delete_elem(&rt_calls, &tid);
@@ -230,20 +285,17 @@ static __always_inline void fexit_forget(struct dentry *dentry)
 
 static __always_inline void fexit_leave(struct dentry *dentry)
 {
-	/* Few files are in use when they are unlinked: look at the dentry first. */
-	if (dentry && dentry_is_orphaned(dentry) && !is_beneath(dentry))
-		dentry_lost_name(dentry, 0);
+	if (dentry)
+		typed_lost_name(dentry, 0);
 	fexit_forget(dentry);
 }
 
 /* d_delete() has unhashed what is used by others, and released what is not. */
 static __always_inline void directory_deleted(struct dentry *dentry)
 {
-	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
-
-	if (dentry && inode && inode_is_directory(inode) && dentry_is_orphaned(dentry) &&
-	    !is_beneath(dentry))
-		dentry_lost_name(dentry, rt_rmdir_is_split ? RT_ORPHAN_MAYBE_LOWER : 0);
+	if (dentry && dentry->d_inode &&
+	    (dentry->d_inode->i_mode & RT_S_IFMT) == RT_S_IFDIR)
+		typed_lost_name(dentry, rt_rmdir_is_split ? RT_ORPHAN_MAYBE_LOWER : 0);
 }
 
 static __always_inline struct dentry *rename_target(const void *ctx)
@@ -251,7 +303,7 @@ static __always_inline struct dentry *rename_target(const void *ctx)
 	if (rt_rename_has_data) {
 		struct renamedata *data = (void *)ctx_arg(ctx, 0);
 
-		return BPF_CORE_READ(data, new_dentry);
+		return data->new_dentry;
 	}
 	return (void *)ctx_arg(ctx, rt_arg_rename);
 }
