@@ -62,12 +62,15 @@ static inline int ring_do(struct ring *ring, const struct io_uring_sqe *request)
 	ring->sqes[place] = *request;
 	ring->sq_array[place] = place;
 	__atomic_store_n(ring->sq_tail, tail + 1, __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, ring->fd, 1, 1,
-		    IORING_ENTER_GETEVENTS | IORING_ENTER_SQ_WAKEUP, NULL, 0) < 0)
-		die("io_uring_enter");
 	head = *ring->cq_head;
-	if (head == __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE))
-		die("io_uring has no answer");
+	/* To be frozen interrupts it. */
+	for (unsigned int wanted = 1;
+	     head == __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE); wanted = 0)
+		if (syscall(SYS_io_uring_enter, ring->fd, wanted, 1,
+			    IORING_ENTER_GETEVENTS | IORING_ENTER_SQ_WAKEUP, NULL,
+			    0) < 0 &&
+		    errno != EINTR)
+			die("io_uring_enter");
 	result = ring->cqes[head & *ring->cq_mask].res;
 	__atomic_store_n(ring->cq_head, head + 1, __ATOMIC_RELEASE);
 	errno = result < 0 ? -result : 0;

@@ -60,6 +60,7 @@ static void child_begin(void)
 		die("prctl");
 	me->state ^= getpid();
 	me->ring = me->pair[0] = me->pair[1] = -1;
+	me->asks = NULL;
 	n_threads = 0;
 }
 
@@ -177,6 +178,7 @@ static void do_thread(void)
 	task->state ^= 0x5bd1e995;
 	memset(task->maps, 0, sizeof(task->maps));
 	task->ring = task->pair[0] = task->pair[1] = -1;
+	task->asks = NULL;
 	task->is_thread = true;
 	__atomic_add_fetch(&n_threads, 1, __ATOMIC_SEQ_CST);
 	if (pthread_create(&thread, NULL, thread_run, task))
@@ -203,6 +205,7 @@ static void step(void)
 		do_rename,     do_exchange, do_close,	do_close,      do_close,
 		do_link_again, do_dup,	    do_map,	do_seek,       do_directory,
 		do_fifo,       do_send,	    do_receive, do_pair_close, do_ring,
+		do_ask,
 	};
 	unsigned int rare = draw(300);
 
@@ -227,10 +230,14 @@ static void task_init(struct task *task, unsigned long long seed)
 static void worker(int place, unsigned long long seed)
 {
 	static struct task task;
+	static struct ring asks;
 
 	task_init(&task, seed);
-	if (has_rings)
+	if (has_rings) {
 		task.ring = place;
+		ring_open(&asks, 0);
+		task.asks = &asks;
+	}
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) ||
 	    write(CGROUP_FD + place % n_cgroups, "0", 1) != 1)
 		die("enter a cgroup");

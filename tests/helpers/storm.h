@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "ledger.h"
+#include "ring.h"
 
 #define NAMES 24
 #define SLOTS 24
@@ -27,7 +28,8 @@ struct task {
 	int pair[2]; /* its own sockets, or -1; what was sent over the first waits in the
 			second */
 	struct ledger_entry *sent;
-	bool is_thread; /* other tasks have the same memory and the same cwd */
+	struct ring *asks; /* its own io_uring to ask by, or NULL */
+	bool is_thread;	   /* other tasks have the same memory and the same cwd */
 };
 
 static __thread struct task *me;
@@ -149,6 +151,26 @@ static inline void do_rename(void)
 static inline void do_exchange(void)
 {
 	renameat2(DIR_FD, some_name(), DIR_FD, some_name(), RENAME_EXCHANGE);
+}
+
+/* Unlinked or renamed by an io_uring, whose workers are threads of ours, as another may have
+ * it; kernels before 5.11 refuse. */
+static inline void do_ask(void)
+{
+	char from[32], to[32];
+	struct io_uring_sqe request = {.opcode = IORING_OP_UNLINKAT, .fd = DIR_FD};
+
+	if (!me->asks)
+		return;
+	snprintf(from, sizeof(from), "%s", some_name());
+	snprintf(to, sizeof(to), "%s", some_name());
+	request.addr = (unsigned long)from;
+	if (draw(2)) {
+		request.opcode = IORING_OP_RENAMEAT;
+		request.len = DIR_FD;
+		request.addr2 = (unsigned long)to;
+	}
+	ring_do(me->asks, &request);
 }
 
 static inline void do_close(void)
