@@ -80,6 +80,9 @@ bool rt_has_stacked = false;
 /* tp_btf: a change was announced and not yet looked at. */
 bool rt_change_pending = false;
 
+/* The last orphan that found no room in the map. */
+__u64 rt_lost_key = 0, rt_lost_task = 0, rt_lost_ns = 0;
+
 static __always_inline struct rt_stats *stats(void)
 {
 	__u32 zero = 0;

@@ -77,6 +77,20 @@ static __always_inline void process_name(char *comm, __u64 pid_tgid)
 	bpf_probe_read_kernel_str(comm, RT_COMM_LEN, &task->comm);
 }
 
+/* Whether another program has counted the loss of @key, which the thread @task made at
+ * @now: two look at each event, within 10 ms. To count it twice harms less than to leave
+ * out the next one. */
+static __always_inline bool loss_is_counted(__u64 key, __u64 task, __u64 now)
+{
+	bool counted = rt_lost_key == key && rt_lost_task == task &&
+		       now - rt_lost_ns < 10 * 1000000;
+
+	rt_lost_key = key;
+	rt_lost_task = task;
+	rt_lost_ns = now;
+	return counted;
+}
+
 /* Puts an orphan of the current task's making into the map. @typed: see
  * orphan_identify(). */
 static __always_inline void orphan_put(__u64 key, struct inode *inode, __u16 flags,
@@ -93,7 +107,8 @@ static __always_inline void orphan_put(__u64 key, struct inode *inode, __u16 fla
 	orphan.flags = flags;
 	process_name(orphan.comm, pid_tgid);
 	if (bpf_map_update_elem(&rt_orphans, &key, &orphan, BPF_ANY)) {
-		if (flags & RT_ORPHAN_IDLE)
+		if ((flags & RT_ORPHAN_IDLE) ||
+		    loss_is_counted(key, pid_tgid, orphan.unlinked_ns))
 			return;
 		RT_COUNT(lost_full);
 		/* Wakes whoever streams: its look finds the orphan by its holders. */
