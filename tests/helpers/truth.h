@@ -71,24 +71,31 @@ static inline void rows_sort(struct rows *rows)
 	rows->n = n;
 }
 
-/* "MAJ:MIN" of mount @id as @tid sees it; NULL when the mount is not among its mounts,
- * which is so for memfd, SysV shm, pipes and sockets. */
-static inline const char *mount_dev(int tid, unsigned long long id)
+/* Looks for mount @id in the mountinfo at @path, which shows what is below the root of its
+ * task only. */
+static inline bool mount_find(const char *path, unsigned long long id)
 {
+	FILE *table = fopen(path, "re");
 	char *line = NULL;
 	size_t room = 0;
-	FILE *table;
 
-	if (truth.mnt_id == id)
-		return truth.mnt_dev;
-	table = fopen(path_of("/proc/%d/mountinfo", tid), "re");
 	while (table && truth.mnt_id != id && getline(&line, &room, table) >= 0)
 		if (sscanf(line, "%llu %*d %31s", &truth.mnt_id, truth.mnt_dev) != 2)
 			truth.mnt_id = -1;
 	free(line);
 	if (table)
 		fclose(table);
-	return truth.mnt_id == id ? truth.mnt_dev : NULL;
+	return truth.mnt_id == id;
+}
+
+/* "MAJ:MIN" of mount @id as @tid sees it, or we, should its root be elsewhere; NULL when the
+ * mount is not among the mounts, which is so for memfd, SysV shm, pipes and sockets. */
+static inline const char *mount_dev(int tid, unsigned long long id)
+{
+	if (truth.mnt_id == id || mount_find(path_of("/proc/%d/mountinfo", tid), id) ||
+	    mount_find("/proc/self/mountinfo", id))
+		return truth.mnt_dev;
+	return NULL;
 }
 
 /* Where @path, as the kernel tells it to us, can be looked up: in another mount namespace
