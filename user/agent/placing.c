@@ -8,21 +8,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
-
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text += n;
-		len -= n;
-	}
-	return fsync(fd) ? -errno : 0;
-}
+#include "base/durable.h"
 
 int placing_bytes(int dir_fd, const char *name, const char *text, size_t len)
 {
@@ -39,14 +25,16 @@ int placing_bytes(int dir_fd, const char *name, const char *text, size_t len)
 		    0600);
 	if (fd < 0)
 		return -errno;
-	ret = write_all(fd, text, len);
+	ret = durable_write(fd, text, len);
+	if (!ret && fsync(fd))
+		ret = -errno;
 	if (!ret && renameat(dir_fd, temp, dir_fd, name))
 		ret = -errno;
 	if (ret) {
 		unlinkat(dir_fd, temp, 0);
 		return ret;
 	}
-	return fsync(dir_fd) && errno != EINVAL ? -errno : 0;
+	return durable_directory(dir_fd);
 }
 
 int placing_json(int dir_fd, const char *name, const json_t *root)

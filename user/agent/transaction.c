@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/durable.h"
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/readall.h"
@@ -112,23 +113,6 @@ struct txn_link *txn_link_of(struct txn *txn, unsigned int n)
 	return NULL;
 }
 
-/* Makes directory @path, 0700, where it is missing, with its name on the disk. */
-static int make_directory(const char *path, char **why)
-{
-	AUTO_FREE char *parent = NULL;
-	AUTO_FD fd = -1;
-
-	if (mkdir(path, 0700))
-		return errno == EEXIST ? 0
-				       : why_set(why, -errno, "cannot make %s: %m", path);
-	parent = strndup(path, strrchr(path, '/') - path);
-	fd = parent ? open(parent[0] ? parent : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-		    : -1;
-	if (fd < 0 || (fsync(fd) && errno != EINVAL))
-		return why_set(why, -errno, "cannot bring %s to the disk: %m", path);
-	return 0;
-}
-
 /* Opens @path. 1 locked; 0 somebody removed it meanwhile; -errno. */
 static int lock_directory(const char *path, int *out, char **why)
 {
@@ -160,7 +144,7 @@ static int open_locked(struct txn *txn, bool create, char **why)
 
 	do {
 		if (create)
-			ret = make_directory(txn->dir, why);
+			ret = durable_mkdir(txn->dir, why);
 		if (ret)
 			return ret;
 		ret = lock_directory(txn->dir, &txn->dir_fd, why);
@@ -223,7 +207,7 @@ int txn_open(struct txn *txn, const char *id, bool create, char **why)
 	    asprintf(&txn->dir, "%s/%s", all, id) < 0)
 		return -ENOMEM;
 	if (create)
-		ret = make_directory(all, why);
+		ret = durable_mkdir(all, why);
 	ret = ret ?: open_known(txn, why);
 	if (ret || txn->dir_fd >= 0 || !create)
 		return ret;
@@ -291,7 +275,7 @@ char *txn_directory(const struct txn *txn, unsigned int number)
 int txn_next(struct txn *txn, char **why)
 {
 	AUTO_FREE char *path = txn_directory(txn, txn->generation + 1);
-	int ret = path ? make_directory(path, why) : -ENOMEM;
+	int ret = path ? durable_mkdir(path, why) : -ENOMEM;
 
 	if (!ret)
 		txn->generation++;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/durable.h"
 #include "base/why.h"
 #include "proc/proctext.h"
 #include "run.h"
@@ -94,20 +95,20 @@ static int config_open(const char *path, struct config *out, char **why)
 static int config_write(const struct config *config, const char *text, char **why)
 {
 	char temp[PATH_MAX + 16];
-	size_t len = strlen(text);
 	AUTO_FD fd = -1;
-	int ret = 0;
+	int ret;
 
 	snprintf(temp, sizeof(temp), "%s.relinktrace", config->path);
 	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return why_set(why, -errno, "cannot make %s: %m", temp);
-	if (write(fd, text, len) != (ssize_t)len || fchmod(fd, config->mode) ||
-	    fsync(fd) || rename(temp, config->path)) {
-		ret = why_set(why, -errno ?: -EIO, "cannot write %s: %m", config->path);
-		unlink(temp);
-	}
-	return ret;
+	ret = durable_write(fd, text, strlen(text));
+	if (!ret && (fchmod(fd, config->mode) || fsync(fd) || rename(temp, config->path)))
+		ret = -errno;
+	if (!ret)
+		return 0;
+	unlink(temp);
+	return why_set(why, ret, "cannot write %s: %s", config->path, strerror(-ret));
 }
 
 /* The block of @keys, owned by the caller; NULL. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/durable.h"
 #include "base/why.h"
 #include "proc/proctext.h"
 
@@ -25,12 +26,6 @@ const char *index_directory(void)
 bool index_id_valid(const char *id)
 {
 	return strlen(id) == 32 && strspn(id, "0123456789abcdef") == 32;
-}
-
-static int sync_directory(int fd)
-{
-	/* EINVAL: the filesystem knows no fsync of directories. */
-	return fsync(fd) && errno != EINVAL ? -errno : 0;
 }
 
 /* Opens the index. Whoever else may write to it could make clean look elsewhere. */
@@ -60,17 +55,7 @@ int index_check(char **why)
 
 int index_make(char **why)
 {
-	AUTO_FREE char *copy = strdup(index_directory());
-	AUTO_FD parent = -1;
-
-	if (!copy)
-		return -ENOMEM;
-	if (mkdir(index_directory(), 0700))
-		return errno == EEXIST ? 0
-				       : why_set(why, -errno, "cannot make %s: %m",
-						 index_directory());
-	parent = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return parent < 0 ? -errno : sync_directory(parent);
+	return durable_mkdir(index_directory(), why);
 }
 
 /* @path without symbolic links in its directory, absolute; owned by the caller. */
@@ -104,7 +89,7 @@ int index_add(const char *id, const char *path, char **why)
 		return fd;
 	if (symlinkat(manifest, fd, id))
 		return why_set(why, -errno, "cannot write to %s: %m", index_directory());
-	ret = sync_directory(fd);
+	ret = durable_directory(fd);
 	if (ret) {
 		unlinkat(fd, id, 0);
 		return why_set(why, ret, "cannot bring %s to the disk: %s",

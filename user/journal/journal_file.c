@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "base/auto.h"
+#include "base/durable.h"
 #include "base/json.h"
 #include "base/trusted.h"
 #include "base/readall.h"
@@ -142,18 +143,13 @@ int journal_file_name(struct journal_file *file, unsigned int place, const char 
 
 int journal_file_sync(struct journal_file *file)
 {
-	size_t done = 0;
+	int ret;
 
 	if (!file->pending_len)
 		return 0;
-	while (done < file->pending_len) {
-		ssize_t n =
-			write(file->fd, file->pending + done, file->pending_len - done);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		done += n < 0 ? 0 : n;
-	}
+	ret = durable_write(file->fd, file->pending, file->pending_len);
+	if (ret)
+		return ret;
 	if (fdatasync(file->fd))
 		return -errno;
 	file->pending_len = 0;
@@ -188,12 +184,6 @@ int journal_file_commit(struct journal_file *file)
 	int ret = add_line(file, object, json_set(object, "committing", json_true()));
 
 	return ret ?: journal_file_sync(file);
-}
-
-static int sync_directory(int dir_fd)
-{
-	/* EINVAL: the filesystem knows no fsync of directories. */
-	return fsync(dir_fd) && errno != EINVAL ? -errno : 0;
 }
 
 void journal_file_remove(struct journal_file *file)
@@ -277,7 +267,7 @@ int journal_file_begin(struct journal_file *file, const char *path,
 			       path);
 	ret = add_head(&begun, manifest);
 	ret = ret ?: journal_file_sync(&begun);
-	ret = ret ?: sync_directory(begun.dir_fd);
+	ret = ret ?: durable_directory(begun.dir_fd);
 	if (ret) {
 		journal_file_remove(&begun);
 		return why_set(why, ret, "cannot write journal %s" SUFFIX ": %s", path,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/durable.h"
 #include "base/trusted.h"
 #include "base/readall.h"
 #include "base/why.h"
@@ -77,8 +78,10 @@ int manifest_file_begin(struct manifest_file *file, const char *path, const char
 			       path);
 	}
 	/* The journal tells by the temporary name whether the manifest was finished. */
-	if (fsync(begun.dir_fd) && errno != EINVAL)
-		return why_set(why, -errno, "cannot sync the directory of %s: %m", path);
+	ret = durable_directory(begun.dir_fd);
+	if (ret)
+		return why_set(why, ret, "cannot sync the directory of %s: %s", path,
+			       strerror(-ret));
 	*file = begun;
 	begun = (struct manifest_file)MANIFEST_FILE_INIT;
 	return 0;
@@ -137,10 +140,9 @@ int manifest_file_commit(struct manifest_file *file)
 	if (ret)
 		return ret;
 	file->temp[0] = '\0';
-	if (!fsync(file->dir_fd) || errno == EINVAL)
-		return 0;
-	ret = -errno;
-	unlinkat(file->dir_fd, file->name, 0);
+	ret = durable_directory(file->dir_fd);
+	if (ret)
+		unlinkat(file->dir_fd, file->name, 0);
 	return ret;
 }
 

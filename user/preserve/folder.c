@@ -11,6 +11,7 @@
 #include "base/advice.h"
 #include "base/auto.h"
 #include "base/caps.h"
+#include "base/durable.h"
 #include "beneath.h"
 #include "mountroot.h"
 #include "project.h"
@@ -116,8 +117,7 @@ static int sync_directory(int dir_fd)
 	/* O_PATH fds take no fsync. */
 	AUTO_FD fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	/* EINVAL: the filesystem knows no fsync of directories. */
-	return fd < 0 || (fsync(fd) && errno != EINVAL) ? -errno : 0;
+	return fd < 0 ? -errno : durable_directory(fd);
 }
 
 /* Makes the folder with name @name in @parent, and @path below the mount's root. It is
