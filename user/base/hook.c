@@ -2,12 +2,10 @@
 #include "hook.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -15,6 +13,7 @@
 #include <unistd.h>
 
 #include "auto.h"
+#include "interrupt.h"
 #include "openfiles.h"
 #include "why.h"
 
@@ -45,19 +44,14 @@ static int start(const char *command, bool own_group, pid_t *pid)
 static int wait_until(pid_t pid, const struct timespec *until)
 {
 	struct pollfd polled = {.events = POLLIN};
-	struct timespec now;
-	int64_t ms;
 	int n;
 
 	polled.fd = syscall(SYS_pidfd_open, pid, 0);
 	if (polled.fd < 0)
 		return -errno;
-	do {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		ms = (until->tv_sec - now.tv_sec) * 1000LL +
-		     (until->tv_nsec - now.tv_nsec) / 1000000;
-		n = poll(&polled, 1, ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms);
-	} while (n < 0 && errno == EINTR);
+	do
+		n = poll(&polled, 1, interrupt_ms_to(until));
+	while (n < 0 && errno == EINTR);
 	close(polled.fd);
 	return n ? 0 : -ETIMEDOUT;
 }

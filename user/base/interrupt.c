@@ -2,8 +2,10 @@
 #include "interrupt.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/time.h>
 
 /* How often a call that waits is told again that the time is over. */
@@ -70,6 +72,17 @@ void interrupt_time_in(double seconds, struct timespec *out)
 		out->tv_sec++;
 		out->tv_nsec -= 1000000000;
 	}
+}
+
+int interrupt_ms_to(const struct timespec *until)
+{
+	struct timespec now;
+	int64_t ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (until->tv_sec - now.tv_sec) * 1000LL +
+	     (until->tv_nsec - now.tv_nsec) / 1000000;
+	return ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
 void interrupt_at(const struct timespec *until)

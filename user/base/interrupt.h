@@ -31,6 +31,9 @@ bool interrupt_pending(void);
 #define INTERRUPT_SECONDS 1e9
 void interrupt_time_in(double seconds, struct timespec *out);
 
+/* Milliseconds from now to @until, from 0 to INT_MAX, for poll(2). */
+int interrupt_ms_to(const struct timespec *until);
+
 /* From now on long work ends at @until (CLOCK_MONOTONIC). */
 void interrupt_at(const struct timespec *until);
 

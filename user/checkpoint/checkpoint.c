@@ -7,6 +7,7 @@
 
 #include "base/advice.h"
 #include "base/auto.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "journal/index.h"
@@ -163,7 +164,7 @@ static int work(const struct checkpoint_wish *wish, const struct target *target,
 static int freeze(const struct checkpoint_wish *wish, struct freezer *freezer,
 		  const struct target *target)
 {
-	int left = wish->until ? postbox_ms_to(wish->until) : FREEZE_TIMEOUT_MS;
+	int left = wish->until ? interrupt_ms_to(wish->until) : FREEZE_TIMEOUT_MS;
 	int ret = freezer_freeze(freezer, &target->cgroups[0],
 				 left < FREEZE_TIMEOUT_MS ? left : FREEZE_TIMEOUT_MS,
 				 wish->until);

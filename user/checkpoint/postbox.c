@@ -2,13 +2,13 @@
 #include "postbox.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/auto.h"
+#include "base/interrupt.h"
 
 /* What comes before the text. */
 struct head {
@@ -53,17 +53,6 @@ int postbox_send(int fd, char kind, const void *text, size_t len)
 	return ret ?: send_all(fd, text, len);
 }
 
-int postbox_ms_to(const struct timespec *until)
-{
-	struct timespec now;
-	int64_t ms;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ms = (until->tv_sec - now.tv_sec) * 1000LL +
-	     (until->tv_nsec - now.tv_nsec) / 1000000;
-	return ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
-}
-
 /* Gives back the room of what was taken. */
 static void settle(struct postbox *box)
 {
@@ -95,7 +84,7 @@ static int make_room(struct postbox *box)
 static int receive(struct postbox *box, const struct timespec *until)
 {
 	struct pollfd polled = {.fd = box->fd, .events = POLLIN};
-	int n = poll(&polled, 1, postbox_ms_to(until));
+	int n = poll(&polled, 1, interrupt_ms_to(until));
 	ssize_t got;
 
 	if (n <= 0)

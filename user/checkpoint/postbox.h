@@ -34,7 +34,4 @@ int postbox_send(int fd, char kind, const void *text, size_t len);
  * -EPIPE there is nobody any more who could send one; -errno. */
 int postbox_take(struct postbox *box, const struct timespec *until, struct message *out);
 
-/* Milliseconds from now to @until, at least 0. */
-int postbox_ms_to(const struct timespec *until);
-
 #endif

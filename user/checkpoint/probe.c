@@ -52,7 +52,7 @@ static void listen_to(struct probe *probe, int fd, const struct timespec *until)
 	uint16_t number;
 
 	for (size_t n = 0; n < probe->n; n++) {
-		int ret = poll(&polled, 1, postbox_ms_to(until));
+		int ret = poll(&polled, 1, interrupt_ms_to(until));
 
 		/* The end comes when all have ended, and each has its turn then. */
 		if (ret <= 0 || read(fd, &number, sizeof(number)) != sizeof(number))

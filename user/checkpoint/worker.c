@@ -146,7 +146,7 @@ static int labour_look(struct labour *labour, struct orphan_set *set)
 {
 	int ret = stage_look(labour->task->target, labour->task->select,
 			     labour->task->data, set);
-	int ms = postbox_ms_to(&labour->worker->soft) / 10;
+	int ms = interrupt_ms_to(&labour->worker->soft) / 10;
 
 	ret = ret ?: probe_mounts(&labour->probe, set, ms < PROBE_MS ? ms : PROBE_MS);
 	if (ret)
@@ -174,7 +174,7 @@ static int labour_precopy(struct labour *labour, struct precopies *copies)
 	       probe_may_hang(&labour->probe, &answering.orphans[answering.n - 1]))
 		answering.n--;
 	/* Half of the time that there is goes to what is copied beforehand. */
-	interrupt_time_in(postbox_ms_to(&labour->worker->soft) / 2000.0, &half);
+	interrupt_time_in(interrupt_ms_to(&labour->worker->soft) / 2000.0, &half);
 	interrupt_at(&half);
 	ret = stage_precopy(&labour->preserve, &answering, labour->task->frozen, copies);
 	interrupt_at(&labour->worker->soft);
@@ -258,7 +258,7 @@ labour_run(const struct worker *worker, const struct worker_task *task, int fd)
 static void before(const struct timespec *until, int share, int most_ms,
 		   struct timespec *out)
 {
-	int64_t ms = (int64_t)postbox_ms_to(until) * share / 100;
+	int64_t ms = (int64_t)interrupt_ms_to(until) * share / 100;
 
 	ms = ms > most_ms ? most_ms : ms;
 	*out = *until;
