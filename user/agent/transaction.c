@@ -14,6 +14,7 @@
 #include "base/durable.h"
 #include "base/interrupt.h"
 #include "base/json.h"
+#include "base/list.h"
 #include "base/readall.h"
 #include "base/why.h"
 #include "criu/handover.h"
@@ -76,8 +77,7 @@ void txn_fini(struct txn *txn)
 
 int txn_add_link(struct txn *txn, unsigned int n, const char *name)
 {
-	struct txn_link *grown =
-		reallocarray(txn->links, txn->n_links + 1, sizeof(*grown));
+	struct txn_link *grown = list_grow(txn->links, txn->n_links, sizeof(*grown));
 	char *copy = strdup(name);
 
 	if (grown)
@@ -92,7 +92,7 @@ int txn_add_link(struct txn *txn, unsigned int n, const char *name)
 
 int txn_add_root(struct txn *txn, const char *spec)
 {
-	char **grown = reallocarray(txn->roots, txn->n_roots + 1, sizeof(*grown));
+	char **grown = list_grow(txn->roots, txn->n_roots, sizeof(*grown));
 	char *copy = strdup(spec);
 
 	if (grown)

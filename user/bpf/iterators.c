@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 
 #include "base/auto.h"
+#include "base/list.h"
 
 /* Tables whose holdings the quick walk has not told, see bpf/tables.h. */
 struct crowded {
@@ -21,17 +22,14 @@ struct crowded {
 static int sort_out(const struct rt_holder *record, const char *path, void *data)
 {
 	struct crowded *crowded = data;
-	uint32_t *tids = crowded->tids;
+	uint32_t *tids;
 
 	if (record->kind != RT_HOLDER_CROWDED)
 		return crowded->each(record, path, crowded->data);
-	/* Full at each power of two: no room is counted apart. */
-	if ((crowded->n & (crowded->n - 1)) == 0) {
-		tids = reallocarray(tids, crowded->n ? crowded->n * 2 : 1, sizeof(*tids));
-		if (!tids)
-			return -ENOMEM;
-		crowded->tids = tids;
-	}
+	tids = list_grow(crowded->tids, crowded->n, sizeof(*tids));
+	if (!tids)
+		return -ENOMEM;
+	crowded->tids = tids;
 	tids[crowded->n++] = record->tid;
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/interrupt.h"
+#include "base/list.h"
 
 /* What comes before the text. */
 struct head {
@@ -63,23 +64,6 @@ static void settle(struct postbox *box)
 	box->taken = 0;
 }
 
-static int make_room(struct postbox *box)
-{
-	size_t size = box->size ?: PIECE;
-	char *grown;
-
-	while (size < box->len + PIECE)
-		size *= 2;
-	if (size == box->size)
-		return 0;
-	grown = realloc(box->data, size);
-	if (!grown)
-		return -ENOMEM;
-	box->data = grown;
-	box->size = size;
-	return 0;
-}
-
 /* Some more bytes. */
 static int receive(struct postbox *box, const struct timespec *until)
 {
@@ -89,7 +73,7 @@ static int receive(struct postbox *box, const struct timespec *until)
 
 	if (n <= 0)
 		return n ? -errno : -ETIMEDOUT;
-	if (make_room(box))
+	if (list_reserve(&box->data, &box->size, PIECE, box->len + PIECE))
 		return -ENOMEM;
 	got = recv(box->fd, box->data + box->len, PIECE, MSG_DONTWAIT);
 	if (got < 0)

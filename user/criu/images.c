@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/list.h"
 #include "base/readall.h"
 #include "base/why.h"
 #include "handover.h"
@@ -49,7 +50,7 @@ struct reg {
 
 struct regs {
 	struct reg *regs; /* owned */
-	size_t n, room;
+	size_t n;
 };
 
 static void regs_fini(struct regs *regs)
@@ -161,7 +162,7 @@ static int each_message(struct bytes image, uint32_t magic,
 
 static int add_reg(struct regs *regs, struct bytes message)
 {
-	struct reg reg = {0};
+	struct reg reg = {0}, *grown;
 	struct field field;
 
 	while (message.left) {
@@ -174,16 +175,11 @@ static int add_reg(struct regs *regs, struct bytes message)
 		else if (field.number == FIELD_REG_SIZE)
 			reg.size = field.value;
 	}
-	if (regs->n == regs->room) {
-		size_t room = regs->room * 2 + 64;
-		struct reg *grown = reallocarray(regs->regs, room, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		regs->regs = grown;
-		regs->room = room;
-	}
-	regs->regs[regs->n++] = reg;
+	grown = list_grow(regs->regs, regs->n, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	regs->regs = grown;
+	grown[regs->n++] = reg;
 	return 0;
 }
 
@@ -245,7 +241,7 @@ static int add_remap(struct criu_remaps *out, const struct reg *link,
 
 	if (out->n == CRIU_REMAPS_MAX)
 		return -EINVAL;
-	grown = reallocarray(out->remaps, out->n + 1, sizeof(*grown));
+	grown = list_grow(out->remaps, out->n, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	out->remaps = grown;

@@ -14,12 +14,16 @@
 #include "base/auto.h"
 #include "base/durable.h"
 #include "base/json.h"
+#include "base/list.h"
 #include "base/trusted.h"
 #include "base/readall.h"
 #include "base/why.h"
 #include "orphan/orphan.h"
 
 #define SUFFIX ".journal"
+
+/* Room for the lines of a few names. */
+#define FIRST_BYTES 4096
 
 char *journal_path(const char *path)
 {
@@ -37,23 +41,6 @@ void journal_file_fini(struct journal_file *file)
 	*file = (struct journal_file)JOURNAL_FILE_INIT;
 }
 
-static int pending_reserve(struct journal_file *file, size_t more)
-{
-	size_t size = file->pending_size ?: 4096;
-	char *grown;
-
-	while (size < file->pending_len + more)
-		size *= 2;
-	if (size == file->pending_size)
-		return 0;
-	grown = realloc(file->pending, size);
-	if (!grown)
-		return -ENOMEM;
-	file->pending = grown;
-	file->pending_size = size;
-	return 0;
-}
-
 /* Adds a line, and takes the reference of @object over; @ret is an error before. */
 static int add_line(struct journal_file *file, json_t *object, int ret)
 {
@@ -61,7 +48,9 @@ static int add_line(struct journal_file *file, json_t *object, int ret)
 	size_t len = text ? strlen(text) : 0;
 
 	json_decref(object);
-	ret = text ? pending_reserve(file, len + 16) : -ENOMEM;
+	ret = text ? list_reserve(&file->pending, &file->pending_size, FIRST_BYTES,
+				  file->pending_len + len + 16)
+		   : -ENOMEM;
 	if (ret)
 		return ret;
 	file->pending_len += sprintf(file->pending + file->pending_len, "%08lx %s\n",

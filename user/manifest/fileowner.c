@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/list.h"
 
 /* Of one entry: what 64 MiB of manifest could not hold anyway. */
 #define MAX_OWNERS (1U << 18)
@@ -31,15 +32,11 @@ const char *fileowner_type_name(enum fileowner_type type)
 
 int fileowners_add(struct fileowners *owners, const struct fileowner *owner)
 {
-	struct fileowner *grown = owners->owners;
+	struct fileowner *grown = list_grow(owners->owners, owners->n, sizeof(*grown));
 
-	if ((owners->n & (owners->n - 1)) == 0) {
-		grown = reallocarray(grown, owners->n ? 2 * owners->n : 1,
-				     sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		owners->owners = grown;
-	}
+	if (!grown)
+		return -ENOMEM;
+	owners->owners = grown;
 	grown[owners->n++] = *owner;
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "beneath.h"
@@ -58,7 +59,7 @@ int depot_mounts_add(struct depot_mounts *mounts, const char *list)
 			return -ENOMEM;
 		if (point[0] != '/')
 			return -EINVAL;
-		grown = reallocarray(mounts->points, mounts->n + 1, sizeof(*grown));
+		grown = list_grow(mounts->points, mounts->n, sizeof(*grown));
 		if (!grown)
 			return -ENOMEM;
 		mounts->points = grown;

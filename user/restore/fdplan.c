@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/auto.h"
+#include "base/list.h"
 
 void fdplan_fini(struct fdplan *plan)
 {
@@ -26,14 +27,11 @@ void fdplan_close(struct fdplan *plan)
 int fdplan_add(struct fdplan *plan, int fd, int wanted, unsigned int n)
 {
 	AUTO_FD own = fd;
-	struct fdplan_item *items = plan->items;
+	struct fdplan_item *items = list_grow(plan->items, plan->n, sizeof(*items));
 
-	if ((plan->n & (plan->n - 1)) == 0) {
-		items = reallocarray(items, plan->n ? 2 * plan->n : 1, sizeof(*items));
-		if (!items)
-			return -ENOMEM;
-		plan->items = items;
-	}
+	if (!items)
+		return -ENOMEM;
+	plan->items = items;
 	items[plan->n++] =
 		(struct fdplan_item){.fd = TAKE_FD(own), .wanted = wanted, .n = n};
 	return 0;

@@ -13,6 +13,7 @@
 #include "clean.h"
 #include "journal/index.h"
 #include "locate.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/openfiles.h"
 #include "recreate.h"
@@ -129,15 +130,12 @@ static int add_file(struct restore *restore, int fd, const struct manifest_entry
 		    const struct holder *holder)
 {
 	size_t n = restore->plan.n;
-	struct restore_file *files = restore->files;
+	struct restore_file *files = list_grow(restore->files, n, sizeof(*files));
 	AUTO_FD own = fd;
 
-	if ((n & (n - 1)) == 0) {
-		files = reallocarray(files, n ? 2 * n : 1, sizeof(*files));
-		if (!files)
-			return -ENOMEM;
-		restore->files = files;
-	}
+	if (!files)
+		return -ENOMEM;
+	restore->files = files;
 	files[n] = (struct restore_file){entry, holder};
 	return fdplan_add(&restore->plan, TAKE_FD(own), wanted_number(restore, holder),
 			  entry->n);

@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/auto.h"
+#include "base/list.h"
 #include "proc/cgroup.h"
 #include "proc/proctext.h"
 
@@ -28,16 +29,12 @@ void suspects_fini(struct suspects *suspects)
 /* A new one at the end; NULL when memory is out. */
 static struct suspect *suspects_add(struct suspects *suspects, enum rt_holder_kind kind)
 {
-	struct suspect *grown = suspects->suspects;
+	struct suspect *grown =
+		list_grow(suspects->suspects, suspects->n, sizeof(*grown));
 
-	/* Full at each power of two: no room is counted apart. */
-	if ((suspects->n & (suspects->n - 1)) == 0) {
-		grown = reallocarray(grown, suspects->n ? 2 * suspects->n : 1,
-				     sizeof(*grown));
-		if (!grown)
-			return NULL;
-		suspects->suspects = grown;
-	}
+	if (!grown)
+		return NULL;
+	suspects->suspects = grown;
 	grown[suspects->n] = (struct suspect){.kind = kind, .fd = -1};
 	return &grown[suspects->n++];
 }
