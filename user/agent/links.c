@@ -223,20 +223,8 @@ void links_remove_entry(const struct manifest *manifest,
 			const struct manifest_entry *entry, const struct txn_link *link,
 			struct clean_result *result)
 {
-	AUTO(located_fini) struct located located = LOCATED_INIT;
 	struct relink_identity identity = {.type = entry->orphan.mode & S_IFMT,
 					   .ino = link->ino};
-	AUTO_FREE char *why = NULL;
-	int ret = locate_entry(manifest, entry, entry->relink_path, &located, &why);
 
-	ret = ret == -ENOENT ? -ENODEV : ret; /* the mount, not the name */
-	ret = ret ?: relink_remove(located.root_fd, located.path, &identity, &why);
-	if (!ret) {
-		result->removed++;
-	} else if (ret == -ENOENT) {
-		result->absent++;
-	} else {
-		log_error("orphan%u is left: %s", entry->n, why_text(why));
-		result->left++;
-	}
+	clean_entry_of(manifest, entry, &identity, result);
 }

@@ -58,16 +58,6 @@ static bool folder_was_lost(const struct ladder *ladder, int ret)
 	return ret == -ENOENT && folder_is_gone(ladder->folder);
 }
 
-static struct relink_identity identity_of(const struct manifest_entry *entry)
-{
-	return (struct relink_identity){
-		.type = entry->orphan.mode & S_IFMT,
-		.ino = entry->relinked.ino,
-		.has_generation = entry->relinked.has_generation,
-		.generation = entry->relinked.generation,
-	};
-}
-
 /* Chooses the next name that is free, for the file that entry->relinked tells of, and
  * writes it down. */
 static int name_choose(struct ladder *ladder)
@@ -75,7 +65,7 @@ static int name_choose(struct ladder *ladder)
 	struct manifest_entry *entry = ladder->entry;
 	AUTO_FREE char *path = malloc(RELINK_PATH_MAX);
 	struct journal_file *journal = ladder->folders->journal;
-	struct relink_identity identity = identity_of(entry);
+	struct relink_identity identity = relink_identity_of(entry);
 	int ret = path ? -EEXIST : -ENOMEM;
 	struct stat st;
 
@@ -374,12 +364,7 @@ static int prepare(struct ladder *ladder, enum method method, char **why)
 static int look_again(struct ladder *ladder, char **why)
 {
 	struct manifest_entry *entry = ladder->entry;
-	struct relink_identity identity = {
-		.type = entry->orphan.mode & S_IFMT,
-		.ino = entry->relinked.ino,
-		.has_generation = entry->relinked.has_generation,
-		.generation = entry->relinked.generation,
-	};
+	struct relink_identity identity = relink_identity_of(entry);
 	AUTO_FD fd = -1;
 	int ret;
 

@@ -12,8 +12,19 @@
 #include "base/caps.h"
 #include "beneath.h"
 #include "source.h"
+#include "manifest/manifest.h"
 #include "manifest/template.h"
 #include "base/why.h"
+
+struct relink_identity relink_identity_of(const struct manifest_entry *entry)
+{
+	return (struct relink_identity){
+		.type = entry->orphan.mode & S_IFMT,
+		.ino = entry->relinked.ino,
+		.has_generation = entry->relinked.has_generation,
+		.generation = entry->relinked.generation,
+	};
+}
 
 size_t relink_next_folder(const char *path, size_t from)
 {

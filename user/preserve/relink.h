@@ -27,6 +27,12 @@ struct relink_identity {
 	struct timespec mtime;
 };
 
+struct manifest_entry;
+
+/* The identity of the file behind the relink name of @entry, on the filesystem where it was
+ * made. */
+struct relink_identity relink_identity_of(const struct manifest_entry *entry);
+
 /* Length of the first folder of @path that is longer than @from bytes: for "a/b/c" from 0
  * 1, from 1 3, then 0. */
 size_t relink_next_folder(const char *path, size_t from);

@@ -14,12 +14,7 @@
 static int remove_name(const struct folder *folder, const struct manifest_entry *entry,
 		       char **why)
 {
-	struct relink_identity identity = {
-		.type = entry->orphan.mode & S_IFMT,
-		.ino = entry->relinked.ino,
-		.has_generation = entry->relinked.has_generation,
-		.generation = entry->relinked.generation,
-	};
+	struct relink_identity identity = relink_identity_of(entry);
 	int ret = relink_remove(folder->root_fd, entry->relink_path, &identity, why);
 
 	return ret == -ENOENT ? 0 : ret;

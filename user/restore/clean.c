@@ -14,28 +14,24 @@
 struct relink_identity clean_identity(const struct manifest *manifest,
 				      const struct manifest_entry *entry)
 {
-	return (struct relink_identity){
-		.type = entry->orphan.mode & S_IFMT,
-		.ino = entry->relinked.ino,
-		.has_generation = entry->relinked.has_generation,
-		.generation = entry->relinked.generation,
-		.moved = manifest->roots && !entry->store,
-		.in_use = manifest->roots && !entry->store && manifest->roots->in_use,
-		.movable = entry->store,
-		.mode = entry->orphan.mode & 07777,
-		.uid = entry->orphan.uid,
-		.gid = entry->orphan.gid,
-		.size = entry->relinked.size,
-		.has_mtime = entry->relinked.has_mtime,
-		.mtime = entry->relinked.mtime,
-	};
+	struct relink_identity identity = relink_identity_of(entry);
+
+	identity.moved = manifest->roots && !entry->store;
+	identity.in_use = identity.moved && manifest->roots->in_use;
+	identity.movable = entry->store;
+	identity.mode = entry->orphan.mode & 07777;
+	identity.uid = entry->orphan.uid;
+	identity.gid = entry->orphan.gid;
+	identity.size = entry->relinked.size;
+	identity.has_mtime = entry->relinked.has_mtime;
+	identity.mtime = entry->relinked.mtime;
+	return identity;
 }
 
-void clean_entry(const struct manifest *manifest, const struct manifest_entry *entry,
-		 struct clean_result *result)
+void clean_entry_of(const struct manifest *manifest, const struct manifest_entry *entry,
+		    const struct relink_identity *identity, struct clean_result *result)
 {
 	AUTO(located_fini) struct located located = LOCATED_INIT;
-	struct relink_identity identity = clean_identity(manifest, entry);
 	AUTO_FREE char *why = NULL;
 	int ret;
 
@@ -47,7 +43,7 @@ void clean_entry(const struct manifest *manifest, const struct manifest_entry *e
 		result->left++;
 		return;
 	}
-	ret = relink_remove(located.root_fd, located.path, &identity, &why);
+	ret = relink_remove(located.root_fd, located.path, identity, &why);
 	if (!ret) {
 		result->removed++;
 	} else if (ret == -ENOENT) {
@@ -56,6 +52,14 @@ void clean_entry(const struct manifest *manifest, const struct manifest_entry *e
 		log_error("orphan%u is left: %s", entry->n, why_text(why));
 		result->left++;
 	}
+}
+
+void clean_entry(const struct manifest *manifest, const struct manifest_entry *entry,
+		 struct clean_result *result)
+{
+	struct relink_identity identity = clean_identity(manifest, entry);
+
+	clean_entry_of(manifest, entry, &identity, result);
 }
 
 void clean_folders(const struct manifest *manifest)

@@ -22,6 +22,10 @@ struct relink_identity clean_identity(const struct manifest *manifest,
 void clean_entry(const struct manifest *manifest, const struct manifest_entry *entry,
 		 struct clean_result *result);
 
+/* The same where the name leads to the file of @identity. */
+void clean_entry_of(const struct manifest *manifest, const struct manifest_entry *entry,
+		    const struct relink_identity *identity, struct clean_result *result);
+
 /* Removes the folders that the checkpoint made and that are empty now. One that is gone,
  * replaced or in use stays as it is. */
 void clean_folders(const struct manifest *manifest);
