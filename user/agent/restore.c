@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The actions around a restore, and after it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +14,7 @@
 #include "base/why.h"
 #include "criu/handover.h"
 #include "criu/signposts.h"
-#include "proc/proctext.h"
+#include "proc/ownfd.h"
 #include "restore/restore.h"
 #include "transfer.h"
 #include "undo.h"
@@ -131,7 +130,6 @@ static void check_inherited(const struct restoring *restoring, struct report *re
 			manifest_entry_of(&restoring->manifest, key->n);
 		AUTO_FREE char *why = NULL, *path = NULL;
 		AUTO_FD fd = -1;
-		char link[32];
 
 		if (!entry || restore_check_entry(&restoring->manifest, entry, &why)) {
 			log_warning("orphan%u: %s", key->n,
@@ -141,9 +139,8 @@ static void check_inherited(const struct restoring *restoring, struct report *re
 		}
 		if (entry->relink_path)
 			fd = restore_open_name(&restoring->manifest, entry, NULL);
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 		if (fd >= 0)
-			proctext_readlink(AT_FDCWD, link, &path);
+			ownfd_path(fd, &path);
 		/* With a signpost CRIU finds it by itself. */
 		if (!restoring->keys.root.path)
 			report_inherit(report, key, path);

@@ -16,7 +16,7 @@
 #include "base/why.h"
 #include "beneath.h"
 #include "proc/mount.h"
-#include "proc/proctext.h"
+#include "proc/ownfd.h"
 
 void depot_mounts_fini(struct depot_mounts *mounts)
 {
@@ -137,15 +137,6 @@ static int open_directory(const char *name, char **why)
 	return TAKE_FD(fd);
 }
 
-/* Where @fd is: absolute; owned by the caller; NULL. */
-static char *path_of(int fd)
-{
-	char link[64], *path;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	return proctext_readlink(AT_FDCWD, link, &path) ? NULL : path;
-}
-
 /* Finds out what leads from the manifest's directory to @store, if anything does. */
 static int find_beside(const char *manifest, struct store *store)
 {
@@ -193,12 +184,27 @@ static int describe(struct depot *depot, const char *manifest)
 	store->dev_major = mount.dev_major;
 	store->dev_minor = mount.dev_minor;
 	store->fstype = TAKE_PTR(mount.fstype);
-	store->path = path_of(depot->fd);
-	if (!store->path)
-		return -ENOMEM;
+	ret = ownfd_path(depot->fd, &store->path);
+	if (ret)
+		return ret;
 	if (!absolute_path_valid(store->path) || !store->path[1] || !is_there(depot))
 		return -ENOENT;
 	return find_beside(manifest, store);
+}
+
+/* Gives @opened, whose fd is open, to @depot. */
+static int take(struct depot *depot, struct depot *opened, const char *path,
+		const struct depot_mounts *mounts, const char *manifest, char **why)
+{
+	int ret = describe(opened, manifest);
+
+	if (ret)
+		return why_set(why, ret, "cannot find out where store %s is: %s", path,
+			       strerror(-ret));
+	opened->mounts = mounts;
+	*depot = *opened;
+	*opened = (struct depot)DEPOT_INIT;
+	return 0;
 }
 
 int depot_open(struct depot *depot, const char *path, const struct depot_mounts *mounts,
@@ -206,7 +212,6 @@ int depot_open(struct depot *depot, const char *path, const struct depot_mounts 
 {
 	AUTO(depot_fini) struct depot opened = DEPOT_INIT;
 	AUTO_FREE char *name = without_slash(path);
-	int ret;
 
 	if (!name)
 		return -ENOMEM;
@@ -215,14 +220,7 @@ int depot_open(struct depot *depot, const char *path, const struct depot_mounts 
 	opened.fd = open_directory(name, why);
 	if (opened.fd < 0)
 		return TAKE_FD(opened.fd);
-	ret = describe(&opened, manifest);
-	if (ret)
-		return why_set(why, ret, "cannot find out where store %s is: %s", path,
-			       strerror(-ret));
-	opened.mounts = mounts;
-	*depot = opened;
-	opened = (struct depot)DEPOT_INIT;
-	return 0;
+	return take(depot, &opened, path, mounts, manifest, why);
 }
 
 int depot_try(struct depot *depot, const char *path, const struct depot_mounts *mounts,
@@ -231,7 +229,6 @@ int depot_try(struct depot *depot, const char *path, const struct depot_mounts *
 	AUTO(depot_fini) struct depot opened = DEPOT_INIT;
 	AUTO_FREE char *name = without_slash(path);
 	struct stat st;
-	int ret;
 
 	if (!name)
 		return -ENOMEM;
@@ -245,12 +242,5 @@ int depot_try(struct depot *depot, const char *path, const struct depot_mounts *
 			return why_set(why, -errno,
 				       "cannot open the folder of store %s: %m", path);
 	}
-	ret = describe(&opened, path);
-	if (ret)
-		return why_set(why, ret, "cannot find out where store %s is: %s", path,
-			       strerror(-ret));
-	opened.mounts = mounts;
-	*depot = opened;
-	opened = (struct depot)DEPOT_INIT;
-	return 0;
+	return take(depot, &opened, path, mounts, path, why);
 }

@@ -58,7 +58,17 @@ static bool is_read_only(int fd)
 	return !fstatvfs(fd, &fs) && (fs.f_flag & ST_RDONLY);
 }
 
-/* Mount @mount, seen by @pid, when it has the path of @place. */
+/* @path below the subtree @root of a filesystem, as the filesystem has it. */
+static void join(const char *root, const char *path, char out[static 2 * PATH_MAX])
+{
+	snprintf(out, 2 * PATH_MAX, "%s/%s", strcmp(root, "/") ? root : "", path);
+}
+
+/* Takes mount @mount, seen by @pid, when it is the one that is looked for. */
+typedef int (*take_fn)(const struct place *place, pid_t pid, const struct mount *mount,
+		       struct located *out);
+
+/* When it has the path of @place. */
 static int take(const struct place *place, pid_t pid, const struct mount *mount,
 		struct located *out)
 {
@@ -68,8 +78,7 @@ static int take(const struct place *place, pid_t pid, const struct mount *mount,
 
 	if (!same_dev(place, mount))
 		return -ENOENT;
-	snprintf(path_in_fs, sizeof(path_in_fs), "%s/%s",
-		 strcmp(place->mount_root, "/") ? place->mount_root : "", place->path);
+	join(place->mount_root, place->path, path_in_fs);
 	below = locate_below(mount->root, path_in_fs);
 	if (!below)
 		return -ENOENT;
@@ -85,7 +94,8 @@ static int take(const struct place *place, pid_t pid, const struct mount *mount,
 	return 0;
 }
 
-static int by_point(const struct place *place, struct located *out)
+/* The mount that is at the mount point now, when it is one for @take. */
+static int by_point(const struct place *place, take_fn take, struct located *out)
 {
 	AUTO(mount_fini) struct mount mount = {0};
 	AUTO_FD fd = -1;
@@ -119,8 +129,7 @@ static int by_dev(const struct place *place, struct located *out)
 	struct search search = {place, out};
 	char path_in_fs[2 * PATH_MAX];
 
-	snprintf(path_in_fs, sizeof(path_in_fs), "%s/%s",
-		 strcmp(place->mount_root, "/") ? place->mount_root : "", place->path);
+	join(place->mount_root, place->path, path_in_fs);
 	return mount_try_by_dev(place->dev_major, place->dev_minor, path_in_fs, take_ours,
 				&search);
 }
@@ -192,7 +201,7 @@ static int locate(const struct place *place, struct located *out, char **why)
 	/* Names of files on such a mount were made through another one. */
 	for (int i = 0; i < 2; i++) {
 		wanted.writable = i == 0;
-		ret = by_point(&wanted, out);
+		ret = by_point(&wanted, take, out);
 		if (!ret || !by_dev(&wanted, out) || !by_holder(&wanted, out))
 			return 0;
 	}
@@ -335,7 +344,7 @@ int locate_folder(const struct manifest *manifest, const struct manifest_folder 
 	return locate(&place, out, why);
 }
 
-/* Mount @mount, seen by @pid, when it is the one of @place. */
+/* When it is the one of @place. */
 static int take_exact(const struct place *place, pid_t pid, const struct mount *mount,
 		      struct located *out)
 {
@@ -366,19 +375,6 @@ static int exact_by_id(const struct place *place, struct located *out)
 	return ret;
 }
 
-static int exact_by_point(const struct place *place, struct located *out)
-{
-	AUTO(mount_fini) struct mount mount = {0};
-	AUTO_FD fd = open(place->mount_point, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int id, ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = mount_id_of_fd(fd, &id);
-	ret = ret ?: mount_find(getpid(), id, &mount);
-	return ret ?: take_exact(place, getpid(), &mount, out);
-}
-
 /* Sets @out->path to the relink name of @entry below the subtree @root. */
 static void see_name(const struct manifest_entry *entry, const char *root,
 		     struct located *out)
@@ -389,8 +385,7 @@ static void see_name(const struct manifest_entry *entry, const char *root,
 	out->path[0] = '\0';
 	if (!entry->relink_path)
 		return;
-	snprintf(path_in_fs, sizeof(path_in_fs), "%s/%s",
-		 strcmp(entry_root, "/") ? entry_root : "", entry->relink_path);
+	join(entry_root, entry->relink_path, path_in_fs);
 	below = locate_below(root, path_in_fs);
 	if (below && strlen(below) < sizeof(out->path))
 		strcpy(out->path, below);
@@ -418,7 +413,7 @@ int locate_via(const struct manifest *manifest, const struct manifest_entry *ent
 	if (manifest->roots)
 		ret = by_root(&place, out, why);
 	else if (exact_by_id(&place, out))
-		ret = exact_by_point(&place, out);
+		ret = by_point(&place, take_exact, out);
 	else
 		ret = 0;
 	if (!ret)
