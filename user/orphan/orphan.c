@@ -285,6 +285,25 @@ const struct holder *orphan_first_linked(const struct orphan *orphan)
 	return NULL;
 }
 
+static bool is_fd(const struct holder *holder, pid_t pid, pid_t tid, int fd)
+{
+	return holder->kind == RT_HOLDER_FD && holder->pid == pid && holder->tid == tid &&
+	       holder->fd == fd;
+}
+
+bool orphan_shares_fd(const struct orphan *orphan, pid_t pid, pid_t tid, int fd,
+		      const struct holder *holder)
+{
+	if (is_fd(holder, pid, tid, fd))
+		return true;
+	if (!holder->ofd || holder->kind != RT_HOLDER_FD)
+		return false;
+	for (size_t i = 0; i < orphan->n_holders; i++)
+		if (is_fd(&orphan->holders[i], pid, tid, fd))
+			return orphan->holders[i].ofd == holder->ofd;
+	return false;
+}
+
 void holder_proc_link(const struct holder *holder, char *path, size_t size)
 {
 	char task[48];

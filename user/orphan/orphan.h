@@ -185,6 +185,11 @@ static inline bool holder_has_via(const struct orphan *orphan,
 	return holder->via.id && holder->via.id != orphan->mnt_id;
 }
 
+/* Whether fd @fd of the table of process @pid (of its thread @tid, where not 0), one that
+ * holds @orphan, is of the description that @holder, another of its holders, has. */
+bool orphan_shares_fd(const struct orphan *orphan, pid_t pid, pid_t tid, int fd,
+		      const struct holder *holder);
+
 /* The first holder of @orphan that a link in /proc leads through, see
  * holder_has_link(); NULL. */
 const struct holder *orphan_first_linked(const struct orphan *orphan);

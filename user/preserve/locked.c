@@ -9,24 +9,12 @@
 #include "base/auto.h"
 #include "proc/proctext.h"
 
-static bool same_fd(const struct filelock *lock, const struct holder *holder)
-{
-	return holder->kind == RT_HOLDER_FD && holder->pid == lock->pid &&
-	       holder->tid == lock->tid && holder->fd == lock->fd;
-}
-
 bool locked_is_of(const struct orphan *orphan, const struct filelock *lock,
 		  const struct holder *holder, bool whoever)
 {
-	if (same_fd(lock, holder))
-		return true;
-	if (!holder->ofd || holder->kind != RT_HOLDER_FD ||
-	    (lock->type == FILELOCK_POSIX && !whoever && lock->pid != holder->pid))
+	if (lock->type == FILELOCK_POSIX && !whoever && lock->pid != holder->pid)
 		return false;
-	for (size_t i = 0; i < orphan->n_holders; i++)
-		if (same_fd(lock, &orphan->holders[i]))
-			return orphan->holders[i].ofd == holder->ofd;
-	return false;
+	return orphan_shares_fd(orphan, lock->pid, lock->tid, lock->fd, holder);
 }
 
 static bool is_known(const struct orphan *orphan, const struct filelocks *locks,

@@ -5,23 +5,10 @@
 
 #include "base/auto.h"
 
-static bool same_fd(const struct fileowner *owner, const struct holder *holder)
-{
-	return holder->kind == RT_HOLDER_FD && holder->pid == owner->pid &&
-	       holder->tid == owner->tid && holder->fd == owner->fd;
-}
-
 bool owned_is_of(const struct orphan *orphan, const struct fileowner *owner,
 		 const struct holder *holder)
 {
-	if (same_fd(owner, holder))
-		return true;
-	if (!holder->ofd || holder->kind != RT_HOLDER_FD)
-		return false;
-	for (size_t i = 0; i < orphan->n_holders; i++)
-		if (same_fd(owner, &orphan->holders[i]))
-			return orphan->holders[i].ofd == holder->ofd;
-	return false;
+	return orphan_shares_fd(orphan, owner->pid, owner->tid, owner->fd, holder);
 }
 
 static bool is_known(const struct orphan *orphan, const struct fileowners *owners,
