@@ -8,6 +8,10 @@
 #include "proc/target.h"
 #include "report.h"
 
+/* How long an action may take where its caller does not say: half of what the kubelet gives
+ * a whole checkpoint. */
+#define ACTION_SECONDS 60
+
 struct action_wish {
 	const struct target *target; /* prepare: one cgroup; NULL else */
 	const char *images; /* CRIU's, or any folder that travels with them; NULL none */

@@ -125,20 +125,6 @@ static uint64_t bytes_parse(const char *text)
 	return unit && !end[1] ? n << 10 * (unit - units + 1) : 0;
 }
 
-/* "10" or "0.5" from now on. */
-static void parse_deadline(struct checkpoint_options *chosen, const char *arg,
-			   struct argp_state *state)
-{
-	double seconds;
-	char *end;
-
-	errno = 0;
-	seconds = strtod(arg, &end);
-	if (errno || end == arg || *end || !(seconds > 0) || seconds > INTERRUPT_SECONDS)
-		argp_error(state, "\"%s\" is not a number of seconds", arg);
-	interrupt_time_in(seconds, &chosen->until);
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct checkpoint_options *chosen = state->input;
@@ -175,7 +161,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "\"%s\" is not a number of bytes", arg);
 		break;
 	case OPT_DEADLINE:
-		parse_deadline(chosen, arg, state);
+		interrupt_time_in(words_seconds(arg, INTERRUPT_SECONDS, state),
+				  &chosen->until);
 		break;
 	case OPT_STORE:
 		chosen->store = arg;

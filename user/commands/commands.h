@@ -27,6 +27,9 @@ extern const struct argp json_argp;
 /* The process id @arg. What is none ends the program by argp_error(). */
 pid_t words_pid(const char *arg, struct argp_state *state);
 
+/* "10" or "0.5": seconds above 0, at most @most. Others end the program by argp_error(). */
+double words_seconds(const char *arg, double most, struct argp_state *state);
+
 /* Takes "-- WORD..." off @argv, which is not argp's to look at. @behind becomes where the
  * words begin in @argv, and is untouched where there are none. Returns the new argc. */
 int words_split(int argc, char **argv, char ***behind);

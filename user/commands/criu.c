@@ -96,6 +96,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		"images-dir", OPT_IMAGES, "DIR", 0, "The folder of the images", 0        \
 	}
 
+#define OPTION_PRECOPY                                                                   \
+	{                                                                                \
+		"precopy", OPT_PRECOPY, 0, 0,                                            \
+			"Copy before the freeze what can only be copied, and inside of " \
+			"it only what changed since",                                    \
+			0                                                                \
+	}
+
 static const struct argp dump_argp = {
 	.options =
 		(const struct argp_option[]){
@@ -104,11 +112,7 @@ static const struct argp dump_argp = {
 			OPTION_IMAGES,
 			{"leave-running", OPT_LEAVE_RUNNING, 0, 0,
 			 "The processes go on afterwards", 0},
-			{"precopy", OPT_PRECOPY, 0, 0,
-			 "Copy before the freeze what can only be copied, and inside of "
-			 "it "
-			 "only what changed since",
-			 0},
+			OPTION_PRECOPY,
 			{0},
 		},
 	.parser = parse,
@@ -137,11 +141,7 @@ static const struct argp prepare_argp = {
 			 "the "
 			 "archive. When it fails, nothing stays",
 			 0},
-			{"precopy", OPT_PRECOPY, 0, 0,
-			 "Copy before the freeze what can only be copied, and inside of "
-			 "it "
-			 "only what changed since",
-			 0},
+			OPTION_PRECOPY,
 			{0},
 		},
 	.parser = parse,
@@ -186,20 +186,14 @@ static const struct argp restore_argp = {
 	       "leaves everything as it was.",
 };
 
-/* What the caller wants to do inside of the freeze. */
-struct dump_data {
-	struct criu_dump dump;
-	const char *cgroup;
-};
-
+/* What is done inside of the freeze. */
 static int dump_inside(const struct manifest *manifest, void *data)
 {
-	struct dump_data *dump = data;
 	AUTO_FREE char *why = NULL, *dir = NULL;
 
-	if (asprintf(&dir, "%s%s", cgroup_mount(), dump->cgroup) < 0)
+	if (asprintf(&dir, "%s%s", cgroup_mount(), manifest->cgroup) < 0)
 		dir = NULL;
-	if (dir && !criu_dump(&dump->dump, manifest, dir, &why))
+	if (dir && !criu_dump(data, manifest, dir, &why))
 		return 0;
 	log_error("%s; what was preserved is removed again", why_text(why));
 	return 1;
@@ -222,40 +216,48 @@ static void print_dump(const char *done, const struct manifest *manifest,
 	       manifest->n_entries + manifest->n_failed - keys->n_left, keys->n_left);
 }
 
-static int run_dump(const struct criu_options *chosen)
+/* Preserves what the tree holds, as @wish says, and does what that is for; @done says in the
+ * past what that is, and @keys are of it. */
+static int run_frozen(const struct criu_options *chosen, struct checkpoint_wish *wish,
+		      const struct criu_keys *keys, const char *done)
 {
 	AUTO(target_fini) struct target target;
 	AUTO(manifest_fini) struct manifest manifest = {0};
-	AUTO_FREE char *spec = NULL, *path = criu_path(chosen->images, CRIU_MANIFEST);
-	struct dump_data data = {.dump = {.images = chosen->images,
-					  .tree = chosen->tree,
-					  .leave_running = chosen->leave_running,
-					  .extra = chosen->extra}};
-	struct checkpoint_wish wish = {
-		.manifest = path,
-		.template = TEMPLATE_DEFAULT,
-		.preserve.stop = !chosen->leave_running,
-		.freeze = true,
-		.precopy = chosen->precopy,
-		.inside = dump_inside,
-		.data = &data,
-	};
 	int ret;
 
 	target_init(&target);
-	if (!path || asprintf(&spec, "pid:%d", chosen->tree) < 0)
+	if (!wish->manifest)
 		return EXIT_FAILED;
-	if (target_add_cgroup(&target, spec))
+	if (target_add_process(&target, chosen->tree))
 		return EXIT_USAGE;
-	data.cgroup = target.cgroups[0].path;
+	wish->template = TEMPLATE_DEFAULT;
+	wish->freeze = true;
+	wish->precopy = chosen->precopy;
 	interrupt_catch();
-	ret = checkpoint_run(&wish, &target, &manifest);
+	ret = checkpoint_run(wish, &target, &manifest);
 	if (ret > 0)
-		checkpoint_undo(path, &manifest);
+		checkpoint_undo(wish->manifest, &manifest);
 	if (!ret)
-		print_dump("dumped", &manifest, &data.dump.keys);
-	criu_dump_fini(&data.dump);
+		print_dump(done, &manifest, keys);
 	return ret ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int run_dump(const struct criu_options *chosen)
+{
+	AUTO_FREE char *path = criu_path(chosen->images, CRIU_MANIFEST);
+	AUTO(criu_dump_fini)
+	struct criu_dump dump = {.images = chosen->images,
+				 .tree = chosen->tree,
+				 .leave_running = chosen->leave_running,
+				 .extra = chosen->extra};
+	struct checkpoint_wish wish = {
+		.manifest = path,
+		.preserve.stop = !chosen->leave_running,
+		.inside = dump_inside,
+		.data = &dump,
+	};
+
+	return run_frozen(chosen, &wish, &dump.keys, "dumped");
 }
 
 static int run_restore(const struct criu_options *chosen)
@@ -303,9 +305,7 @@ static int prepare_inside(const struct manifest *manifest, void *data)
 
 static int run_prepare(const struct criu_options *chosen)
 {
-	AUTO(target_fini) struct target target;
-	AUTO(manifest_fini) struct manifest manifest = {0};
-	AUTO_FREE char *spec = NULL, *path = criu_path(chosen->images, CRIU_MANIFEST);
+	AUTO_FREE char *path = criu_path(chosen->images, CRIU_MANIFEST);
 	struct prepare_data data = {
 		.prepare = {.images = chosen->images,
 			    .config = chosen->config ?: RUNC_CONFIG,
@@ -315,27 +315,13 @@ static int run_prepare(const struct criu_options *chosen)
 	};
 	struct checkpoint_wish wish = {
 		.manifest = path,
-		.template = TEMPLATE_DEFAULT,
-		.freeze = true,
-		.precopy = chosen->precopy,
 		.inside = prepare_inside,
 		.data = &data,
 	};
-	int ret;
+	int status = run_frozen(chosen, &wish, &data.prepare.keys, "prepared");
 
-	target_init(&target);
-	if (!path || asprintf(&spec, "pid:%d", chosen->tree) < 0)
-		return EXIT_FAILED;
-	if (target_add_cgroup(&target, spec))
-		return EXIT_USAGE;
-	interrupt_catch();
-	ret = checkpoint_run(&wish, &target, &manifest);
-	if (ret > 0)
-		checkpoint_undo(path, &manifest);
-	if (!ret)
-		print_dump("prepared", &manifest, &data.prepare.keys);
 	criu_prepare_fini(&data.prepare);
-	return ret ? EXIT_FAILED : EXIT_DONE;
+	return status;
 }
 
 /* Where no dump was prepared to its end there may be no keys. */

@@ -21,8 +21,6 @@
 #include "journal/index.h"
 #include "proc/process.h"
 
-#define DEADLINE_SECONDS 60
-
 struct stage {
 	const char *images;
 	pid_t init;
@@ -191,11 +189,9 @@ static void run_pre_dump(struct stage *stage, struct txn *txn, struct report *re
 static void run_post_dump(struct stage *stage, struct txn *txn, struct report *report)
 {
 	AUTO(target_fini) struct target target;
-	char spec[32];
 
 	target_init(&target);
-	snprintf(spec, sizeof(spec), "pid:%d", stage->init);
-	if (stage->init <= 0 || target_add_cgroup(&target, spec)) {
+	if (stage->init <= 0 || target_add_process(&target, stage->init)) {
 		report_worsen(report, OUTCOME_FAILED);
 		return;
 	}
@@ -319,7 +315,7 @@ int command_criu_hook(int argc, char **argv)
 	}
 	stage.wish.images = stage.images;
 	interrupt_catch();
-	interrupt_after(DEADLINE_SECONDS);
+	interrupt_after(ACTION_SECONDS);
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
 		if (!strcmp(action, stages[i].action) && stage.images)
 			return run(&stage, i);

@@ -13,8 +13,8 @@
 #include "base/why.h"
 #include "commands.h"
 
-/* Half of what the kubelet gives a whole checkpoint. */
-#define DEADLINE_SECONDS 60
+/* What --deadline may be, in seconds. */
+#define DEADLINE_MOST 86400
 
 struct hook_options {
 	const struct hook_action *action;
@@ -102,19 +102,6 @@ static const struct argp_option options[] = {
 	{0},
 };
 
-/* "1.5" in seconds; 0 for anything else. */
-static double seconds_parse(const char *text)
-{
-	double seconds;
-	char *end;
-
-	errno = 0;
-	seconds = strtod(text, &end);
-	return errno || end == text || *end || !(seconds > 0 && seconds <= 86400)
-		       ? 0
-		       : seconds;
-}
-
 /* @spec with an absolute directory, for a later call; owned by the caller; NULL. */
 static char *root_absolute(const char *spec)
 {
@@ -139,18 +126,6 @@ static void parse_root(struct hook_options *chosen, const char *arg,
 	if (!root)
 		argp_error(state, "--root %s: %s", arg, strerror(errno));
 	chosen->roots[chosen->wish.n_roots++] = root;
-}
-
-static void parse_tree(struct hook_options *chosen, const char *arg,
-		       struct argp_state *state)
-{
-	char *end;
-
-	errno = 0;
-	chosen->wish.tree = strtol(arg, &end, 10);
-	if (errno || *end || chosen->wish.tree <= 0)
-		argp_error(state, "\"%s\" is not a process id", arg);
-	chosen->tree = arg;
 }
 
 static void parse_end(struct hook_options *chosen, struct argp_state *state)
@@ -186,9 +161,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		chosen->id = arg;
 		break;
 	case KEY(OPT_DEADLINE):
-		chosen->deadline = seconds_parse(arg);
-		if (!(chosen->deadline > 0))
-			argp_error(state, "\"%s\" is not a number of seconds", arg);
+		chosen->deadline = words_seconds(arg, DEADLINE_MOST, state);
 		break;
 	case KEY(OPT_STRICT):
 		chosen->wish.strict = true;
@@ -204,16 +177,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		chosen->wish.external = true;
 		break;
 	case KEY(OPT_TREE):
-		parse_tree(chosen, arg, state);
+		chosen->wish.tree = words_pid(arg, state);
+		chosen->tree = arg;
 		break;
 	case KEY(OPT_ROOT):
 		parse_root(chosen, arg, state);
 		break;
 	case KEY(OPT_KEEP):
 		chosen->wish.keep = true;
-		break;
-	case ARGP_KEY_ARG:
-		argp_error(state, "\"%s\" is one word too many", arg);
 		break;
 	case ARGP_KEY_END:
 		parse_end(chosen, state);
@@ -281,7 +252,7 @@ static const struct hook_action *action_find(const char *name)
 
 int command_hook(int argc, char **argv)
 {
-	struct hook_options chosen = {.deadline = DEADLINE_SECONDS};
+	struct hook_options chosen = {.deadline = ACTION_SECONDS};
 	struct argp argp = {
 		.options = options,
 		.parser = parse,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The words that several commands take alike: children of their parsers. */
 #include <argp.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,18 @@ pid_t words_pid(const char *arg, struct argp_state *state)
 	if (proctext_number(arg, INT_MAX, &pid))
 		argp_error(state, "\"%s\" is not a process id", arg);
 	return pid;
+}
+
+double words_seconds(const char *arg, double most, struct argp_state *state)
+{
+	double seconds;
+	char *end;
+
+	errno = 0;
+	seconds = strtod(arg, &end);
+	if (errno || end == arg || *end || !(seconds > 0) || seconds > most)
+		argp_error(state, "\"%s\" is not a number of seconds", arg);
+	return seconds;
 }
 
 int words_split(int argc, char **argv, char ***behind)

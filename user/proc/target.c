@@ -48,6 +48,14 @@ int target_add_cgroup(struct target *target, const char *spec)
 	return 0;
 }
 
+int target_add_process(struct target *target, pid_t pid)
+{
+	char spec[32];
+
+	snprintf(spec, sizeof(spec), "pid:%d", pid);
+	return target_add_cgroup(target, spec);
+}
+
 bool target_has(const struct target *target, pid_t pid, const char *cgroup_path)
 {
 	switch (target->kind) {

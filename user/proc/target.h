@@ -25,6 +25,9 @@ void target_fini(struct target *target);
  * -E2BIG above RT_MAX_TARGETS; the reason is logged. */
 int target_add_cgroup(struct target *target, const char *spec);
 
+/* Adds the cgroup that process @pid is in, in the same way. */
+int target_add_process(struct target *target, pid_t pid);
+
 /* Words of the command line that name cgroups, kept until all of it is parsed: errors are
  * to be told in the way that a later word asks for. */
 struct target_specs {
