@@ -318,13 +318,8 @@ void action_post_dump(struct txn *txn, const struct action_wish *wish,
 		return;
 	}
 	report->repeated = txn->phase != TXN_PREPARED;
-	if (txn->phase == TXN_PREPARED)
-		txn->phase = TXN_DUMPED;
-	if (txn_save(txn, &why)) {
-		log_error("%s", why_text(why));
-		report_worsen(report, OUTCOME_FAILED);
+	if (report_phase(report, txn, report->repeated ? txn->phase : TXN_DUMPED))
 		return;
-	}
 	if (undo_config(txn, &why)) {
 		log_error("%s", why_text(why));
 		report_worsen(report, OUTCOME_PART);
@@ -335,8 +330,6 @@ void action_post_dump(struct txn *txn, const struct action_wish *wish,
 
 void action_abort(struct txn *txn, const struct action_wish *wish, struct report *report)
 {
-	AUTO_FREE char *why = NULL;
-
 	(void)wish;
 	if (txn->dir_fd < 0) {
 		report->repeated = true;
@@ -359,9 +352,5 @@ void action_abort(struct txn *txn, const struct action_wish *wish, struct report
 	}
 	if (undo_links(txn))
 		report_worsen(report, OUTCOME_PART);
-	txn->phase = TXN_DUMPED;
-	if (txn_save(txn, &why)) {
-		log_error("%s", why_text(why));
-		report_worsen(report, OUTCOME_FAILED);
-	}
+	report_phase(report, txn, TXN_DUMPED);
 }

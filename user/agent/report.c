@@ -10,6 +10,7 @@
 #include "base/auto.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/why.h"
 #include "criu/handover.h"
 
 static const char *const outcomes[] = {
@@ -33,6 +34,7 @@ void report_begin(struct report *report, const char *action)
 		.action = action,
 		.proceed = true,
 		.options = json_array(),
+		.config = json_array(),
 		.external = json_array(),
 		.left = json_array(),
 		.names = json_array(),
@@ -47,6 +49,7 @@ void report_fini(struct report *report)
 {
 	log_set_sink(NULL, NULL);
 	json_decref(report->options);
+	json_decref(report->config);
 	json_decref(report->external);
 	json_decref(report->left);
 	json_decref(report->names);
@@ -59,6 +62,20 @@ void report_worsen(struct report *report, enum outcome outcome)
 {
 	if (outcome > report->outcome)
 		report->outcome = outcome;
+}
+
+int report_phase(struct report *report, struct txn *txn, enum txn_phase phase)
+{
+	AUTO_FREE char *why = NULL;
+	int ret;
+
+	txn->phase = phase;
+	ret = txn_save(txn, &why);
+	if (!ret)
+		return 0;
+	log_error("%s", why_text(why));
+	report_worsen(report, OUTCOME_FAILED);
+	return ret;
 }
 
 /* Where the name of @entry is. */
@@ -102,6 +119,11 @@ static void add_words(struct report *report, const struct criu_keys *keys)
 		report_worsen(report, OUTCOME_FAILED);
 	for (size_t i = 0; i < words.n; i++)
 		json_array_append_new(report->options, json_string(words.words[i]));
+	for (size_t i = 0; i < words.n;) {
+		AUTO_FREE char *line = criu_words_line(&words, &i);
+
+		json_array_append_new(report->config, json_string(line ? line : ""));
+	}
 }
 
 void report_dump(struct report *report, const struct txn *txn,
@@ -151,34 +173,12 @@ void report_inherit(struct report *report, const struct criu_key *key, const cha
 	json_array_append_new(report->inherit, object);
 }
 
-/* The options as lines of a file that criu reads: without the dashes, each with its value. */
-static json_t *config_of(const json_t *options)
-{
-	json_t *lines = json_array();
-
-	for (size_t i = 0; i < json_array_size(options); i++) {
-		const char *word = json_string_value(json_array_get(options, i));
-		const char *next = json_string_value(json_array_get(options, i + 1));
-		AUTO_FREE char *line = NULL;
-		bool has_value = next && next[0] != '-';
-
-		if (!word)
-			continue;
-		if (asprintf(&line, "%s%s%s", word + strspn(word, "-"),
-			     has_value ? " " : "", has_value ? next : "") < 0)
-			line = NULL;
-		json_array_append_new(lines, json_string(line ? line : ""));
-		i += has_value;
-	}
-	return lines;
-}
-
 static json_t *criu_to_json(const struct report *report)
 {
-	return json_pack("{s:O,s:o,s:O,s:O,s:O,s:O}", "options", report->options,
-			 "config", config_of(report->options), "external",
-			 report->external, "left", report->left, "links", report->links,
-			 "inherit", report->inherit);
+	return json_pack("{s:O,s:O,s:O,s:O,s:O,s:O}", "options", report->options,
+			 "config", report->config, "external", report->external, "left",
+			 report->left, "links", report->links, "inherit",
+			 report->inherit);
 }
 
 static json_t *report_to_json(const struct report *report, const struct txn *txn)

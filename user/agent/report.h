@@ -19,7 +19,7 @@ struct report {
 	size_t preserved, failed;
 	struct clean_result cleaned;
 	/* Owned; arrays, NULL when memory is out. */
-	json_t *options; /* words for criu */
+	json_t *options, *config; /* for criu: as words, and as lines of its file */
 	json_t *external, *left, *names, *links, *inherit, *messages;
 };
 
@@ -32,6 +32,10 @@ void report_fini(struct report *report);
 
 /* Makes the outcome @outcome unless it is worse already. */
 void report_worsen(struct report *report, enum outcome outcome);
+
+/* Puts @txn into @phase, on the disk. 0; -errno, which is logged and makes the outcome
+ * OUTCOME_FAILED. */
+int report_phase(struct report *report, struct txn *txn, enum txn_phase phase);
 
 /* Adds the names of @manifest, and what was preserved and what not. */
 void report_manifest(struct report *report, const struct manifest *manifest);

@@ -266,17 +266,6 @@ static void remove_all(struct txn *txn, struct report *report)
 		txn_remove(txn);
 }
 
-static void save_phase(struct txn *txn, enum txn_phase phase, struct report *report)
-{
-	AUTO_FREE char *why = NULL;
-
-	txn->phase = phase;
-	if (!txn_save(txn, &why))
-		return;
-	log_error("%s", why_text(why));
-	report_worsen(report, OUTCOME_FAILED);
-}
-
 void action_post_restore(struct txn *txn, const struct action_wish *wish,
 			 struct report *report)
 {
@@ -296,7 +285,7 @@ void action_post_restore(struct txn *txn, const struct action_wish *wish,
 			return;
 		}
 		txn_drop_roots(txn);
-		save_phase(txn, TXN_DUMPED, report);
+		report_phase(report, txn, TXN_DUMPED);
 		return;
 	}
 	remove_all(txn, report);

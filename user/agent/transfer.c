@@ -24,19 +24,37 @@ static int open_directory(const char *path, char **why)
 	return fd < 0 ? why_set(why, -errno, "cannot open %s: %m", path) : fd;
 }
 
+/* Reads file @name in @from, which nobody but root and we can have written. 0; -ENOENT;
+ * -errno, and the reason in @why where that does not say it. */
+static int read_trusted(int from, const char *name, size_t max, char **text, size_t *len,
+			char **why)
+{
+	AUTO_FD fd = openat(from, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	int ret = fd < 0 ? -errno : trusted_check(fd, "file", name, why);
+
+	return ret ?: readall(fd, max, text, len);
+}
+
 /* Copies file @name of @from to @to. 0; -ENOENT; -errno. */
 static int copy(int from, int to, const char *name, size_t max, char **why)
 {
-	AUTO_FD fd = openat(from, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	AUTO_FREE char *text = NULL;
 	size_t len;
-	int ret = fd < 0 ? -errno : trusted_check(fd, "file", name, why);
+	int ret = read_trusted(from, name, max, &text, &len, why);
 
-	ret = ret ?: readall(fd, max, &text, &len);
 	ret = ret ?: placing_bytes(to, name, text, len);
 	return ret && (!why || !*why)
 		       ? why_set(why, ret, "cannot copy %s: %s", name, strerror(-ret))
 		       : ret;
+}
+
+/* Copies what @txn has beside its state. 0 or -errno. */
+static int copy_files(const struct txn *txn, int from, int to, char **why)
+{
+	int ret = copy(from, to, CRIU_MANIFEST, MANIFEST_MAX_BYTES, why);
+
+	return ret || !txn->external ? ret
+				     : copy(from, to, CRIU_KEYS, KEYS_MAX_BYTES, why);
 }
 
 /* Whether the manifest in @images is the only one of its checkpoint, as `criu dump` leaves
@@ -66,9 +84,7 @@ int transfer_out(const struct txn *txn, const char *images, char **why)
 			       "%s/" CRIU_MANIFEST " is of another checkpoint, and no "
 			       "copy: clean it first",
 			       images);
-	ret = copy(from, to, CRIU_MANIFEST, MANIFEST_MAX_BYTES, why);
-	if (!ret && txn->external)
-		ret = copy(from, to, CRIU_KEYS, KEYS_MAX_BYTES, why);
+	ret = copy_files(txn, from, to, why);
 	if (ret)
 		return ret;
 	state = txn_to_json(txn);
@@ -82,18 +98,14 @@ int transfer_out(const struct txn *txn, const char *images, char **why)
 /* What the state in @from tells, of which nothing counts but what CRIU did. */
 static int read_state(struct txn *txn, int from, char **why)
 {
-	AUTO_FD fd = openat(from, TRANSFER_STATE,
-			    O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	AUTO_FREE char *text = NULL, *reason = NULL;
 	size_t len;
-	int ret;
+	int ret = read_trusted(from, TRANSFER_STATE, TXN_MAX_BYTES, &text, &len, &reason);
 
-	if (fd < 0 && errno == ENOENT) {
+	if (ret == -ENOENT) {
 		txn->external = !faccessat(from, CRIU_KEYS, F_OK, 0);
 		return 0;
 	}
-	ret = fd < 0 ? -errno : trusted_check(fd, "file", TRANSFER_STATE, why);
-	ret = ret ?: readall(fd, TXN_MAX_BYTES, &text, &len);
 	ret = ret ?: txn_parse(text, len, txn, &reason);
 	if (ret)
 		return why_set(why, ret, TRANSFER_STATE ": %s",
@@ -131,9 +143,7 @@ int transfer_in(struct txn *txn, const char *images, char **why)
 	to = dir ? open_directory(dir, why) : -1;
 	if (to < 0)
 		return ret ?: to == -1 ? -ENOMEM : to;
-	ret = copy(from, to, CRIU_MANIFEST, MANIFEST_MAX_BYTES, why);
-	if (!ret && txn->external)
-		ret = copy(from, to, CRIU_KEYS, KEYS_MAX_BYTES, why);
+	ret = copy_files(txn, from, to, why);
 	txn->phase = ret ? txn->phase : TXN_DUMPED;
 	return ret ?: txn_save(txn, why);
 }

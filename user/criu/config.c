@@ -116,6 +116,7 @@ static char *block_of(const struct criu_keys *keys)
 {
 	AUTO(criu_words_fini) struct criu_words words = {0};
 	char *text = NULL;
+	bool failed = false;
 	size_t len;
 	FILE *out;
 
@@ -125,15 +126,16 @@ static char *block_of(const struct criu_keys *keys)
 	if (!out)
 		return NULL;
 	fprintf(out, BEGIN "%s\n", keys->id);
-	for (size_t i = 0; i < words.n; i++) {
-		bool option = !strncmp(words.words[i], "--", 2);
+	for (size_t i = 0; i < words.n && !failed;) {
+		AUTO_FREE char *line = criu_words_line(&words, &i);
 
-		/* An option's value is on its line. */
-		fprintf(out, "%s%s", option ? (i ? "\n" : "") : " ",
-			words.words[i] + (option ? 2 : 0));
+		failed = !line || fprintf(out, "%s\n", line) < 0;
 	}
-	fprintf(out, "%s" END "%s\n", words.n ? "\n" : "", keys->id);
-	return fclose(out) ? NULL : text;
+	fprintf(out, END "%s\n", keys->id);
+	if (!fclose(out) && !failed)
+		return text;
+	free(text);
+	return NULL;
 }
 
 int criu_config_add(const char *path, const struct criu_keys *keys, char **why)

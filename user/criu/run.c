@@ -62,6 +62,19 @@ int criu_words_dump(struct criu_words *words, const struct criu_keys *keys)
 	return ret;
 }
 
+char *criu_words_line(const struct criu_words *words, size_t *at)
+{
+	const char *option = words->words[(*at)++], *value = NULL;
+	char *line;
+
+	if (*at < words->n && strncmp(words->words[*at], "--", 2))
+		value = words->words[(*at)++];
+	if (asprintf(&line, "%s%s%s", option + strspn(option, "-"), value ? " " : "",
+		     value ? value : "") < 0)
+		return NULL;
+	return line;
+}
+
 int criu_run(const struct criu_words *words, char **why)
 {
 	const char *program = getenv("CRIU") ?: "criu";

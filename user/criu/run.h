@@ -23,6 +23,11 @@ int criu_words_add(struct criu_words *words, const char *format, ...)
  * left. 0 or -ENOMEM. */
 int criu_words_dump(struct criu_words *words, const struct criu_keys *keys);
 
+/* The option that is word *@at of @words as a line of a file that criu reads: without the
+ * dashes, with its value. Moves *@at behind both. Owned by the caller; NULL when memory is
+ * out. */
+char *criu_words_line(const struct criu_words *words, size_t *at);
+
 /* Executes $CRIU, or criu of $PATH, with @words behind its name, and waits for its end.
  * Fds that are not close-on-exec go with it. 0 when it ended with status 0; -ENOENT there
  * is none; -ECANCELED it failed; -errno; and the reason in @why. */
