@@ -438,3 +438,24 @@ no_bpf_objects() {
 		fi
 	done
 }
+
+# What CRIU needs of a kernel without udev and a running system, which has not loaded it yet.
+criu_modules() {
+	local module
+	for module in {unix,inet,tcp,udp,raw,netlink,af_packet}_diag nf_tables; do
+		modprobe -q "$module" 2>/dev/null || true
+	done
+}
+
+# until_said PATTERN: reads what a program says at fd $FROM until a line matches; else tells
+# what it said to $T/*err.
+until_said() {
+	local line
+	while IFS= read -r -t "$PATIENCE" -u "$FROM" line; do
+		# shellcheck disable=SC2053 # a pattern
+		[[ $line != $1 ]] || return 0
+	done
+	echo "the program did not say $1" >&2
+	cat "$T"/*err >&2
+	return 1
+}

@@ -32,18 +32,6 @@ begin() {
 	exec {TO}>"$T/$1.in" {FROM}<"$T/$1.out"
 }
 
-# until_said PATTERN: reads what the program says until a line matches.
-until_said() {
-	local line
-	while IFS= read -r -t "$PATIENCE" -u "$FROM" line; do
-		# shellcheck disable=SC2053 # a pattern
-		[[ $line != $1 ]] || return 0
-	done
-	echo "the program did not say $1" >&2
-	cat "$T"/*.err >&2
-	return 1
-}
-
 # Frozen, so that all see the same moment. lsfd 2.38 does not look at mappings, lsof does;
 # both take by its name for deleted what never had one, as memfd.
 same_as_others() {

@@ -7,11 +7,7 @@
 load lib
 
 setup_file() {
-	# What a kernel without udev and a running system has not loaded yet.
-	local module
-	for module in {unix,inet,tcp,udp,raw,netlink,af_packet}_diag nf_tables; do
-		modprobe -q "$module" 2>/dev/null || true
-	done
+	criu_modules
 }
 
 # Below the tree, which a virtual machine has a copy without them of.
@@ -35,18 +31,6 @@ begin() {
 	in_cgroup "$CG" setsid "$@" <"$T/in" >"$T/out" 2>"$T/err" 3>&- &
 	PROGRAM=$!
 	exec {TO}<>"$T/in" {FROM}<>"$T/out"
-}
-
-# until_said PATTERN: reads what the program says until a line matches.
-until_said() {
-	local line
-	while IFS= read -r -t "$PATIENCE" -u "$FROM" line; do
-		# shellcheck disable=SC2053 # a pattern
-		[[ $line != $1 ]] || return 0
-	done
-	echo "the program did not say $1" >&2
-	cat "$T/err" >&2
-	return 1
 }
 
 # revive FILTER: dumps the program, which ends, and restores it; jq says by FILTER whether

@@ -7,11 +7,7 @@
 load lib
 
 setup_file() {
-	# What a kernel without udev and a running system has not loaded yet.
-	local module
-	for module in {unix,inet,tcp,udp,raw,netlink,af_packet}_diag nf_tables; do
-		modprobe -q "$module" 2>/dev/null || true
-	done
+	criu_modules
 }
 
 teardown() {
