@@ -15,7 +15,7 @@
 #include "criu/prepare.h"
 #include "journal/index.h"
 #include "manifest/template.h"
-#include "proc/proctext.h"
+#include "proc/freezer.h"
 #include "transfer.h"
 #include "undo.h"
 
@@ -31,16 +31,6 @@ struct making {
 static void making_fini(struct making *making)
 {
 	criu_prepare_fini(&making->prepare);
-}
-
-/* Whether somebody keeps the cgroup frozen, so that what is seen now is what CRIU will see.
- */
-static bool is_frozen(const struct cgroup *cg)
-{
-	AUTO_FREE char *text = NULL;
-
-	return !proctext_read(cg->fd, "cgroup.events", &text) &&
-	       strstr(text, "frozen 1\n");
 }
 
 static bool is_wanted(const struct orphan *orphan, const void *data)
@@ -134,7 +124,8 @@ static int begin(struct txn *txn, const struct action_wish *wish, char **why)
 	txn->phase = TXN_PREPARING;
 	txn->checkpoint[0] = '\0';
 	txn->external = wish->external;
-	txn->stable = !wish->dumped && is_frozen(&wish->target->cgroups[0]);
+	/* Somebody keeps it frozen: what is seen now is what CRIU will see. */
+	txn->stable = !wish->dumped && freezer_is_frozen(&wish->target->cgroups[0]);
 	txn->imported = false;
 	txn->ghosts = txn->ghost_bytes = 0;
 	txn_drop_links(txn);

@@ -225,6 +225,11 @@ static int wait_frozen(const struct cgroup *cg, int timeout_ms)
 	return err;
 }
 
+bool freezer_is_frozen(const struct cgroup *cg)
+{
+	return !wait_frozen(cg, 0);
+}
+
 /* Freezes the cgroup of freezer->freeze_fd, which is ours to thaw from here on. */
 static int freeze_start(struct freezer *freezer, const struct timespec *until)
 {

@@ -33,6 +33,9 @@ struct freezer {
 int freezer_freeze(struct freezer *freezer, const struct cgroup *cg, int timeout_ms,
 		   const struct timespec *until);
 
+/* Whether @cg and each cgroup below it are frozen at this moment, whoever did that. */
+bool freezer_is_frozen(const struct cgroup *cg);
+
 /* In a child that was forked since: closes what would let the guardian believe that its
  * maker lives when only the child does. */
 void freezer_forget(struct freezer *freezer);
