@@ -203,8 +203,9 @@ rt_ok() {
 	[ "$status" -eq 0 ]
 }
 
-# recipe HEADING N: runs the N-th block of commands below that heading of docs/agents.md, in
-# $T and with the variables that it uses; $CONF in place of the file of CRIU's options.
+# recipe HEADING N [FILE]: runs the N-th block of commands below that heading of docs/FILE
+# (agents.md), in $T and with the variables that it uses; $CONF in place of the file of CRIU's
+# options.
 recipe() {
 	local PATH=$T/bin:$PATH name
 	mkdir -p "$T/bin"
@@ -213,7 +214,7 @@ recipe() {
 	done
 	awk -v heading="## $1" -v n="$2" '/^## / { there = $0 == heading }
 		/^```/ { inside = !inside && there; block += inside; next }
-		inside && block == n' "$TOP/docs/agents.md" |
+		inside && block == n' "$TOP/docs/${3:-agents.md}" |
 		sed "s|/etc/criu/runc.conf|${CONF:-&}|" >"$T/recipe"
 	[ -s "$T/recipe" ]
 	# shellcheck disable=SC1091

@@ -5,6 +5,7 @@
 # and restores from the archive of its root. The container is helpers/tenant.c alone.
 
 load lib
+load tenant
 
 setup_file() {
 	criu_modules
@@ -19,12 +20,6 @@ teardown() {
 	rm -rf -- "$DIR"
 }
 
-needs_runtime() {
-	command -v "$1" >/dev/null || skip "$1 is not installed (tools/setup runtimes)"
-	# 3.17 knows of kernels up to 6.1 or so.
-	[[ $(uname -r) == 6.1.* ]] || skip "criu does not work on this kernel"
-}
-
 runc() {
 	command runc --root "$T/runc" "$@"
 }
@@ -35,8 +30,8 @@ pid_of() {
 
 # bundle_make NAME DIR MIB: a container whose /dev/shm is not its own, as in a pod.
 bundle_make() {
-	mkdir -p "$2/rootfs"/{tmp,dev,proc,sys} "$T/shm"
-	cp "$HELPERS/tenant" "$2/rootfs/tenant"
+	rootfs_make "$2/rootfs"
+	mkdir -p "$T/shm"
 	mkfifo "$2/rootfs/report"
 	command runc spec --bundle "$2"
 	jq --arg mib "$3" --arg cgroup "$(cgroup_name "$CG")/$1" --arg shm "$T/shm" \
@@ -62,8 +57,7 @@ container_begin() {
 
 # seen_by NAME BUNDLE: what its program sees of its files.
 seen_by() {
-	runc kill "$1" USR1
-	timeout "$PATIENCE" cat "$2/rootfs/report"
+	tenant_sees "$(pid_of "$1")" "$2/rootfs/report"
 }
 
 # checkpointed NAME IMAGES: it stays as it is.
@@ -87,11 +81,6 @@ restored() {
 
 archive() {
 	tar -C "$1" -cf "$2" rootfs config.json
-}
-
-# Of what we make, nothing is in these folders.
-nothing_of_ours_in() {
-	[ -z "$(find "$@" -name 'ile*' -o -name 'lost+found' -o -name 'unlink-at*')" ]
 }
 
 @test "runc alone: a checkpoint aborts, and with link-remap its archive cannot be restored" {
