@@ -99,14 +99,15 @@ static __always_inline void orphan_bootstrap(const struct rt_holder *record)
 		return;
 	err = bpf_map_update_elem(&rt_orphans, &key, &orphan, BPF_NOEXIST);
 	if (err) {
-		if (err != -17) /* EEXIST: the unlink hook was quicker, and knows more */
+		if (err !=
+		    -RT_EEXIST) /* else the unlink hook was quicker, and knows more */
 			RT_COUNT(lost_full);
 		return;
 	}
-	if (BPF_CORE_READ(dentry, d_lockref.count) <= 0)
-		bpf_map_delete_elem(&rt_orphans, &key);
-	else
-		RT_COUNT(born);
+	RT_COUNT(born);
+	if (BPF_CORE_READ(dentry, d_lockref.count) <= 0 &&
+	    !bpf_map_delete_elem(&rt_orphans, &key))
+		RT_COUNT(released);
 }
 
 /* A record for @task's holding of @path, without kind and what belongs to it. NULL when

@@ -30,6 +30,9 @@
 #define RT_S_IFMT    0170000
 #define RT_S_IFDIR   0040000
 
+/* include/uapi/asm-generic/errno-base.h */
+#define RT_EEXIST 17
+
 static __always_inline void event_send(__u32 type, __u64 key,
 				       const struct rt_orphan *orphan)
 {
@@ -98,6 +101,8 @@ static __always_inline void orphan_put(__u64 key, struct inode *inode, __u16 fla
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct rt_orphan orphan;
+	bool counted;
+	long err;
 
 	__builtin_memset(&orphan, 0, sizeof(orphan));
 	orphan_identify(&orphan, inode, typed);
@@ -106,7 +111,12 @@ static __always_inline void orphan_put(__u64 key, struct inode *inode, __u16 fla
 	orphan.pid = pid_tgid >> 32;
 	orphan.flags = flags;
 	process_name(orphan.comm, pid_tgid);
-	if (bpf_map_update_elem(&rt_orphans, &key, &orphan, BPF_ANY)) {
+	err = bpf_map_update_elem(&rt_orphans, &key, &orphan, BPF_NOEXIST);
+	/* An iterator was quicker, or a release was missed: what is there was counted. */
+	counted = err == -RT_EEXIST;
+	if (counted)
+		err = bpf_map_update_elem(&rt_orphans, &key, &orphan, BPF_ANY);
+	if (err) {
 		if ((flags & RT_ORPHAN_IDLE) ||
 		    loss_is_counted(key, pid_tgid, orphan.unlinked_ns))
 			return;
@@ -115,7 +125,8 @@ static __always_inline void orphan_put(__u64 key, struct inode *inode, __u16 fla
 		event_send(RT_EVENT_CHANGED, key, &orphan);
 		return;
 	}
-	RT_COUNT(born);
+	if (!counted)
+		RT_COUNT(born);
 	if (!(flags & RT_ORPHAN_IDLE))
 		event_send(RT_EVENT_BORN, key, &orphan);
 }

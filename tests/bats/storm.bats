@@ -61,6 +61,9 @@ counter() {
 
 # Nothing of it is left in the map; what is there is others', by the counters too.
 nothing_leaked() {
+	echo "counters: $(bpftool -j map dump pinned /sys/fs/bpf/relinktrace/rt_stats_map |
+		jq -c '.[].formatted.value'), left: $(bpftool -j map dump pinned "$MAP" |
+		jq -c 'map(.formatted.value)')" >&2
 	[ -z "$(map_inodes)" ]
 	[ "$(counter lost_full)" -eq 0 ]
 	[ "$(($(counter born) - $(counter released)))" -eq \
