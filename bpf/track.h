@@ -235,10 +235,12 @@ static __always_inline bool is_beneath(struct dentry *dentry)
  * From 5.12 on a program is skipped where a task comes to it while another is held up in it
  * on the same processor (ca06f55b9002 "bpf: Add per-program recursion prevention
  * mechanism"), as a preemptible kernel can have it (all of 7.x, others by preempt=full).
- * Therefore each look is taken by two programs: what one is skipped for, the other sees.
- * The kernel counts for each how often it was skipped: user/bpf/hooks.h. (To forbid that it
- * is held up, by bpf_preempt_disable(), only moves that to where it is allowed again, which
- * is still inside of the program.)
+ * There each hook has two programs. What is attached last runs first (bpf_trampoline_link_prog()
+ * adds it at the head): that is the one whose name ends in _2. It looks, and leaves a mark.
+ * The other looks where it finds none, because the first was skipped, and counts that. So
+ * nobody has seen what the first was skipped for, by the kernel's count, and the second not
+ * alone: user/bpf/hooks.h. (To forbid that a program is held up, by bpf_preempt_disable(),
+ * only moves that to where it is allowed again, which is still inside of the program.)
  */
 #define RT_LOOK(section, name, look)                                                     \
 	SEC(section)                                                                     \
@@ -249,8 +251,35 @@ static __always_inline bool is_beneath(struct dentry *dentry)
 	}
 
 #define RT_TWICE(section, name, look)                                                    \
-	RT_LOOK(section, name, look)                                                     \
-	RT_LOOK(section, name##_2, look)
+	RT_LOOK(section, name, if (!take_mark()) look)                                   \
+	RT_LOOK(section, name##_2, look; leave_mark())
+
+static __always_inline void leave_mark(void)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	__u32 *mark = &rt_marks[tid % RT_MARKS];
+
+	if (*mark && *mark != tid)
+		RT_COUNT(marks_lost);
+	*mark = tid;
+}
+
+/* Whether the first program has looked at this event. */
+static __always_inline bool take_mark(void)
+{
+	__u32 tid, *mark;
+
+	if (!rt_looks_twice)
+		return false;
+	tid = bpf_get_current_pid_tgid();
+	mark = &rt_marks[tid % RT_MARKS];
+	if (*mark != tid) {
+		RT_COUNT(seen_alone);
+		return false;
+	}
+	*mark = 0;
+	return true;
+}
 
 /* Every unlink and rename passes these. The verifier knows what their arguments are, so
  * that a member is a load, where the functions above call a helper. */

@@ -57,23 +57,29 @@ static bool is_paired(const struct hooks *hooks, size_t i)
 	       !strncmp(hooks->all[i + 1].name, hooks->all[i].name, length);
 }
 
-uint64_t hooks_missed(const struct hooks *hooks,
-		      const uint32_t before[static RT_MAX_HOOKS],
-		      const uint32_t now[static RT_MAX_HOOKS])
+uint64_t hooks_missed(const struct hooks *hooks, const struct rt_stats *before,
+		      const struct rt_stats *now)
 {
-	uint64_t sum = 0;
+	uint64_t alone = now->seen_alone - before->seen_alone;
+	uint64_t sum = 0, first = 0, both = 0, neither;
 
 	for (size_t i = 0; i < hooks->n; i++) {
 		/* They wrap around. */
-		uint32_t missed = now[i] - before[i];
+		uint32_t skipped = now->skipped[i] - before->skipped[i];
 
 		if (is_paired(hooks, i)) {
-			uint32_t second = now[i + 1] - before[i + 1];
+			uint32_t other = now->skipped[i + 1] - before->skipped[i + 1];
 
-			missed = second < missed ? second : missed;
+			first += other;
+			both += skipped < other ? skipped : other;
 			i++;
+		} else {
+			sum += skipped;
 		}
-		sum += missed;
 	}
-	return sum;
+	/* More seen alone than skipped: a kernel that calls the two in the other order. */
+	if (alone > first)
+		return sum + both;
+	neither = first - alone + now->marks_lost - before->marks_lost;
+	return sum + (neither < both ? neither : both);
 }

@@ -22,19 +22,20 @@ struct hooks {
 /* Adds a program; what is beyond RT_MAX_HOOKS is left out. */
 void hooks_add(struct hooks *hooks, const char *name, int fd);
 
-/* Whether the program @name is the second of two that see the same: it ends in _2. */
+/* Whether the program @name is the second of two that see the same (it ends in _2), attached
+ * last and called first. */
 bool hook_is_second(const char *name);
 
 /* How often the kernel has skipped each so far. What it does not count stays 0: before 5.12
  * it skips none by fentry, and before 6.7 it does not tell of kprobes'. */
 void hooks_read(const struct hooks *hooks, uint32_t skipped[static RT_MAX_HOOKS]);
 
-/* For how many events between @before and @now, which are of hooks_read(), no program ran,
- * at most: of a pair (RT_TWICE in bpf/track.h) as many as both were skipped for, be it at
- * the same events or not. */
-uint64_t hooks_missed(const struct hooks *hooks,
-		      const uint32_t before[static RT_MAX_HOOKS],
-		      const uint32_t now[static RT_MAX_HOOKS]);
+/* For how many events between @before and @now no program ran: of a pair (RT_TWICE in
+ * bpf/track.h) what the first was skipped for and the second has not seen alone, and never
+ * more than both were skipped for, be it at the same events or not. Both are of the counters
+ * and then, not before, of hooks_read(). */
+uint64_t hooks_missed(const struct hooks *hooks, const struct rt_stats *before,
+		      const struct rt_stats *now);
 
 /* Closes all of them; for AUTO(). */
 void hooks_close(struct hooks *hooks);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include <bpf/btf.h>
 
@@ -88,6 +89,19 @@ static bool has_tracepoint(struct btf *vmlinux, const char *module, const char *
 	return own && btf__find_by_name_kind(own, typedef_name, BTF_KIND_TYPEDEF) > 0;
 }
 
+/* What /sys/kernel/debug/sched/preempt says, "none (voluntary) full lazy" or so; where it
+ * cannot be read, how the kernel was built. */
+static bool kernel_is_preemptible(void)
+{
+	AUTO_FILE *file = fopen("/sys/kernel/debug/sched/preempt", "re");
+	char modes[128] = "";
+	struct utsname name;
+
+	if (file && fgets(modes, sizeof(modes), file) && strchr(modes, '('))
+		return !strstr(modes, "(none)") && !strstr(modes, "(voluntary)");
+	return uname(&name) || strstr(name.version, "PREEMPT");
+}
+
 int kernel_read(struct kernel *out)
 {
 	AUTO_BTF *btf = btf__load_vmlinux_btf();
@@ -112,7 +126,8 @@ int kernel_read(struct kernel *out)
 	kernel.iter_d_path = kernel.iter_task_vma;
 	kernel.iter_one_task = has_member(btf, "bpf_iter_aux_info", "task") &&
 			       function_proto(btf, "bpf_loop");
-	kernel.skips_programs = has_member(btf, "bpf_prog", "active");
+	kernel.skips_programs =
+		has_member(btf, "bpf_prog", "active") && kernel_is_preemptible();
 	kernel.rdonly_cast = function_proto(btf, "bpf_rdonly_cast");
 	kernel.tp_ext4 = has_tracepoint(btf, "ext4", "ext4_unlink_exit") &&
 			 has_tracepoint(btf, "ext4", "ext4_evict_inode");

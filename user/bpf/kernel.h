@@ -28,8 +28,9 @@ struct kernel {
 	 * (6.2). */
 	bool iter_one_task;
 	bool rdonly_cast;
-	/* Tracing programs are skipped where they would run inside of themselves (5.12): see
-	 * RT_TWICE in bpf/track.h. */
+	/* Tracing programs are skipped where they would run inside of themselves (5.12), and
+	 * tasks are held up in them, since the kernel is preemptible: see RT_TWICE in
+	 * bpf/track.h. */
 	bool skips_programs;
 	/* Tracepoints, of the kernel or of a loaded module. */
 	bool tp_ext4;

@@ -42,7 +42,7 @@ uint64_t scan_missed(const struct scan_source *source)
 	struct rt_stats now = read_stats(source, RT_STATS_NOW);
 	struct rt_stats settled = read_stats(source, RT_STATS_SETTLED);
 
-	return hooks_missed(&source->hooks, settled.skipped, now.skipped);
+	return hooks_missed(&source->hooks, &settled, &now);
 }
 
 uint64_t scan_lost(const struct scan_source *source)
@@ -51,7 +51,7 @@ uint64_t scan_lost(const struct scan_source *source)
 	struct rt_stats settled = read_stats(source, RT_STATS_SETTLED);
 
 	return now.lost_full + now.lost_nested - settled.lost_full - settled.lost_nested +
-	       hooks_missed(&source->hooks, settled.skipped, now.skipped);
+	       hooks_missed(&source->hooks, &settled, &now);
 }
 
 /* What was lost until @before is in the map by now: a bootstrap has gone over all holders
@@ -73,6 +73,8 @@ static void settle_missed(const struct scan_source *source, const struct rt_stat
 	uint32_t place = RT_STATS_SETTLED;
 
 	memcpy(settled.skipped, before->skipped, sizeof(settled.skipped));
+	settled.seen_alone = before->seen_alone;
+	settled.marks_lost = before->marks_lost;
 	bpf_map_update_elem(source->stats_fd, &place, &settled, BPF_ANY);
 }
 
