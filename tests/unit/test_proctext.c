@@ -18,7 +18,7 @@ static void test_stat(void)
 	CHECK(stat.state == 'S');
 	CHECK_INT(stat.threads, 3);
 	CHECK_INT(stat.start_time, 987654321);
-	CHECK(!stat.kthread);
+	CHECK(!stat.kthread && !stat.exiting);
 
 	CHECK_INT(proctext_stat("42 (a) R 9 (b\n) " STAT_TAIL, &stat), 0);
 	CHECK_STR(stat.comm, "a) R 9 (b\n");
@@ -32,7 +32,14 @@ static void test_stat(void)
 			      "0 5 0 0\n",
 			      &stat),
 		0);
-	CHECK(stat.kthread);
+	CHECK(stat.kthread && !stat.exiting);
+
+	CHECK_INT(
+		proctext_stat("7 (cat) R 1 7 7 0 -1 4194308 0 0 0 0 0 0 0 0 20 0 2 0 5 0 "
+			      "0\n",
+			      &stat),
+		0);
+	CHECK(stat.exiting && !stat.kthread);
 }
 
 static void test_stat_malformed(void)

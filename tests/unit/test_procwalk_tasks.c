@@ -65,9 +65,20 @@ static void test_thread(void)
 
 static void *thread_survivor(void *main_thread)
 {
-	/* The main thread has ended when it can be joined. */
+	/* The main thread can be joined as soon as it has no memory any more; what it still
+	 * has to do then waits for whoever else wants the processor. */
 	MUST(!pthread_join(*(pthread_t *)main_thread, NULL));
 	arranged();
+}
+
+/* For everything that comes after. */
+static void one_processor_only(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	MUST(!sched_setaffinity(0, sizeof(set), &set));
 }
 
 static void arrange_leader_exited(void)
@@ -81,12 +92,13 @@ static void arrange_leader_exited(void)
 	main_thread = pthread_self();
 	MUST(!pthread_create(&threads[0], NULL, thread_shared_table, NULL));
 	MUST(!pthread_create(&threads[1], NULL, thread_survivor, &main_thread));
+	MUST(!sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0}));
 	pthread_exit(NULL);
 }
 
 static void test_leader_exited(void)
 {
-	struct child child = child_scan(arrange_leader_exited);
+	struct child child = (one_processor_only(), child_scan(arrange_leader_exited));
 	const struct orphan *o = only(&child, "l", 2);
 	const struct holder *h = holder_at(o, 0), *map = holder_at(o, 1);
 	char name[128];

@@ -22,7 +22,7 @@ static bool thread_lives(const struct process *process, const char *tid)
 
 	snprintf(name, sizeof(name), "task/%.16s/stat", tid);
 	return !proctext_read(process->dir, name, &text) && !proctext_stat(text, &stat) &&
-	       stat.state != 'Z' && stat.state != 'X';
+	       !stat.exiting;
 }
 
 bool process_lives(const struct process *process)
@@ -30,15 +30,16 @@ bool process_lives(const struct process *process)
 	return process->stat.state != 'Z' || process->live != process->pid;
 }
 
-/* A thread that has what all threads share: a main thread that has exited shows nothing.
- */
+/* A thread that has what all threads share: a main thread that has exited shows nothing,
+ * and one that exits first loses its memory, then its files, and is a zombie at last
+ * (do_exit(), kernel/exit.c). */
 static pid_t process_live(const struct process *process)
 {
 	AUTO_FD fd = -1;
 	AUTO_DIR *dir = NULL;
 	struct dirent *entry;
 
-	if (process->stat.state != 'Z')
+	if (!process->stat.exiting)
 		return process->pid;
 	fd = openat(process->dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir = fd < 0 ? NULL : fdopendir(fd);

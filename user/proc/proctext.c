@@ -9,6 +9,7 @@
 #include "base/auto.h"
 
 /* include/linux/sched.h; shown in the ninth field of stat since ever. */
+#define PF_EXITING 0x00000004U
 #define PF_KTHREAD 0x00200000U
 
 /* Fields of stat that come after the name, counted from the state as 0. */
@@ -75,6 +76,7 @@ int proctext_stat(const char *text, struct proctext_stat *out)
 	    field_number(end, STAT_START_TIME, &stat.start_time))
 		return -EINVAL;
 	stat.kthread = flags & PF_KTHREAD;
+	stat.exiting = flags & PF_EXITING;
 	*out = stat;
 	return 0;
 }

@@ -22,6 +22,7 @@ struct proctext_stat {
 	char comm[RT_COMM_LEN]; /* cut to fit; may hold any byte */
 	char state;		/* 'R', 'S', … 'Z' */
 	bool kthread;		/* PF_KTHREAD */
+	bool exiting;		/* PF_EXITING */
 	uint64_t threads;
 	uint64_t start_time; /* clock ticks since boot */
 };

@@ -214,7 +214,8 @@ static int walk_thread(struct walk *walk, struct process *process,
 	return err;
 }
 
-/* All threads of @process, the main one first: its tables have tid 0. */
+/* All threads of @process, the main one first: its tables have tid 0. One that exits is left
+ * out: its number leads to them for a moment only, another thread's for longer. */
 static int walk_threads(struct walk *walk, struct process *process)
 {
 	AUTO(kcmp_tables_fini) struct kcmp_tables files = {.type = KCMP_FILES};
@@ -222,8 +223,10 @@ static int walk_threads(struct walk *walk, struct process *process)
 	AUTO_FD fd = -1;
 	AUTO_DIR *dir = NULL;
 	struct dirent *entry;
-	int err = walk_thread(walk, process, &files, &fs, process->pid);
+	int err = 0;
 
+	if (process->live == process->pid)
+		err = walk_thread(walk, process, &files, &fs, process->pid);
 	if (err || (process->stat.threads == 1 && process->live == process->pid))
 		return err;
 	fd = openat(process->dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
