@@ -67,7 +67,7 @@ static int list(const char *const *cgroups, pid_t pid, char **json)
 		target.kind = TARGET_PID;
 		target.pid = pid;
 	}
-	ret = ret ?: scan(&target, &set);
+	ret = ret ?: scan(&target, NULL, &set);
 	ret = ret ?: to_text(from_set(&set), json);
 	return ret ?: set.complete ? 0 : RELINKTRACE_PARTLY;
 }

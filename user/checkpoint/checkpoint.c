@@ -143,13 +143,14 @@ static int commit(const struct checkpoint_wish *wish, struct record *record)
 
 /* Scan, preserve and write; the cgroup may be frozen. 0 or an error that was logged. */
 static int work(const struct checkpoint_wish *wish, const struct target *target,
-		struct record *record, struct preserve *preserve)
+		const struct scanner *scanner, struct record *record,
+		struct preserve *preserve)
 {
 	AUTO(orphan_set_fini) struct orphan_set set;
 	int ret;
 
 	orphan_set_init(&set);
-	ret = stage_look(target, wish->select, wish->data, &set);
+	ret = stage_look(target, scanner, wish->select, wish->data, &set);
 	ret = ret ?: stage_preserve(preserve, &set);
 	ret = ret ?: commit(wish, record);
 	if (ret) {
@@ -189,14 +190,15 @@ static int barrier(const struct checkpoint_wish *wish, const struct target *targ
 
 /* The copies that can be made while the cgroup runs. */
 static int precopy(const struct checkpoint_wish *wish, const struct target *target,
-		   struct preserve *preserve, struct precopies *out)
+		   const struct scanner *scanner, struct preserve *preserve,
+		   struct precopies *out)
 {
 	AUTO(orphan_set_fini) struct orphan_set set;
 	struct timespec frozen;
 	int ret = barrier(wish, target, &frozen);
 
 	orphan_set_init(&set);
-	ret = ret ?: stage_look(target, wish->select, wish->data, &set);
+	ret = ret ?: stage_look(target, scanner, wish->select, wish->data, &set);
 	return ret ?: stage_precopy(preserve, &set, &frozen, out);
 }
 
@@ -214,7 +216,7 @@ static struct preserve_options preserve_options(const struct checkpoint_wish *wi
 /* Freezes the cgroup where that was asked for, for the time of work() and of the caller's
  * own. 0; 1 that failed; an error that was logged. */
 static int work_frozen(const struct checkpoint_wish *wish, const struct target *target,
-		       struct record *record)
+		       const struct scanner *scanner, struct record *record)
 {
 	AUTO(precopies_fini) struct precopies precopies = {0};
 	AUTO(preserve_fini) struct preserve preserve;
@@ -225,14 +227,14 @@ static int work_frozen(const struct checkpoint_wish *wish, const struct target *
 	options.precopies = &precopies;
 	preserve_begin(&preserve, &options, &record->manifest);
 	if (wish->freeze && wish->precopy)
-		ret = precopy(wish, target, &preserve, &precopies);
+		ret = precopy(wish, target, scanner, &preserve, &precopies);
 	if (!ret && wish->freeze)
 		ret = freeze(wish, &freezer, target);
 	if (ret) {
 		record_give_up(record, wish->manifest, preserve_undo(&preserve));
 		return ret;
 	}
-	ret = work(wish, target, record, &preserve);
+	ret = work(wish, target, scanner, record, &preserve);
 	if (ret || !wish->inside)
 		return ret;
 	return wish->inside(&record->manifest, wish->data) ? 1 : 0;
@@ -240,13 +242,14 @@ static int work_frozen(const struct checkpoint_wish *wish, const struct target *
 
 /* Freezes, and has the work done by @worker until its time has come. 0 or -errno. */
 static int work_by(struct worker *worker, const struct checkpoint_wish *wish,
-		   const struct target *target, struct record *record,
-		   struct freezer *freezer)
+		   const struct target *target, const struct scanner *scanner,
+		   struct record *record, struct freezer *freezer)
 {
 	struct timespec frozen = {0};
 	bool precopy = wish->freeze && wish->precopy;
 	struct worker_task task = {
 		.target = target,
+		.scanner = scanner,
 		.select = wish->select,
 		.data = wish->data,
 		.options = preserve_options(wish, record),
@@ -293,11 +296,11 @@ static void take_back(const struct worker *worker, const char *path,
 
 /* As work_frozen(), to be ended at wish->until whatever happens. */
 static int work_in_time(const struct checkpoint_wish *wish, const struct target *target,
-			struct record *record)
+			const struct scanner *scanner, struct record *record)
 {
 	AUTO(worker_fini) struct worker worker = WORKER_INIT;
 	AUTO(freezer_thaw) struct freezer freezer = FREEZER_INIT;
-	int ret = work_by(&worker, wish, target, record, &freezer);
+	int ret = work_by(&worker, wish, target, scanner, record, &freezer);
 
 	if (ret && !worker.abandoned) {
 		/* It has undone what it did. */
@@ -327,11 +330,14 @@ int checkpoint_run(const struct checkpoint_wish *wish, const struct target *targ
 	struct record record = {.journal = JOURNAL_FILE_INIT,
 				.file = MANIFEST_FILE_INIT,
 				.depot = DEPOT_INIT};
+	AUTO(scanner_close) struct scanner scanner = SCANNER_INIT;
 	int ret = record_begin(wish, target, &record);
 
-	if (!ret)
-		ret = wish->until ? work_in_time(wish, target, &record)
-				  : work_frozen(wish, target, &record);
+	if (ret)
+		return ret;
+	stage_ready(&scanner);
+	ret = wish->until ? work_in_time(wish, target, &scanner, &record)
+			  : work_frozen(wish, target, &scanner, &record);
 	if (ret < 0)
 		return ret;
 	*out = record.manifest;

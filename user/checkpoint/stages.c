@@ -6,22 +6,30 @@
 #include "base/auto.h"
 #include "base/caps.h"
 #include "base/log.h"
-#include "scan/scan.h"
 
 /* Looking cannot write, whatever it is shown. */
-static int look(const struct target *target, struct orphan_set *set)
+static int look(const struct target *target, const struct scanner *scanner,
+		struct orphan_set *set)
 {
 	AUTO(caps_while_end) struct caps_while stage = caps_only(CAPS_STAGE_LOOK);
 
 	(void)stage;
-	return scan(target, set);
+	return scan(target, scanner, set);
 }
 
-int stage_look(const struct target *target,
+void stage_ready(struct scanner *out)
+{
+	AUTO(caps_while_end) struct caps_while stage = caps_only(CAPS_STAGE_LOOK);
+
+	(void)stage;
+	scanner_open(out);
+}
+
+int stage_look(const struct target *target, const struct scanner *scanner,
 	       void (*select)(struct orphan_set *set, void *data), void *data,
 	       struct orphan_set *set)
 {
-	int ret = look(target, set);
+	int ret = look(target, scanner, set);
 
 	if (ret)
 		log_error("cannot find out what cgroup %s holds: %s",

@@ -5,10 +5,15 @@
 
 #include "preserve/preserve.h"
 #include "proc/target.h"
+#include "scan/scan.h"
 
-/* Fills @set (initialised) with what @target holds; @select (NULL: nothing) is called with it
+/* What stage_look() takes from @out, for which that was done before the freeze. Owned by the
+ * caller; for AUTO(scanner_close). */
+void stage_ready(struct scanner *out);
+
+/* Fills @set (initialised) with what @target holds, by @scanner; @select (NULL: nothing) is called with it
  * and @data, and may remove some of it. 0 or an error that was logged. */
-int stage_look(const struct target *target,
+int stage_look(const struct target *target, const struct scanner *scanner,
 	       void (*select)(struct orphan_set *set, void *data), void *data,
 	       struct orphan_set *set);
 

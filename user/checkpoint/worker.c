@@ -144,8 +144,8 @@ static int await_word(int fd)
 /* Looks, and tells what there is to do. */
 static int labour_look(struct labour *labour, struct orphan_set *set)
 {
-	int ret = stage_look(labour->task->target, labour->task->select,
-			     labour->task->data, set);
+	int ret = stage_look(labour->task->target, labour->task->scanner,
+			     labour->task->select, labour->task->data, set);
 	int ms = interrupt_ms_to(&labour->worker->soft) / 10;
 
 	ret = ret ?: probe_mounts(&labour->probe, set, ms < PROBE_MS ? ms : PROBE_MS);

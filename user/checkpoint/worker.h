@@ -15,9 +15,11 @@
 #include "preserve/preserve.h"
 #include "proc/freezer.h"
 #include "proc/target.h"
+#include "scan/scan.h"
 
 struct worker_task {
 	const struct target *target;
+	const struct scanner *scanner;
 	void (*select)(struct orphan_set *set, void *data); /* see stage_look() */
 	void *data;
 	struct preserve_options options;

@@ -101,7 +101,7 @@ static void outlook_fini(struct outlook *outlook)
 
 static int look(const struct target *target, bool stop, struct outlook *out)
 {
-	int ret = scan(target, &out->set);
+	int ret = scan(target, NULL, &out->set);
 
 	if (ret)
 		return ret;

@@ -170,7 +170,7 @@ int command_list(int argc, char **argv)
 		target.kind = TARGET_PID;
 		target.pid = chosen.pid;
 	}
-	err = scan(&target, &set);
+	err = scan(&target, NULL, &set);
 	if (err) {
 		log_error("the open files cannot be read: %s%s", strerror(-err),
 			  caps_missing(CAPS_PROC_READ));

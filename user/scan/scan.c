@@ -294,23 +294,37 @@ int scan_with(const struct scan_source *source, const struct target *target,
 
 /* Our own iterators. Whatever the reason why there are none, /proc gives the same answer;
  * doctor tells the reason. */
-static struct tracker *load_iterators(struct iterators *iterators)
+static void load_iterators(struct scanner *scanner)
 {
 	struct tracker_options options = {.iterators = true};
-	struct tracker *tracker = NULL;
 	AUTO_FREE char *why = NULL;
 	struct kernel kernel;
 
-	if (kernel_read(&kernel) || tracker_open(&options, &kernel, &tracker, &why))
-		return NULL;
-	*iterators = tracker_iterators(tracker);
-	return tracker;
+	if (!kernel_read(&kernel) &&
+	    !tracker_open(&options, &kernel, &scanner->tracker, &why))
+		scanner->iterators = tracker_iterators(scanner->tracker);
 }
 
-int scan(const struct target *target, struct orphan_set *set)
+void scanner_open(struct scanner *out)
 {
+	AUTO(pins_close) struct pins pins = PINS_INIT;
+
+	*out = (struct scanner)SCANNER_INIT;
+	if (pins_open(&pins) || pins_open_iterators(&pins, false))
+		load_iterators(out);
+}
+
+void scanner_close(struct scanner *scanner)
+{
+	tracker_closep(&scanner->tracker);
+	*scanner = (struct scanner)SCANNER_INIT;
+}
+
+int scan(const struct target *target, const struct scanner *scanner,
+	 struct orphan_set *set)
+{
+	AUTO(scanner_close) struct scanner own = SCANNER_INIT;
 	struct scan_source source = SCAN_SOURCE_INIT;
-	AUTO(tracker_closep) struct tracker *tracker = NULL;
 	AUTO(pins_close) struct pins pins = PINS_INIT;
 	int err = pins_open(&pins);
 
@@ -333,7 +347,11 @@ int scan(const struct target *target, struct orphan_set *set)
 	if (err != -EPROTO && !pins_open_iterators(&pins, false))
 		source.iterators = pins.iterators;
 	source.fills = has_iterators(&source) && backend_is_exact(source.backend);
-	if (!has_iterators(&source))
-		tracker = load_iterators(&source.iterators);
+	if (!has_iterators(&source) && scanner)
+		source.iterators = scanner->iterators;
+	if (!has_iterators(&source)) {
+		load_iterators(&own);
+		source.iterators = own.iterators;
+	}
 	return scan_with(&source, target, set);
 }

@@ -7,12 +7,32 @@
 #include "proc/target.h"
 #include "scan_source.h"
 
+struct tracker;
+
+/* What a scan runs in the kernel. To load it takes much longer than to run it. */
+struct scanner {
+	struct tracker *tracker; /* owned; NULL none */
+	struct iterators iterators;
+};
+
+#define SCANNER_INIT                                                                     \
+	{                                                                                \
+		.iterators = ITERATORS_INIT                                              \
+	}
+
+/* Loads into @out (owned by the caller; for AUTO(scanner_close)) what scan() would load for
+ * itself as things are: nothing where the pinned attach has it, or the kernel refuses it. */
+void scanner_open(struct scanner *out);
+
+void scanner_close(struct scanner *scanner);
+
 /* Fills @set (initialised by the caller) with the orphans of @target: from the pinned
  * attach where there is one, else from the holder iterators, else from /proc. Paths,
- * mounts, cgroups and allocated bytes are filled in; sorted. Returns 0, also when the
- * set is not complete (set->complete says so, the reason is logged); -errno when nothing
- * could be read at all. */
-int scan(const struct target *target, struct orphan_set *set);
+ * mounts, cgroups and allocated bytes are filled in; sorted. What has to be loaded for that
+ * is taken from @scanner (NULL: it is loaded). Returns 0, also when the set is not complete
+ * (set->complete says so, the reason is logged); -errno when nothing could be read at all. */
+int scan(const struct target *target, const struct scanner *scanner,
+	 struct orphan_set *set);
 
 /* As scan(), from @source. */
 int scan_with(const struct scan_source *source, const struct target *target,
