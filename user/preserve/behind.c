@@ -91,11 +91,11 @@ static int open_at_mount(struct orphan *orphan, const struct holder *holder,
 		return ret;
 	fd = handle_reopen(source.fd, home.fd);
 	if (fd >= 0) {
-		close(source.fd);
+		source_fini(&source);
 		source.fd = fd;
 	}
 	*out = source;
-	source.fd = -1;
+	source = (struct source)SOURCE_INIT;
 	return 0;
 }
 
@@ -115,7 +115,7 @@ static int open_by_handle(struct orphan *orphan, struct source *out, char **why)
 	if (ret)
 		return why_set(why, ret, "by file handle: %s", strerror(-ret));
 	*out = source;
-	source.fd = -1;
+	source = (struct source)SOURCE_INIT;
 	return 0;
 }
 

@@ -28,18 +28,58 @@
 /* Bytes of text after which no more is told; one of them has 400 at most. */
 #define MISSING_MAX 3000
 
-struct proc_path {
-	char text[64];
+/* The way to an inode. Extended attributes take no O_PATH fd (open(2)); the link in /proc of
+ * one leads to the inode itself, be it a symbolic link. */
+struct way {
+	int fd;
+	bool by_path;
+	char path[32];
 };
 
-/* Extended attributes take no O_PATH fd; such a link leads to the inode itself, be it a
- * symbolic link. */
-static struct proc_path proc_path(int fd)
+static struct way way_of(int fd)
 {
-	struct proc_path path;
+	int flags = fcntl(fd, F_GETFL);
+	struct way way = {.fd = fd, .by_path = flags < 0 || flags & O_PATH};
 
-	snprintf(path.text, sizeof(path.text), "/proc/self/fd/%d", fd);
-	return path;
+	if (way.by_path)
+		snprintf(way.path, sizeof(way.path), "/proc/self/fd/%d", fd);
+	return way;
+}
+
+static ssize_t way_getxattr(const struct way *way, const char *name, void *value,
+			    size_t size)
+{
+	return way->by_path ? getxattr(way->path, name, value, size)
+			    : fgetxattr(way->fd, name, value, size);
+}
+
+static ssize_t way_listxattr(const struct way *way, char *names, size_t size)
+{
+	return way->by_path ? listxattr(way->path, names, size)
+			    : flistxattr(way->fd, names, size);
+}
+
+static int way_setxattr(const struct way *way, const struct attributes_xattr *xattr)
+{
+	return way->by_path
+		       ? setxattr(way->path, xattr->name, xattr->value, xattr->size, 0)
+		       : fsetxattr(way->fd, xattr->name, xattr->value, xattr->size, 0);
+}
+
+static int way_removexattr(const struct way *way, const char *name)
+{
+	return way->by_path ? removexattr(way->path, name) : fremovexattr(way->fd, name);
+}
+
+static int way_chmod(const struct way *way, mode_t mode)
+{
+	return way->by_path ? chmod(way->path, mode) : fchmod(way->fd, mode);
+}
+
+static int way_utimens(const struct way *way, const struct timespec times[static 2])
+{
+	return way->by_path ? utimensat(AT_FDCWD, way->path, times, 0)
+			    : futimens(way->fd, times);
 }
 
 __attribute__((format(printf, 2, 3))) static int miss(char **missing, const char *format,
@@ -64,10 +104,11 @@ __attribute__((format(printf, 2, 3))) static int miss(char **missing, const char
 
 /* The value of @name, which may grow meanwhile. *@out is owned by the caller. 0; -ENODATA
  * it is gone; -errno. */
-static int xattr_read(const char *path, const char *name, void **out, size_t *out_size)
+static int xattr_read(const struct way *way, const char *name, void **out,
+		      size_t *out_size)
 {
 	for (;;) {
-		ssize_t size = getxattr(path, name, NULL, 0);
+		ssize_t size = way_getxattr(way, name, NULL, 0);
 		AUTO_FREE char *value = NULL;
 
 		if (size < 0)
@@ -75,7 +116,7 @@ static int xattr_read(const char *path, const char *name, void **out, size_t *ou
 		value = malloc(size + 1);
 		if (!value)
 			return -ENOMEM;
-		size = getxattr(path, name, value, size + 1);
+		size = way_getxattr(way, name, value, size + 1);
 		if (size < 0 && errno == ERANGE)
 			continue;
 		if (size < 0)
@@ -87,7 +128,7 @@ static int xattr_read(const char *path, const char *name, void **out, size_t *ou
 }
 
 /* All names, each with its NUL; owned by the caller. Their size or -errno. */
-static ssize_t xattr_names(const char *path, char **out)
+static ssize_t xattr_names(const struct way *way, char **out)
 {
 	/* XATTR_LIST_MAX of linux/limits.h */
 	AUTO_FREE char *names = malloc(65536);
@@ -95,17 +136,17 @@ static ssize_t xattr_names(const char *path, char **out)
 
 	if (!names)
 		return -ENOMEM;
-	size = listxattr(path, names, 65536);
+	size = way_listxattr(way, names, 65536);
 	if (size < 0)
 		return errno == ENOTSUP ? 0 : -errno;
 	*out = TAKE_PTR(names);
 	return size;
 }
 
-static int read_xattrs(const char *path, struct attributes *out)
+static int read_xattrs(const struct way *way, struct attributes *out)
 {
 	AUTO_FREE char *names = NULL;
-	ssize_t size = xattr_names(path, &names);
+	ssize_t size = xattr_names(way, &names);
 
 	if (size < 0)
 		return size;
@@ -113,7 +154,7 @@ static int read_xattrs(const char *path, struct attributes *out)
 		AUTO_FREE char *copy = strdup(name);
 		AUTO_FREE void *value = NULL;
 		size_t len = 0;
-		int ret = copy ? xattr_read(path, name, &value, &len) : -ENOMEM;
+		int ret = copy ? xattr_read(way, name, &value, &len) : -ENOMEM;
 
 		if (ret == -ENODATA || ret == -ENOTSUP)
 			continue;
@@ -157,12 +198,14 @@ int carry_read(int fd, const struct stat *st, struct attributes *out)
 {
 	AUTO(attributes_fini)
 	struct attributes attributes = {.atime = st->st_atim, .mtime = st->st_mtim};
-	AUTO_FD readable = -1;
-	int ret = read_xattrs(proc_path(fd).text, &attributes);
+	struct way way = way_of(fd);
+	AUTO_FD opened = -1;
+	int ret = read_xattrs(&way, &attributes);
 
 	if (!ret && (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode))) {
-		readable = source_reopen(fd);
-		ret = readable < 0 ? readable : read_flags(readable, &attributes);
+		if (way.by_path)
+			fd = opened = source_reopen(fd);
+		ret = fd < 0 ? fd : read_flags(fd, &attributes);
 	}
 	if (ret)
 		return ret;
@@ -243,29 +286,29 @@ static bool has_xattr(const struct attributes *attributes, const char *name)
 
 /* What a new file got from its folder, such as a default ACL. A label of a security module
  * cannot be taken away (EPERM, EACCES); it would not be the source's fault either. */
-static int remove_others(const char *path, const struct attributes *attributes)
+static int remove_others(const struct way *way, const struct attributes *attributes)
 {
 	AUTO_FREE char *names = NULL;
-	ssize_t size = xattr_names(path, &names);
+	ssize_t size = xattr_names(way, &names);
 
 	if (size < 0)
 		return size;
 	for (const char *name = names; name < names + size; name += strlen(name) + 1)
-		if (!has_xattr(attributes, name) && removexattr(path, name) &&
+		if (!has_xattr(attributes, name) && way_removexattr(way, name) &&
 		    errno != ENODATA && errno != ENOTSUP && strncmp(name, "security.", 9))
 			return -errno;
 	return 0;
 }
 
-static int write_xattrs(const char *path, const struct attributes *attributes,
+static int write_xattrs(const struct way *way, const struct attributes *attributes,
 			char **missing)
 {
-	int ret = remove_others(path, attributes);
+	int ret = remove_others(way, attributes);
 
 	for (size_t i = 0; i < attributes->n_xattrs && !ret; i++) {
 		const struct attributes_xattr *xattr = &attributes->xattrs[i];
 
-		if (!setxattr(path, xattr->name, xattr->value, xattr->size, 0))
+		if (!way_setxattr(way, xattr))
 			continue;
 		ret = -errno;
 		if (ret == -ENOTSUP || !strncmp(xattr->name, "security.", 9))
@@ -279,7 +322,7 @@ int carry_write(int fd, const struct stat *st, const struct attributes *attribut
 		char **missing)
 {
 	const struct timespec times[] = {attributes->atime, attributes->mtime};
-	struct proc_path path = proc_path(fd);
+	struct way way = way_of(fd);
 	AUTO_FD opened = -1;
 	int ret;
 
@@ -287,21 +330,21 @@ int carry_write(int fd, const struct stat *st, const struct attributes *attribut
 	 * changes permissions, and each of them changes nothing but the ctime. */
 	if (fchownat(fd, "", st->st_uid, st->st_gid, AT_EMPTY_PATH))
 		return -errno;
-	ret = write_xattrs(path.text, attributes, missing);
+	ret = write_xattrs(&way, attributes, missing);
 	if (ret)
 		return ret;
-	if (!S_ISLNK(st->st_mode) && chmod(path.text, st->st_mode & 07777))
+	if (!S_ISLNK(st->st_mode) && way_chmod(&way, st->st_mode & 07777))
 		return -errno;
 	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)) {
-		opened = source_reopen(fd);
-		ret = opened < 0
-			      ? opened
-			      : write_flags(opened, attributes_flags() & ~EARLY & ~SEALS,
-					    attributes, missing);
+		if (way.by_path)
+			fd = opened = source_reopen(fd);
+		ret = fd < 0 ? fd
+			     : write_flags(fd, attributes_flags() & ~EARLY & ~SEALS,
+					   attributes, missing);
 	}
 	if (ret)
 		return ret;
-	return utimensat(AT_FDCWD, path.text, times, 0) ? -errno : 0;
+	return way_utimens(&way, times) ? -errno : 0;
 }
 
 bool carry_is_sealed(const struct attributes *attributes)
@@ -315,6 +358,6 @@ int carry_seal(int fd, const struct attributes *attributes)
 
 	if (!carry_is_sealed(attributes))
 		return 0;
-	opened = source_reopen(fd);
-	return opened < 0 ? opened : set_flags(opened, SEALS, attributes->flags);
+	fd = source_ioctl_fd(fd, &opened);
+	return fd < 0 ? fd : set_flags(fd, SEALS, attributes->flags);
 }

@@ -8,7 +8,6 @@
 #include "carry.h"
 #include "copy.h"
 #include "prealloc.h"
-#include "source.h"
 
 /* The data, anew or what is missing of it. */
 static int fill_data(int src, const struct stat *st, enum method method, int dst,
@@ -32,19 +31,16 @@ int fill(int src, const struct stat *st, enum method method, int dst,
 	 const struct precopied *copy, struct manifest_entry *entry)
 {
 	AUTO(attributes_fini) struct attributes attributes = {0};
-	AUTO_FD readable = source_reopen(src);
 	AUTO_FREE char *missing = NULL;
 	uint64_t bytes = 0;
 	int ret;
 
-	if (readable < 0)
-		return readable;
-	ret = carry_read(readable, st, &attributes);
+	ret = carry_read(src, st, &attributes);
 	ret = ret ?: carry_prepare(dst, &attributes, &missing);
-	ret = ret ?: fill_data(readable, st, method, dst, copy, entry, &bytes);
+	ret = ret ?: fill_data(src, st, method, dst, copy, entry, &bytes);
 	/* After the data: it cuts off what the filesystem allocated on its own beyond
 	 * the end (xfs). */
-	ret = ret ?: prealloc_carry(readable, dst);
+	ret = ret ?: prealloc_carry(src, dst);
 	ret = ret ?: carry_write(dst, st, &attributes, &missing);
 	if (ret)
 		return ret;

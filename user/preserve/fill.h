@@ -9,8 +9,8 @@
 #include "manifest/manifest.h"
 #include "precopy.h"
 
-/* Fills @dst, an empty file open for reading and writing, from the file behind O_PATH fd
- * @src, whose stat is @st from before it was read, by METHOD_CLONE or METHOD_COPY. The inode flags immutable and append are left to whoever opens it at
+/* Fills @dst, an empty file open for reading and writing, from the file that
+ * @src can read, whose stat is @st from before it was read, by METHOD_CLONE or METHOD_COPY. The inode flags immutable and append are left to whoever opens it at
  * the restore (entry->attributes). Where @copy is not NULL, @dst is that earlier copy of
  * @src, and what changed since is made good. Of @entry, bytes_copied, attributes and not_carried
  * are set. 0; what interrupt_check() says; -errno. */

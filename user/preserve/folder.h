@@ -4,6 +4,8 @@
 #ifndef RELINKTRACE_FOLDER_H
 #define RELINKTRACE_FOLDER_H
 
+#include <stdatomic.h>
+
 #include "depot.h"
 #include "journal/journal_file.h"
 #include "manifest/manifest.h"
@@ -13,11 +15,12 @@ struct folder {
 	struct mount mount; /* of the one in the store only the device, and as its point
 			     * where the store is */
 	bool store;
-	int root_fd;	    /* the mount's root, or the store, O_PATH */
-	const char *detour; /* why that is on another mount, see mountroot.h; or NULL */
-	int fd;		    /* the folder, O_PATH */
-	unsigned int place; /* of the journal, where there is one */
-	bool no_tmpfile;    /* the filesystem refuses O_TMPFILE (open(2)) */
+	int root_fd;	      /* the mount's root, or the store, O_PATH */
+	const char *detour;   /* why that is on another mount, see mountroot.h; or NULL */
+	int fd;		      /* the folder, O_PATH */
+	unsigned int place;   /* of the journal, where there is one */
+	bool no_tmpfile;      /* the filesystem refuses O_TMPFILE (open(2)) */
+	atomic_bool no_clone; /* and FICLONE (ioctl_ficlone(2)), whatever the file */
 	/* Names of its own (journal_own_name()) that are on the disk and not used yet. */
 	unsigned int own_next, own_left;
 };

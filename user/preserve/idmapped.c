@@ -35,7 +35,7 @@ int idmapped_settle(int mnt_id, const struct holder *holder, struct source *sour
 			"its mount at %s is idmapped, and the owner that it has on "
 			"the filesystem is not to be found out: %s",
 			mount.point, strerror(fd < 0 ? -fd : errno));
-	close(source->fd);
+	source_fini(source);
 	source->fd = TAKE_FD(fd);
 	source->stat = st;
 	source->at_home = true;

@@ -106,11 +106,21 @@ static int record_digest(struct ladder *ladder, int fd)
 	return digest_file(fd, ladder->entry->relinked.sha256);
 }
 
+/* Whether the current method is a link that the kernel would refuse: of all without a name
+ * it links those alone that were made so (fs/namei.c, vfs_link: I_LINKABLE). */
+static bool is_hopeless(const struct ladder *ladder)
+{
+	return ladder->methods[ladder->next] == METHOD_LINK &&
+	       !ladder->source->stat.st_nlink && !ladder->entry->orphan.tmpfile;
+}
+
 static int prepare_link(struct ladder *ladder, char **why)
 {
 	const struct orphan *orphan = &ladder->entry->orphan;
 	int ret;
 
+	if (is_hopeless(ladder))
+		return why_set(why, -ENOENT, "%s", strerror(ENOENT));
 	if (orphan->tmpfile && !ladder->source->stat.st_nlink && !ladder->stop)
 		return why_set(
 			why, -EPERM,
@@ -120,7 +130,9 @@ static int prepare_link(struct ladder *ladder, char **why)
 		return why_set(why, -EXDEV,
 			       "%s, and the kernel makes no link through another one",
 			       ladder->folder->detour);
-	record_relinked(ladder->entry, &ladder->source->stat, ladder->source->fd);
+	record_relinked(ladder->entry, &ladder->source->stat,
+			ladder->source->readable >= 0 ? ladder->source->readable
+						      : ladder->source->fd);
 	ret = record_digest(ladder, ladder->source->fd);
 	ret = ret ?: name_choose(ladder);
 	return ret ? why_set(why, ret, "%s", strerror(-ret)) : 0;
@@ -138,10 +150,13 @@ static int take_error(int *error)
 /* Fills @fd, the new file, from the orphan. */
 static int fill_new(struct ladder *ladder, enum method method, int fd)
 {
+	int src = source_reading(ladder->source), ret;
 	struct stat st;
-	int ret = fill(ladder->source->fd, &ladder->source->stat, method, fd,
-		       ladder->is_precopied ? ladder->precopied : NULL, ladder->entry);
 
+	if (src < 0)
+		return src;
+	ret = fill(src, &ladder->source->stat, method, fd,
+		   ladder->is_precopied ? ladder->precopied : NULL, ladder->entry);
 	if (ret)
 		return ret;
 	/* On its way to the disk; what is said of failures, ladder_sync() hears again. */
@@ -204,16 +219,6 @@ static bool is_file_method(enum method method)
 	return method == METHOD_CLONE || method == METHOD_COPY;
 }
 
-bool ladder_open(struct ladder *ladder)
-{
-	if (ladder->next >= ladder->n_methods ||
-	    !is_file_method(ladder->methods[ladder->next]))
-		return false;
-	if (ladder->fd < 0 && new_file(ladder))
-		return false;
-	return !ladder->filled;
-}
-
 /* The current method failed with @ret, which the entry says from now on. 0 or -ENOMEM. */
 static int note_step(struct ladder *ladder, int ret, const char *reason)
 {
@@ -227,6 +232,20 @@ static int note_step(struct ladder *ladder, int ret, const char *reason)
 	return 0;
 }
 
+bool ladder_open(struct ladder *ladder)
+{
+	/* At once, so that it is filled with the others. */
+	if (ladder->next + 1 < ladder->n_methods && is_hopeless(ladder) &&
+	    note_step(ladder, -ENOENT, strerror(ENOENT)))
+		return false;
+	if (ladder->next >= ladder->n_methods ||
+	    !is_file_method(ladder->methods[ladder->next]))
+		return false;
+	if (ladder->fd < 0 && new_file(ladder))
+		return false;
+	return !ladder->filled;
+}
+
 /* The copy from before the freeze takes the empty file's place; it has no name either. */
 static void take_precopied(struct ladder *ladder)
 {
@@ -237,6 +256,13 @@ static void take_precopied(struct ladder *ladder)
 	ladder->is_precopied = true;
 }
 
+/* Whether what the filesystem of @folder cannot do with one file it cannot with any: overlay
+ * has files of several. */
+static bool is_plain(const struct folder *folder)
+{
+	return !folder->store && strcmp(folder->mount.fstype, "overlay");
+}
+
 int ladder_fill(struct ladder *ladder)
 {
 	for (;;) {
@@ -245,8 +271,11 @@ int ladder_fill(struct ladder *ladder)
 
 		if (method == METHOD_COPY)
 			take_precopied(ladder);
-		ret = fill_new(ladder, method, ladder->fd);
-
+		ret = method == METHOD_CLONE && ladder->folder->no_clone
+			      ? -EOPNOTSUPP
+			      : fill_new(ladder, method, ladder->fd);
+		if (method == METHOD_CLONE && ret == -EOPNOTSUPP)
+			ladder->folder->no_clone = is_plain(ladder->folder);
 		ladder->filled = !ret;
 		if (!ret || ret == -ENOMEM || ret == -EINTR)
 			return ret;

@@ -19,8 +19,8 @@ struct ladder {
 	bool stop;			 /* an O_TMPFILE may be linked */
 	bool store;			 /* the names go into the store */
 	bool digest;			 /* of the bytes, into the entry */
-	const struct source *source;
-	struct folder_set *folders;   /* not owned; with the journal */
+	struct source *source;		 /* not owned */
+	struct folder_set *folders;	 /* not owned; with the journal */
 	struct folder *folder;	      /* not owned; NULL where only recreate is wanted */
 	struct manifest_entry *entry; /* not owned; filled; its n and orphan are set */
 	enum method methods[LADDER_STEPS];

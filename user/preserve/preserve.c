@@ -27,7 +27,7 @@
 #include "base/why.h"
 
 /* Orphans that are worked on at a time: so many have their names brought to the disk by
- * one sync, and so many files are open, two for each. */
+ * one sync, and so many files are open, three for each. */
 #define BATCH 64
 
 /* Files that each thread of fillall() opens beside, and those of all the rest: a folder's
@@ -342,7 +342,7 @@ static size_t batch_most(void)
 	size_t room = openfiles_room(), n = BATCH;
 
 	while (n > 1 &&
-	       2 * n + FILES_OF_THREAD * (n < PARALLEL_MOST ? n : PARALLEL_MOST) +
+	       3 * n + FILES_OF_THREAD * (n < PARALLEL_MOST ? n : PARALLEL_MOST) +
 			       FILES_OF_REST >
 		       room)
 		n--;

@@ -57,7 +57,7 @@ static int reach_through(struct preserve *preserve, const struct orphan *orphan,
 	if (ret)
 		return ret;
 	*out_source = source;
-	source.fd = -1;
+	source = (struct source)SOURCE_INIT;
 	return 0;
 }
 
@@ -74,7 +74,7 @@ static int reach_behind(struct preserve *preserve, struct orphan *orphan,
 	if (ret)
 		return ret;
 	*out_source = source;
-	source.fd = -1;
+	source = (struct source)SOURCE_INIT;
 	return 0;
 }
 

@@ -18,7 +18,8 @@
 void source_fini(struct source *source)
 {
 	auto_close(&source->fd);
-	source->fd = -1;
+	auto_close(&source->readable);
+	source->fd = source->readable = -1;
 }
 
 int source_reopen(int fd)
@@ -29,24 +30,55 @@ int source_reopen(int fd)
 	return readable == -EPERM ? ownfd_open(fd, O_RDONLY | O_NONBLOCK) : readable;
 }
 
-int source_generation(int fd, uint32_t *generation)
+int source_reading(struct source *source)
 {
-	struct stat st;
-	AUTO_FD readable = -1;
+	int readable;
+
+	if (source->readable >= 0)
+		return source->readable;
+	readable = source_reopen(source->fd);
+	if (readable >= 0)
+		source->readable = readable;
+	return readable;
+}
+
+int source_ioctl_fd(int fd, int *opened)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	return flags & O_PATH ? *opened = source_reopen(fd) : fd;
+}
+
+static int read_generation(int fd, uint32_t *generation)
+{
 	/* Written as an int, whatever the ioctl's number says. */
 	int number;
 
-	if (fstat(fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		return -EOPNOTSUPP;
-	readable = source_reopen(fd);
-	if (readable < 0)
-		return readable;
-	if (ioctl(readable, FS_IOC_GETVERSION, &number))
+	if (ioctl(fd, FS_IOC_GETVERSION, &number))
 		return errno == ENOTTY || errno == EINVAL ? -EOPNOTSUPP : -errno;
 	*generation = number;
 	return 0;
+}
+
+static bool has_generation(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) || S_ISDIR(st->st_mode);
+}
+
+int source_generation(int fd, uint32_t *generation)
+{
+	AUTO_FD opened = -1;
+	struct stat st;
+	int ret;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (!has_generation(&st))
+		return -EOPNOTSUPP;
+	ret = source_ioctl_fd(fd, &opened);
+	return ret < 0 ? ret : read_generation(ret, generation);
 }
 
 /* Whether the dentry behind @fd is unhashed. A name can end so as well: this is needed,
@@ -67,10 +99,10 @@ static bool has_inner_ino(int fd, uint64_t ino)
 }
 
 /* 0 when @source is @orphan, and on mount @id, else -ESTALE or -errno. */
-static int source_check(const struct orphan *orphan, int id, const struct source *source)
+static int source_check(const struct orphan *orphan, int id, struct source *source)
 {
-	uint32_t generation;
-	int mnt_id, ret;
+	uint32_t generation = 0;
+	int mnt_id, ret, fd;
 
 	ret = mount_id_of_fd(source->fd, &mnt_id);
 	if (ret)
@@ -81,9 +113,10 @@ static int source_check(const struct orphan *orphan, int id, const struct source
 		return -ESTALE;
 	if (!is_deleted(source->fd))
 		return -ESTALE;
-	if (!orphan->has_generation)
+	if (!orphan->has_generation || !has_generation(&source->stat))
 		return 0;
-	ret = source_generation(source->fd, &generation);
+	fd = source_reading(source);
+	ret = fd < 0 ? fd : read_generation(fd, &generation);
 	/* A file that cannot be read is no other one for that. */
 	return !ret && generation != orphan->generation ? -ESTALE : 0;
 }
@@ -110,14 +143,15 @@ static int source_give(struct source *source, const struct orphan *orphan, int i
 		return ret;
 	source->holder = holder;
 	*out = *source;
-	source->fd = -1;
+	*source = (struct source)SOURCE_INIT;
 	return 0;
 }
 
 int source_from_fd(const struct orphan *orphan, const struct holder *holder, int fd,
 		   struct source *out)
 {
-	AUTO(source_fini) struct source source = {.fd = ownfd_open(fd, O_PATH)};
+	AUTO(source_fini)
+	struct source source = {.fd = ownfd_open(fd, O_PATH), .readable = -1};
 
 	return source.fd < 0
 		       ? source.fd

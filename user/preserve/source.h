@@ -9,6 +9,7 @@
 
 struct source {
 	int fd;		  /* O_PATH of the orphan; owned */
+	int readable;	  /* the same for source_reading(); owned; -1 not yet */
 	struct stat stat; /* of it */
 	bool at_home;	  /* opened again where its names are made, see idmapped.h */
 	const struct holder *holder; /* of the orphan, through which it was opened */
@@ -16,7 +17,7 @@ struct source {
 
 #define SOURCE_INIT                                                                      \
 	{                                                                                \
-		.fd = -1                                                                 \
+		.fd = -1, .readable = -1                                                 \
 	}
 
 /* Closes what @source holds; for AUTO(). */
@@ -41,8 +42,16 @@ int source_from_fd(const struct orphan *orphan, const struct holder *holder, int
  * where the kernel allows that (O_NOATIME, open(2)). Owned by the caller; -errno. */
 int source_reopen(int fd);
 
+/* The same of @source, opened at the first call; belongs to @source. */
+int source_reading(struct source *source);
+
+/* An fd that ioctls are taken by (open(2): O_PATH takes none) of the regular file or
+ * directory behind @fd: that itself, unless it is O_PATH; then *@opened, which is -1 before
+ * and the caller's. The fd or -errno. */
+int source_ioctl_fd(int fd, int *opened);
+
 /* The inode's generation (FS_IOC_GETVERSION; ioctl_iflags(2) lists its neighbours) of a
- * regular file or directory behind O_PATH fd @fd. 0; -EOPNOTSUPP where the filesystem has
+ * regular file or directory behind @fd (O_PATH is enough). 0; -EOPNOTSUPP where the filesystem has
  * none or it is of another type, which opening might disturb; -errno. */
 int source_generation(int fd, uint32_t *generation);
 
