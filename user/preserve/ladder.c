@@ -267,13 +267,12 @@ int ladder_fill(struct ladder *ladder)
 {
 	for (;;) {
 		enum method method = ladder->methods[ladder->next];
+		bool tried = method != METHOD_CLONE || !ladder->folder->no_clone;
 		int ret;
 
 		if (method == METHOD_COPY)
 			take_precopied(ladder);
-		ret = method == METHOD_CLONE && ladder->folder->no_clone
-			      ? -EOPNOTSUPP
-			      : fill_new(ladder, method, ladder->fd);
+		ret = tried ? fill_new(ladder, method, ladder->fd) : -EOPNOTSUPP;
 		if (method == METHOD_CLONE && ret == -EOPNOTSUPP)
 			ladder->folder->no_clone = is_plain(ladder->folder);
 		ladder->filled = !ret;
@@ -283,7 +282,7 @@ int ladder_fill(struct ladder *ladder)
 		if (ladder->next + 1 == ladder->n_methods)
 			return 0;
 		/* The same empty file is good for the next method. */
-		if (ftruncate(ladder->fd, 0))
+		if (tried && ftruncate(ladder->fd, 0))
 			return 0;
 		ladder->fill_error = 0;
 		ret = note_step(ladder, ret, strerror(-ret));
@@ -394,14 +393,19 @@ static int look_again(struct ladder *ladder, char **why)
 {
 	struct manifest_entry *entry = ladder->entry;
 	struct relink_identity identity = relink_identity_of(entry);
-	AUTO_FD fd = -1;
-	int ret;
+	struct stat st = ladder->source->stat;
+	int gone, ret;
 
 	if (!entry->relink_path)
 		return 0;
-	fd = relink_open(ladder->folder->root_fd, entry->relink_path, &identity, why);
-	if (fd >= 0)
+	gone = ladder->fd >= 0 && fstat(ladder->fd, &st) ? -errno : 0;
+	gone = gone ?: relink_leads_to(ladder->folder->root_fd, entry->relink_path, &st);
+	if (!gone)
 		return 0;
+	why_set(why, gone,
+		gone == -ESTALE ? "%s is another file than the one that was named so"
+				: "%s does not lead to it: %s",
+		entry->relink_path, strerror(-gone));
 	ret = relink_remove(ladder->folder->fd, name_of(entry->relink_path), &identity,
 			    NULL);
 	/* It stays in the entry, for clean to find it: undo_volatile() judges it. */
@@ -409,7 +413,7 @@ static int look_again(struct ladder *ladder, char **why)
 		return 0;
 	free(TAKE_PTR(entry->relink_path));
 	entry->same_inode = false;
-	return fd == -ENOENT ? -ESTALE : fd;
+	return gone == -ENOENT ? -ESTALE : gone;
 }
 
 /* Says so in the entry and goes on to the next method. 0 or -ENOMEM. */

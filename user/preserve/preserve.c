@@ -56,6 +56,7 @@ void preserve_begin(struct preserve *preserve, const struct preserve_options *op
 		.manifest = manifest,
 		.folders = {.journal = options->journal, .depot = options->depot},
 		.next_n = 1,
+		.holder = PROCESS_PINNED_INIT,
 		.their = THEIRFD_INIT,
 	};
 }
@@ -418,6 +419,7 @@ void preserve_fini(struct preserve *preserve)
 {
 	preserve_undo(preserve);
 	folder_set_fini(&preserve->folders);
+	process_pinned_fini(&preserve->holder);
 	theirfd_fini(&preserve->their);
 	*preserve = (struct preserve){0};
 }

@@ -35,7 +35,9 @@ struct preserve {
 	struct manifest *manifest; /* not owned; outlives this */
 	struct folder_set folders;
 	unsigned int next_n;
-	struct theirfd their; /* for the holders, who come together */
+	/* For the holders, who come together. */
+	struct process_pinned holder;
+	struct theirfd their;
 	bool kept;
 	size_t left;	   /* names that were made and could not be removed again */
 	size_t n_volatile; /* entries whose names may not be on the disk */

@@ -39,7 +39,7 @@ static int reach_through(struct preserve *preserve, const struct orphan *orphan,
 {
 	AUTO(source_fini) struct source source = SOURCE_INIT;
 	AUTO_FREE char *reason = NULL;
-	int ret = source_open(orphan, holder, &source, &reason);
+	int ret = source_open(orphan, holder, &preserve->holder, &source, &reason);
 
 	if (ret)
 		return why_set(why, ret, "process %d (%s): %s%s", holder->pid,

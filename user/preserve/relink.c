@@ -122,17 +122,26 @@ int relink_make_folder(int root_fd, const char *path, bool *made, uint64_t *ino,
 	return 0;
 }
 
+int relink_leads_to(int root_fd, const char *path, const struct stat *st)
+{
+	AUTO_FD fd = beneath_open(root_fd, path, O_PATH | O_NOFOLLOW);
+	struct stat now;
+
+	if (fd < 0)
+		return TAKE_FD(fd);
+	if (fstat(fd, &now))
+		return -errno;
+	return now.st_ino == st->st_ino && now.st_dev == st->st_dev ? 0 : -ESTALE;
+}
+
 /* Whether what @path leads to by now is the folder that was opened, of @st. */
 static int folder_is_there(int root_fd, const char *path, const struct stat *st,
 			   char **why)
 {
-	AUTO_FD fd = beneath_open(root_fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
-	struct stat now;
-
-	if (fd >= 0 && !fstat(fd, &now) && now.st_ino == st->st_ino &&
-	    now.st_dev == st->st_dev)
-		return 0;
-	return why_set(why, -ESTALE, "folder %s was moved while it was opened", path);
+	return relink_leads_to(root_fd, path, st)
+		       ? why_set(why, -ESTALE, "folder %s was moved while it was opened",
+				 path)
+		       : 0;
 }
 
 int relink_open_folder(int root_fd, const char *relink_path, const char **name,

@@ -60,6 +60,11 @@ int relink_make_folder(int root_fd, const char *path, bool *made, uint64_t *ino,
 int relink_open_folder(int root_fd, const char *relink_path, const char **name,
 		       char **why);
 
+/* Whether @path below @root_fd is a name of the file of @st, of which the caller holds an fd,
+ * so that no other can have its number. 0; -ENOENT no such name; -ESTALE another file;
+ * -errno. */
+int relink_leads_to(int root_fd, const char *path, const struct stat *st);
+
 /* Gives the file behind O_PATH fd @fd, whose stat is @st, the name @name in @dir_fd and
  * verifies that it has it (through /proc/self/fd: AT_EMPTY_PATH needs
  * CAP_DAC_READ_SEARCH before 6.10, linkat(2)). 0; -EEXIST; -ENOENT for nlink 0 (since

@@ -12,7 +12,6 @@
 #include "base/why.h"
 #include "proc/mount.h"
 #include "proc/ownfd.h"
-#include "proc/process.h"
 #include "proc/proctext.h"
 
 void source_fini(struct source *source)
@@ -159,15 +158,14 @@ int source_from_fd(const struct orphan *orphan, const struct holder *holder, int
 }
 
 int source_open(const struct orphan *orphan, const struct holder *holder,
-		struct source *out, char **why)
+		struct process_pinned *last, struct source *out, char **why)
 {
 	AUTO(source_fini) struct source source = SOURCE_INIT;
-	AUTO_FD process = process_pin(holder->pid, holder->start_time);
+	int process = process_pin_again(last, holder->pid, holder->start_time), ret;
 	char link[96], prefix[32];
-	int ret;
 
 	if (process < 0)
-		return TAKE_FD(process);
+		return process;
 	holder_proc_link(holder, link, sizeof(link));
 	ret = snprintf(prefix, sizeof(prefix), "/proc/%d/", holder->pid);
 	source.fd = openat(process, link + ret, O_PATH | O_CLOEXEC);

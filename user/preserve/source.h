@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "orphan/orphan.h"
+#include "proc/process.h"
 
 struct source {
 	int fd;		  /* O_PATH of the orphan; owned */
@@ -28,9 +29,9 @@ void source_fini(struct source *source);
  * that was recorded for @holder, has the inode number and type, is unlinked (d_path(9) says
  * "(deleted)"), and has the generation where the filesystem tells it. 0; -ENOENT, -ESRCH
  * the holder is gone; -ESTALE it holds something else by now; -EACCES, -EPERM; -errno, with
- * the reason in @why where that says more. */
+ * the reason in @why where that says more. @last is the process of the one before. */
 int source_open(const struct orphan *orphan, const struct holder *holder,
-		struct source *out, char **why);
+		struct process_pinned *last, struct source *out, char **why);
 
 /* The same for what @fd (the caller's), on the orphan's own mount, is open on, and came by
  * through @holder. -ESTALE it

@@ -101,6 +101,26 @@ int process_pin(pid_t pid, uint64_t start_time)
 	return stat.start_time == start_time ? TAKE_FD(dir) : -ESRCH;
 }
 
+void process_pinned_fini(struct process_pinned *last)
+{
+	auto_close(&last->dir);
+	*last = (struct process_pinned)PROCESS_PINNED_INIT;
+}
+
+int process_pin_again(struct process_pinned *last, pid_t pid, uint64_t start_time)
+{
+	int dir;
+
+	if (last->dir >= 0 && last->pid == pid && last->start_time == start_time)
+		return last->dir;
+	dir = process_pin(pid, start_time);
+	if (dir < 0)
+		return dir;
+	process_pinned_fini(last);
+	*last = (struct process_pinned){pid, start_time, dir};
+	return dir;
+}
+
 int process_check(pid_t pid)
 {
 	AUTO_FREE char *text = NULL;

@@ -35,6 +35,24 @@ int process_open(pid_t pid, struct process *out);
  * -ESRCH when it has exited; -EACCES, -EPERM; -errno. */
 int process_pin(pid_t pid, uint64_t start_time);
 
+/* The process that was pinned last; for many files of one. */
+struct process_pinned {
+	pid_t pid;
+	uint64_t start_time;
+	int dir; /* owned; -1 none yet */
+};
+
+#define PROCESS_PINNED_INIT                                                              \
+	{                                                                                \
+		.dir = -1                                                                \
+	}
+
+/* process_pin() where @last is another one. The fd, which belongs to @last; -errno. */
+int process_pin_again(struct process_pinned *last, pid_t pid, uint64_t start_time);
+
+/* Closes what @last holds; for AUTO(). */
+void process_pinned_fini(struct process_pinned *last);
+
 /* Whether any thread of it was running when it was opened. */
 bool process_lives(const struct process *process);
 
