@@ -141,17 +141,10 @@ static int commit(const struct checkpoint_wish *wish, struct record *record)
 	return ret;
 }
 
-/* Scan, preserve and write; the cgroup may be frozen. 0 or an error that was logged. */
-static int work(const struct checkpoint_wish *wish, const struct target *target,
-		const struct scanner *scanner, struct record *record,
-		struct preserve *preserve)
+/* Ends what preserve_all() was called for (@ret): nothing of it stays, or all. */
+static int finish(const struct checkpoint_wish *wish, struct record *record,
+		  struct preserve *preserve, int ret)
 {
-	AUTO(orphan_set_fini) struct orphan_set set;
-	int ret;
-
-	orphan_set_init(&set);
-	ret = stage_look(target, scanner, wish->select, wish->data, &set);
-	ret = ret ?: stage_preserve(preserve, &set);
 	ret = ret ?: commit(wish, record);
 	if (ret) {
 		record_give_up(record, wish->manifest, preserve_undo(preserve));
@@ -160,6 +153,18 @@ static int work(const struct checkpoint_wish *wish, const struct target *target,
 	preserve_keep(preserve);
 	journal_file_remove(&record->journal);
 	return 0;
+}
+
+/* Scan and preserve; the cgroup may be frozen. 0 or an error that was logged. */
+static int work(const struct checkpoint_wish *wish, const struct target *target,
+		const struct scanner *scanner, struct preserve *preserve)
+{
+	AUTO(orphan_set_fini) struct orphan_set set;
+	int ret;
+
+	orphan_set_init(&set);
+	ret = stage_look(target, scanner, wish->select, wish->data, &set);
+	return ret ?: stage_preserve(preserve, &set);
 }
 
 static int freeze(const struct checkpoint_wish *wish, struct freezer *freezer,
@@ -210,7 +215,23 @@ static struct preserve_options preserve_options(const struct checkpoint_wish *wi
 	options.journal = &record->journal;
 	options.depot = wish->store ? &record->depot : NULL;
 	options.frozen = wish->freeze;
+	options.late = wish->late && wish->freeze && !wish->until;
 	return options;
+}
+
+/* What is left to do when the work was done (@ret) and may end after the freeze. 0; 1 that the
+ * caller's own failed; an error that was logged. */
+static int finish_late(const struct checkpoint_wish *wish, struct record *record,
+		       struct preserve *preserve, struct freezer *freezer, int ret)
+{
+	bool failed = !ret && wish->inside && wish->inside(&record->manifest, wish->data);
+
+	freezer_thaw(freezer);
+	ret = ret ?: failed ? -ECANCELED : stage_settle(preserve);
+	ret = finish(wish, record, preserve, ret);
+	if (!ret && wish->after)
+		failed = wish->after(&record->manifest, wish->data);
+	return failed ? 1 : ret;
 }
 
 /* Freezes the cgroup where that was asked for, for the time of work() and of the caller's
@@ -234,7 +255,10 @@ static int work_frozen(const struct checkpoint_wish *wish, const struct target *
 		record_give_up(record, wish->manifest, preserve_undo(&preserve));
 		return ret;
 	}
-	ret = work(wish, target, scanner, record, &preserve);
+	ret = work(wish, target, scanner, &preserve);
+	if (options.late)
+		return finish_late(wish, record, &preserve, &freezer, ret);
+	ret = finish(wish, record, &preserve, ret);
 	if (ret || !wish->inside)
 		return ret;
 	return wish->inside(&record->manifest, wish->data) ? 1 : 0;

@@ -29,6 +29,12 @@ struct checkpoint_wish {
 	/* Called when the manifest is on the disk and the cgroup is still frozen; logs its
 	 * own failure, and returns other than 0 then. NULL: nothing. */
 	int (*inside)(const struct manifest *manifest, void *data);
+	/* With freeze and without a deadline: @inside is called, and the cgroup thawed, before
+	 * what was made is brought to the disk, and the manifest. Where @inside fails nothing
+	 * of it stays. */
+	bool late;
+	/* With late, as @inside, when the manifest is on the disk. NULL: nothing. */
+	int (*after)(const struct manifest *manifest, void *data);
 	void *data;
 };
 

@@ -47,6 +47,18 @@ int stage_preserve(struct preserve *preserve, struct orphan_set *set)
 	return preserve_all(preserve, set);
 }
 
+int stage_settle(struct preserve *preserve)
+{
+	AUTO(caps_while_end) struct caps_while stage = caps_only(CAPS_STAGE_PRESERVE);
+	int ret;
+
+	(void)stage;
+	ret = preserve_settle(preserve);
+	if (ret)
+		log_error("cannot preserve: %s", strerror(-ret));
+	return ret;
+}
+
 static int copy(struct preserve *preserve, struct orphan_set *set,
 		const struct timespec *frozen, struct precopies *out)
 {

@@ -20,6 +20,9 @@ int stage_look(const struct target *target, const struct scanner *scanner,
 /* preserve_all(). */
 int stage_preserve(struct preserve *preserve, struct orphan_set *set);
 
+/* preserve_settle(). */
+int stage_settle(struct preserve *preserve);
+
 /* Makes those copies of @set that can be made while the cgroup runs, which was frozen for a
  * moment at @frozen. 0 or an error that was logged. */
 int stage_precopy(struct preserve *preserve, struct orphan_set *set,

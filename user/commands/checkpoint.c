@@ -336,6 +336,8 @@ int command_checkpoint(int argc, char **argv)
 		.until = chosen.until.tv_sec ? &chosen.until : NULL,
 		.precopy = chosen.precopy,
 		.inside = run_hook,
+		/* A command is promised the manifest on the disk. */
+		.late = !chosen.exec,
 		.data = &chosen,
 	};
 	ret = checkpoint_run(&wish, &target, &manifest);

@@ -9,6 +9,7 @@
 #include "base/hook.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/openfiles.h"
 #include "base/why.h"
 #include "checkpoint/checkpoint.h"
 #include "commands.h"
@@ -199,6 +200,17 @@ static int dump_inside(const struct manifest *manifest, void *data)
 	return 1;
 }
 
+/* And when it goes on, which is where it may. */
+static int dump_after(const struct manifest *manifest, void *data)
+{
+	AUTO_FREE char *why = NULL;
+
+	if (!criu_dump_settle(data, manifest, &why))
+		return 0;
+	log_error("%s; what was preserved is removed again", why_text(why));
+	return 1;
+}
+
 /* What a runtime's dump is prepared with. */
 struct prepare_data {
 	struct criu_prepare prepare;
@@ -234,6 +246,7 @@ static int run_frozen(const struct criu_options *chosen, struct checkpoint_wish 
 	wish->freeze = true;
 	wish->precopy = chosen->precopy;
 	interrupt_catch();
+	openfiles_raise();
 	ret = checkpoint_run(wish, &target, &manifest);
 	if (ret > 0)
 		checkpoint_undo(wish->manifest, &manifest);
@@ -254,6 +267,9 @@ static int run_dump(const struct criu_options *chosen)
 		.manifest = path,
 		.preserve.stop = !chosen->leave_running,
 		.inside = dump_inside,
+		/* What ends with the dump must not be its only copy. */
+		.late = chosen->leave_running,
+		.after = dump_after,
 		.data = &dump,
 	};
 
@@ -267,6 +283,8 @@ static int run_restore(const struct criu_options *chosen)
 	AUTO_FREE char *path = criu_path(chosen->images, CRIU_MANIFEST), *why = NULL;
 	int ret = path ? manifest_file_read(path, &manifest, &why) : -ENOMEM;
 
+	/* One for each orphan, which CRIU has from us; it raises its own limit itself. */
+	openfiles_raise();
 	ret = ret ?: criu_keys_read(chosen->images, &keys, &why);
 	ret = ret
 		      ?: criu_restore(chosen->images, &manifest, &keys, chosen->keep,

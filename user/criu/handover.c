@@ -98,10 +98,28 @@ int criu_dump(struct criu_dump *dump, const struct manifest *manifest,
 		ret = ret ?: criu_words_add(&words, "--leave-running");
 	ret = ret ?: criu_words_dump(&words, &dump->keys);
 	ret = ret ?: add_extra(&words, dump->extra);
-	ret = ret ?: criu_keys_write(dump->images, &dump->keys, why);
+	if (!ret && !dump->leave_running)
+		ret = criu_keys_write(dump->images, &dump->keys, why);
 	if (ret)
 		return ret;
 	ret = criu_run(&words, why);
+	if (ret && !dump->leave_running)
+		criu_keys_remove(dump->images);
+	return ret;
+}
+
+int criu_dump_settle(struct criu_dump *dump, const struct manifest *manifest, char **why)
+{
+	const struct criu_keys *keys = &dump->keys;
+	int ret;
+
+	for (size_t i = 0; i < keys->n_keys; i++)
+		if (!manifest_entry_of(manifest, keys->keys[i].n))
+			return why_set(why, -EIO,
+				       "orphan%u, which CRIU left out, could not be "
+				       "brought to the disk",
+				       keys->keys[i].n);
+	ret = criu_keys_write(dump->images, keys, why);
 	if (ret)
 		criu_keys_remove(dump->images);
 	return ret;

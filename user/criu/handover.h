@@ -21,10 +21,15 @@ struct criu_dump {
 void criu_dump_fini(struct criu_dump *dump);
 
 /* Dumps the tree, which is frozen with cgroup @cgroup_dir (a directory), without the files
- * of @manifest, and writes their keys into the folder first. 0; -errno and the reason in
- * @why, and no keys are left in the folder. */
+ * of @manifest, and writes their keys into the folder first, unless @dump->leave_running:
+ * then criu_dump_settle() does. 0; -errno and the reason in @why, and no keys are left in
+ * the folder. */
 int criu_dump(struct criu_dump *dump, const struct manifest *manifest,
 	      const char *cgroup_dir, char **why);
+
+/* Ends a dump that has left the tree running: looks whether @manifest has still all that
+ * CRIU left out, and writes the keys into the folder. As criu_dump(). */
+int criu_dump_settle(struct criu_dump *dump, const struct manifest *manifest, char **why);
 
 /* Restores from the folder @images, to which @manifest and @keys belong: each file is
  * opened, verified and inherited. Where @keep, copies are restored as copies again, so that

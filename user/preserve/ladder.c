@@ -160,7 +160,8 @@ static int fill_new(struct ladder *ladder, enum method method, int fd)
 	if (ret)
 		return ret;
 	/* On its way to the disk; what is said of failures, ladder_sync() hears again. */
-	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	if (!ladder->late)
+		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	if (fstat(fd, &st))
 		return -errno;
 	record_relinked(ladder->entry, &st, fd);
@@ -293,7 +294,7 @@ int ladder_fill(struct ladder *ladder)
 
 void ladder_sync(struct ladder *ladder)
 {
-	if (!ladder->filled || ladder->synced)
+	if (!ladder->filled || ladder->synced || ladder->late)
 		return;
 	ladder->synced = !fsync(ladder->fd);
 	if (ladder->synced)
@@ -541,8 +542,10 @@ int ladder_publish(struct ladder *ladder)
 	if (ret)
 		return step_down(ladder, ret, why_text(reason)) ?: -EAGAIN;
 	entry->method = method;
-	auto_close(&ladder->fd);
-	ladder->fd = -1;
+	if (!ladder->late) {
+		auto_close(&ladder->fd);
+		ladder->fd = -1;
+	}
 	return record_fifo(ladder);
 }
 

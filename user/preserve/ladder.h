@@ -28,6 +28,7 @@ struct ladder {
 	int fd;			/* a new file that has not its name yet; owned; -1 none */
 	struct precopied *precopied; /* an earlier copy; not owned; NULL none */
 	bool is_precopied;	     /* fd is it */
+	bool late;		     /* fd is kept, for its owner to bring to the disk */
 	bool filled;		     /* it has its contents */
 	bool synced;		     /* and they are on the disk */
 	int fill_error; /* -errno of the last method that could have filled it */

@@ -27,8 +27,10 @@
 #include "base/why.h"
 
 /* Orphans that are worked on at a time: so many have their names brought to the disk by
- * one sync, and so many files are open, three for each. */
-#define BATCH 64
+ * one sync, and so many files are open, three for each. Fewer where batches are told of,
+ * since what was not told is lost to a deadline. */
+#define BATCH	   512
+#define BATCH_TOLD 64
 
 /* Files that each thread of fillall() opens beside, and those of all the rest: a folder's
  * for its sync, what /proc is read by. */
@@ -156,6 +158,7 @@ static void work_begin(struct preserve *preserve, struct orphan *orphan,
 				.next_n = &preserve->next_n,
 				.stop = preserve->options.stop,
 				.digest = preserve->options.digest,
+				.late = preserve->late_left > 0,
 				.source = &work->source,
 				.folders = &preserve->folders,
 				.entry = &work->entry,
@@ -163,6 +166,7 @@ static void work_begin(struct preserve *preserve, struct orphan *orphan,
 			},
 	};
 	*orphan = (struct orphan){.mnt_id = -1};
+	preserve->late_left -= work->ladder.late;
 	work->entry.store = work->ladder.store =
 		depot_takes(preserve->options.depot, &work->entry.orphan);
 	work->ladder.n_methods =
@@ -314,7 +318,7 @@ static bool batch_is_pending(const struct work *works, size_t n)
 /* Preserves @n orphans, at most BATCH. */
 static int batch(struct preserve *preserve, struct orphan *orphans, size_t n)
 {
-	AUTO_FREE struct work *works = calloc(BATCH, sizeof(*works));
+	AUTO_FREE struct work *works = calloc(n, sizeof(*works));
 	size_t begun = 0;
 	int ret = works ? 0 : -ENOMEM;
 
@@ -325,6 +329,9 @@ static int batch(struct preserve *preserve, struct orphan *orphans, size_t n)
 	while (!ret && batch_is_pending(works, begun))
 		ret = batch_round(preserve, works, begun);
 	for (size_t i = 0; i < begun; i++) {
+		if (!ret && !works[i].ret && works[i].ladder.fd >= 0)
+			ret = unsynced_add(&preserve->unsynced, &works[i].ladder.fd,
+					   works[i].entry.n);
 		/* It points into the array, which is sorted next. */
 		ladder_fini(&works[i].ladder);
 		works[i].ladder = (struct ladder){.fd = -1};
@@ -338,9 +345,10 @@ static int batch(struct preserve *preserve, struct orphan *orphans, size_t n)
 }
 
 /* How many can be worked on at a time with the files that may be open now; 1 at least. */
-static size_t batch_most(void)
+static size_t batch_most(const struct preserve *preserve)
 {
-	size_t room = openfiles_room(), n = BATCH;
+	size_t room = openfiles_room(),
+	       n = preserve->options.recorded ? BATCH_TOLD : BATCH;
 
 	while (n > 1 &&
 	       3 * n + FILES_OF_THREAD * (n < PARALLEL_MOST ? n : PARALLEL_MOST) +
@@ -388,11 +396,12 @@ int preserve_all(struct preserve *preserve, struct orphan_set *set)
 	if (ret)
 		return ret;
 	depot_tell_unused(preserve->options.depot, set);
+	preserve->late_left = preserve->options.late ? openfiles_room() / 2 : 0;
 	for (size_t i = 0; i < set->n; i++)
 		expected += bytes_expected(&set->orphans[i]);
 	progress_begin(expected, PROGRESS_MS);
 	for (size_t i = 0, end; i < set->n && !ret; i = end) {
-		end = batch_end(preserve, set, i, batch_most());
+		end = batch_end(preserve, set, i, batch_most(preserve));
 		ret = interrupt_pending() ? -EINTR
 					  : batch(preserve, &set->orphans[i], end - i);
 		ret = ret ?: batch_tell(preserve);
@@ -404,9 +413,17 @@ int preserve_all(struct preserve *preserve, struct orphan_set *set)
 		log_error("cannot preserve: %s", strerror(-ret));
 	if (ret)
 		return ret;
-	ret = preserve->options.recorded ? 0 : undo_volatile(preserve);
-	preserve->manifest->complete =
-		set->complete && !preserve->manifest->n_failed && !preserve->n_volatile;
+	preserve->manifest->complete = set->complete;
+	return preserve->options.late ? 0 : preserve_settle(preserve);
+}
+
+int preserve_settle(struct preserve *preserve)
+{
+	int ret = preserve->options.recorded ? 0 : undo_unsynced(preserve);
+
+	ret = ret || preserve->options.recorded ? ret : undo_volatile(preserve);
+	if (preserve->manifest->n_failed || preserve->n_volatile)
+		preserve->manifest->complete = false;
 	return ret;
 }
 
@@ -418,6 +435,7 @@ void preserve_keep(struct preserve *preserve)
 void preserve_fini(struct preserve *preserve)
 {
 	preserve_undo(preserve);
+	unsynced_fini(&preserve->unsynced);
 	folder_set_fini(&preserve->folders);
 	process_pinned_fini(&preserve->holder);
 	theirfd_fini(&preserve->their);

@@ -8,6 +8,7 @@
 #include "precopy.h"
 #include "proc/theirfd.h"
 #include "source.h"
+#include "unsynced.h"
 #include "manifest/manifest.h"
 
 struct preserve_options {
@@ -15,6 +16,7 @@ struct preserve_options {
 	bool digest;	    /* of every regular file's bytes, for restore to verify */
 	bool stop;   /* the holders end after this, so an O_TMPFILE may be linked */
 	bool frozen; /* the holders do not run meanwhile, see peek.h */
+	bool late;   /* what is made comes to the disk by preserve_settle() only */
 	/* The names may keep so many bytes allocated; 0: any number. */
 	uint64_t max_bytes;
 	/* Where names are written down before they are made; begun; outlives the preserve.
@@ -38,6 +40,8 @@ struct preserve {
 	/* For the holders, who come together. */
 	struct process_pinned holder;
 	struct theirfd their;
+	struct unsynced unsynced;
+	size_t late_left; /* files that may stay open for it */
 	bool kept;
 	size_t left;	   /* names that were made and could not be removed again */
 	size_t n_volatile; /* entries whose names may not be on the disk */
@@ -56,8 +60,13 @@ int preserve_reach(struct preserve *preserve, struct orphan *orphan,
 /* Preserves every orphan of @set, and moves each into the manifest: to its entries, or
  * with the reason to those that failed. manifest->complete is set. 0, also when some
  * failed; -EDQUOT it would be more than options.max_bytes, and nothing was made; -EINTR when
- * interrupt_pending(); -errno: the reason is logged. */
+ * interrupt_pending(); -errno: the reason is logged. With options.late preserve_settle() is the
+ * caller's. */
 int preserve_all(struct preserve *preserve, struct orphan_set *set);
+
+/* Brings to the disk what preserve_all() made; what may not have come there has failed. The
+ * holders may run again. 0 or -ENOMEM. */
+int preserve_settle(struct preserve *preserve);
 
 /* The manifest is on disk: the names stay. */
 void preserve_keep(struct preserve *preserve);

@@ -45,14 +45,14 @@ int undo_add_failed(struct manifest *manifest, struct manifest_entry *entry, int
 	return failed.text ? manifest_add_failed(manifest, &failed) : -ENOMEM;
 }
 
-/* The name of @entry in @folder may not be on the disk (@error). */
+/* @what of @entry in @folder may not be on the disk (@error). */
 static int fail_entry(struct preserve *preserve, const struct folder *folder,
-		      struct manifest_entry *entry, int error)
+		      struct manifest_entry *entry, const char *what, int error)
 {
 	AUTO_FREE char *text = NULL;
 	int ret;
 
-	why_set(&text, 0, "its name may not be on the disk: %s", strerror(-error));
+	why_set(&text, 0, "%s may not be on the disk: %s", what, strerror(-error));
 	if (!text)
 		return -ENOMEM;
 	if (remove_name(folder, entry, NULL)) {
@@ -68,10 +68,20 @@ static int fail_entry(struct preserve *preserve, const struct folder *folder,
 	return ret;
 }
 
+/* Takes out those that fail_entry() has moved. */
+static void drop_failed(struct manifest *manifest)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < manifest->n_entries; i++)
+		if (manifest->entries[i].n)
+			manifest->entries[n++] = manifest->entries[i];
+	manifest->n_entries = n;
+}
+
 static int fail_folder(struct preserve *preserve, const struct folder *folder, int error)
 {
 	struct manifest *manifest = preserve->manifest;
-	size_t n = 0;
 	int ret = 0;
 
 	log_error("cannot bring the names on the mount at %s to the disk: %s%s",
@@ -82,12 +92,36 @@ static int fail_folder(struct preserve *preserve, const struct folder *folder, i
 		if (entry->relink_path &&
 		    folder == folder_set_find(&preserve->folders, entry->store,
 					      entry->orphan.mnt_id))
-			ret = fail_entry(preserve, folder, entry, error);
+			ret = fail_entry(preserve, folder, entry, "its name", error);
 	}
-	for (size_t i = 0; i < manifest->n_entries; i++)
-		if (manifest->entries[i].n)
-			manifest->entries[n++] = manifest->entries[i];
-	manifest->n_entries = n;
+	drop_failed(manifest);
+	return ret;
+}
+
+/* For unsynced_sync(). */
+static int fail_file(unsigned int n, int error, void *data)
+{
+	struct preserve *preserve = data;
+	struct manifest *manifest = preserve->manifest;
+
+	for (size_t i = 0; i < manifest->n_entries; i++) {
+		struct manifest_entry *entry = &manifest->entries[i];
+
+		if (entry->n == n)
+			return fail_entry(preserve,
+					  folder_set_find(&preserve->folders,
+							  entry->store,
+							  entry->orphan.mnt_id),
+					  entry, "its copy", error);
+	}
+	return 0;
+}
+
+int undo_unsynced(struct preserve *preserve)
+{
+	int ret = unsynced_sync(&preserve->unsynced, fail_file, preserve);
+
+	drop_failed(preserve->manifest);
 	return ret;
 }
 

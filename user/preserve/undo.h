@@ -19,4 +19,8 @@ int undo_add_failed(struct manifest *manifest, struct manifest_entry *entry, int
  * for clean to find it, and is counted in preserve->n_volatile. 0 or -ENOMEM. */
 int undo_volatile(struct preserve *preserve);
 
+/* Brings preserve->unsynced to the disk; of those that may not have come there as
+ * undo_volatile(). 0 or -ENOMEM. */
+int undo_unsynced(struct preserve *preserve);
+
 #endif
