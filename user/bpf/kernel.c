@@ -6,7 +6,9 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <linux/bpf.h>
 
 #include "base/auto.h"
 
@@ -17,14 +19,88 @@ static void auto_btf(struct btf **btf)
 
 #define AUTO_BTF AUTO(auto_btf) struct btf
 
-/* The prototype of function @name; NULL when there is none. */
-static const struct btf_type *function_proto(const struct btf *btf, const char *name)
-{
-	int id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+/* What is asked for by name; libbpf goes over a hundred thousand types for each. */
+static const struct {
+	const char *name;
+	uint32_t kind;
+} wanted[] = {
+	{"vfs_unlink", BTF_KIND_FUNC},
+	{"vfs_rmdir", BTF_KIND_FUNC},
+	{"vfs_rename", BTF_KIND_FUNC},
+	{"vfs_tmpfile", BTF_KIND_FUNC},
+	{"bpf_loop", BTF_KIND_FUNC},
+	{"bpf_rdonly_cast", BTF_KIND_FUNC},
+	{"bpf_iter__task_file", BTF_KIND_STRUCT},
+	{"bpf_iter__task_vma", BTF_KIND_STRUCT},
+	{"bpf_iter_aux_info", BTF_KIND_STRUCT},
+	{"bpf_prog", BTF_KIND_STRUCT},
+	{"btf_trace_ext4_unlink_exit", BTF_KIND_TYPEDEF},
+	{"btf_trace_ext4_evict_inode", BTF_KIND_TYPEDEF},
+	{"btf_trace_xfs_iunlink", BTF_KIND_TYPEDEF},
+	{"btf_trace_xfs_iunlink_remove", BTF_KIND_TYPEDEF},
+	{"btf_trace_sys_exit", BTF_KIND_TYPEDEF},
+};
 
-	if (id < 0)
+#define N_WANTED (sizeof(wanted) / sizeof(wanted[0]))
+
+/* The kernel's types, and the places of those that are asked for; 0 where there is none. */
+struct types {
+	struct btf *btf; /* owned */
+	uint32_t ids[N_WANTED];
+};
+
+static void types_fini(struct types *types)
+{
+	btf__free(types->btf);
+}
+
+static void types_note(struct types *types, uint32_t id)
+{
+	const struct btf_type *type = btf__type_by_id(types->btf, id);
+	uint32_t kind = btf_kind(type);
+	const char *name;
+
+	if (kind != BTF_KIND_FUNC && kind != BTF_KIND_STRUCT && kind != BTF_KIND_TYPEDEF)
+		return;
+	name = btf__name_by_offset(types->btf, type->name_off);
+	if (name[0] != 'v' && name[0] != 'b')
+		return;
+	for (size_t i = 0; i < N_WANTED; i++)
+		if (wanted[i].kind == kind && !types->ids[i] &&
+		    !strcmp(wanted[i].name, name))
+			types->ids[i] = id;
+}
+
+static int types_read(struct types *types)
+{
+	uint32_t n;
+
+	types->btf = btf__load_vmlinux_btf();
+	if (!types->btf)
+		return errno ? -errno : -ENOENT;
+	n = btf__type_cnt(types->btf);
+	for (uint32_t id = 1; id < n; id++)
+		types_note(types, id);
+	return 0;
+}
+
+/* The place of @name, which is one of those that are asked for; 0. */
+static uint32_t types_find(const struct types *types, const char *name)
+{
+	for (size_t i = 0; i < N_WANTED; i++)
+		if (!strcmp(wanted[i].name, name))
+			return types->ids[i];
+	return 0;
+}
+
+/* The prototype of function @name; NULL when there is none. */
+static const struct btf_type *function_proto(const struct types *types, const char *name)
+{
+	uint32_t id = types_find(types, name);
+
+	if (!id)
 		return NULL;
-	return btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
+	return btf__type_by_id(types->btf, btf__type_by_id(types->btf, id)->type);
 }
 
 /* Whether type @id is a pointer to struct @name. */
@@ -41,22 +117,23 @@ static bool is_pointer_to(const struct btf *btf, uint32_t id, const char *name)
 }
 
 /* Place of the @nth argument, from 1, that points to a struct @name. */
-static uint8_t function_arg(const struct btf *btf, const char *function, const char *name,
-			    int nth)
+static uint8_t function_arg(const struct types *types, const char *function,
+			    const char *name, int nth)
 {
-	const struct btf_type *proto = function_proto(btf, function);
+	const struct btf_type *proto = function_proto(types, function);
 
 	for (int i = 0; proto && i < btf_vlen(proto); i++)
-		if (is_pointer_to(btf, btf_params(proto)[i].type, name) && --nth == 0)
+		if (is_pointer_to(types->btf, btf_params(proto)[i].type, name) &&
+		    --nth == 0)
 			return i;
 	return KERNEL_ARG_NONE;
 }
 
-static void read_tmpfile(const struct btf *btf, struct kernel *kernel)
+static void read_tmpfile(const struct types *types, struct kernel *kernel)
 {
-	const struct btf_type *proto = function_proto(btf, "vfs_tmpfile");
+	const struct btf_type *proto = function_proto(types, "vfs_tmpfile");
 
-	kernel->arg_tmpfile = function_arg(btf, "vfs_tmpfile", "file", 1);
+	kernel->arg_tmpfile = function_arg(types, "vfs_tmpfile", "file", 1);
 	if (!proto || kernel->arg_tmpfile != KERNEL_ARG_NONE)
 		return;
 	/* The returned value follows the arguments in a fexit program's context. */
@@ -64,28 +141,30 @@ static void read_tmpfile(const struct btf *btf, struct kernel *kernel)
 	kernel->ret_tmpfile = btf_vlen(proto);
 }
 
-static bool has_member(const struct btf *btf, const char *structure, const char *name)
+static bool has_member(const struct types *types, const char *structure, const char *name)
 {
-	int id = btf__find_by_name_kind(btf, structure, BTF_KIND_STRUCT);
-	const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(btf, id);
+	uint32_t id = types_find(types, structure);
+	const struct btf_type *type = id ? btf__type_by_id(types->btf, id) : NULL;
 
 	for (int i = 0; type && i < btf_vlen(type); i++)
-		if (!strcmp(btf__name_by_offset(btf, btf_members(type)[i].name_off),
+		if (!strcmp(btf__name_by_offset(types->btf,
+						btf_members(type)[i].name_off),
 			    name))
 			return true;
 	return false;
 }
 
 /* Tracepoints are known to BTF by a typedef of their probe's prototype. */
-static bool has_tracepoint(struct btf *vmlinux, const char *module, const char *name)
+static bool has_tracepoint(const struct types *types, const char *module,
+			   const char *name)
 {
 	char typedef_name[64];
 	AUTO_BTF *own = NULL;
 
 	snprintf(typedef_name, sizeof(typedef_name), "btf_trace_%s", name);
-	if (btf__find_by_name_kind(vmlinux, typedef_name, BTF_KIND_TYPEDEF) > 0)
+	if (types_find(types, typedef_name))
 		return true;
-	own = module ? btf__load_module_btf(module, vmlinux) : NULL;
+	own = module ? btf__load_module_btf(module, types->btf) : NULL;
 	return own && btf__find_by_name_kind(own, typedef_name, BTF_KIND_TYPEDEF) > 0;
 }
 
@@ -104,38 +183,55 @@ static bool kernel_is_preemptible(void)
 
 int kernel_read(struct kernel *out)
 {
-	AUTO_BTF *btf = btf__load_vmlinux_btf();
+	AUTO(types_fini) struct types types = {0};
 	struct kernel kernel = {
 		.arg_tmpfile_flags = KERNEL_ARG_NONE,
 		.ret_tmpfile = KERNEL_ARG_NONE,
 	};
+	int err = types_read(&types);
 
-	if (!btf)
-		return errno ? -errno : -ENOENT;
-	kernel.arg_unlink = function_arg(btf, "vfs_unlink", "dentry", 1);
-	kernel.arg_rmdir = function_arg(btf, "vfs_rmdir", "dentry", 1);
+	if (err)
+		return err;
+	kernel.arg_unlink = function_arg(&types, "vfs_unlink", "dentry", 1);
+	kernel.arg_rmdir = function_arg(&types, "vfs_rmdir", "dentry", 1);
 	kernel.rename_has_data =
-		function_arg(btf, "vfs_rename", "renamedata", 1) != KERNEL_ARG_NONE;
-	kernel.arg_rename = function_arg(btf, "vfs_rename", "dentry", 2);
-	read_tmpfile(btf, &kernel);
-	kernel.iter_task_file =
-		btf__find_by_name_kind(btf, "bpf_iter__task_file", BTF_KIND_STRUCT) > 0;
-	kernel.iter_task_vma =
-		btf__find_by_name_kind(btf, "bpf_iter__task_vma", BTF_KIND_STRUCT) > 0;
+		function_arg(&types, "vfs_rename", "renamedata", 1) != KERNEL_ARG_NONE;
+	kernel.arg_rename = function_arg(&types, "vfs_rename", "dentry", 2);
+	read_tmpfile(&types, &kernel);
+	kernel.iter_task_file = types_find(&types, "bpf_iter__task_file");
+	kernel.iter_task_vma = types_find(&types, "bpf_iter__task_vma");
 	/* The same series brought both: 3a7b35b899de and 3d06f34aa89e, in 5.12. */
 	kernel.iter_d_path = kernel.iter_task_vma;
-	kernel.iter_one_task = has_member(btf, "bpf_iter_aux_info", "task") &&
-			       function_proto(btf, "bpf_loop");
+	kernel.iter_one_task = has_member(&types, "bpf_iter_aux_info", "task") &&
+			       function_proto(&types, "bpf_loop");
 	kernel.skips_programs =
-		has_member(btf, "bpf_prog", "active") && kernel_is_preemptible();
-	kernel.rdonly_cast = function_proto(btf, "bpf_rdonly_cast");
-	kernel.tp_ext4 = has_tracepoint(btf, "ext4", "ext4_unlink_exit") &&
-			 has_tracepoint(btf, "ext4", "ext4_evict_inode");
-	kernel.tp_xfs = has_tracepoint(btf, "xfs", "xfs_iunlink") &&
-			has_tracepoint(btf, "xfs", "xfs_iunlink_remove");
-	kernel.tp_sys_exit = has_tracepoint(btf, NULL, "sys_exit");
+		has_member(&types, "bpf_prog", "active") && kernel_is_preemptible();
+	kernel.id_unlink = types_find(&types, "vfs_unlink");
+	kernel.rdonly_cast = function_proto(&types, "bpf_rdonly_cast");
+	kernel.tp_ext4 = has_tracepoint(&types, "ext4", "ext4_unlink_exit") &&
+			 has_tracepoint(&types, "ext4", "ext4_evict_inode");
+	kernel.tp_xfs = has_tracepoint(&types, "xfs", "xfs_iunlink") &&
+			has_tracepoint(&types, "xfs", "xfs_iunlink_remove");
+	kernel.tp_sys_exit = has_tracepoint(&types, NULL, "sys_exit");
 	*out = kernel;
 	return 0;
+}
+
+bool kernel_takes_fentry(const struct kernel *kernel)
+{
+	/* r0 = 0; exit */
+	const struct bpf_insn nothing[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+					   {.code = BPF_JMP | BPF_EXIT}};
+	LIBBPF_OPTS(bpf_prog_load_opts, options);
+	AUTO_FD fd = -1;
+
+	if (!kernel->id_unlink)
+		return false;
+	options.expected_attach_type = BPF_TRACE_FENTRY;
+	options.attach_btf_id = kernel->id_unlink;
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "rt_try", "GPL", nothing, 2, &options);
+	/* Whatever else is said about it, a real one may get another answer. */
+	return fd != -EPERM;
 }
 
 int kernel_read_symbols(struct kernel *kernel)

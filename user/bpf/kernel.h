@@ -18,6 +18,7 @@ struct kernel {
 	uint8_t arg_tmpfile;
 	uint8_t arg_tmpfile_flags;
 	uint8_t ret_tmpfile;
+	uint32_t id_unlink;  /* of vfs_unlink in BTF; 0 none */
 	bool rmdir_is_split; /* only after kernel_read_symbols() */
 	/* iter/task_file (5.8), iter/task_vma and bpf_d_path() in iterators (both 5.12).
 	 */
@@ -41,6 +42,10 @@ struct kernel {
 /* Reads /sys/kernel/btf. 0; -ENOENT when the kernel has no BTF (CONFIG_DEBUG_INFO_BTF);
  * -errno. Functions that are not there leave KERNEL_ARG_NONE. */
 int kernel_read(struct kernel *out);
+
+/* Whether the kernel may let a program hook functions by fentry; one that is locked down
+ * refuses all of them (bpf_check(), check_attach_btf_id()), and is asked by the smallest. */
+bool kernel_takes_fentry(const struct kernel *kernel);
 
 /* Reads /proc/kallsyms, which takes longer and is only needed for hooks. 0 or -errno;
  * what cannot be read stays false. */
