@@ -264,6 +264,11 @@ int tracker_open(const struct tracker_options *options, const struct kernel *ker
 	return load(options, &plain, out, why);
 }
 
+bool tracker_hooks_functions(const struct kernel *kernel)
+{
+	return !access(KPROBES, F_OK) || kernel_takes_fentry(kernel);
+}
+
 int tracker_open_best(struct tracker_options *options, const struct kernel *kernel,
 		      struct tracker **out, char **why)
 {
@@ -273,6 +278,9 @@ int tracker_open_best(struct tracker_options *options, const struct kernel *kern
 
 	*why = NULL;
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		/* All that a program needs of the kernel's types would be looked up first. */
+		if (order[i] == BACKEND_FENTRY && !kernel_takes_fentry(kernel))
+			continue;
 		free(*why);
 		options->backend = order[i];
 		err = tracker_open(options, kernel, out, why);

@@ -31,6 +31,9 @@ struct tracker_options {
 int tracker_open(const struct tracker_options *options, const struct kernel *kernel,
 		 struct tracker **out, char **why);
 
+/* Whether the kernel may have hooks on functions, so that kernel_read_symbols() is of use. */
+bool tracker_hooks_functions(const struct kernel *kernel);
+
 /* Tries fentry, kprobe and tp_btf in this order, see tracker_open(). */
 int tracker_open_best(struct tracker_options *options, const struct kernel *kernel,
 		      struct tracker **out, char **why);

@@ -34,7 +34,8 @@ static int open_tracker(const struct attach_wish *wish, struct attach *attach, c
 			      "(CONFIG_DEBUG_INFO_BTF)");
 		return err;
 	}
-	kernel_read_symbols(&kernel);
+	if (tracker_hooks_functions(&kernel))
+		kernel_read_symbols(&kernel);
 	err = wish->backend == BACKEND_NONE
 		      ? tracker_open_best(&options, &kernel, &attach->tracker, why)
 		      : tracker_open(&options, &kernel, &attach->tracker, why);
