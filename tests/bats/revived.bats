@@ -33,17 +33,27 @@ begin() {
 	exec {TO}<>"$T/in" {FROM}<>"$T/out"
 }
 
-# revive FILTER: dumps the program, which ends, and restores it; jq says by FILTER whether
-# the manifest is as expected.
+# said_until LINE: what the program says up to that line.
+said_until() {
+	local line
+	while IFS= read -r -t "$PATIENCE" -u "$FROM" line; do
+		echo "$line"
+		[[ $line != "$1" ]] || return 0
+	done
+	return 1
+}
+
+# revive FILTER [WORD FOR CRIU]...: dumps the program, which ends, and restores it; jq says
+# by FILTER whether the manifest is as expected.
 revive() {
 	mkdir "$T/images"
-	rt criu dump --tree "$PROGRAM" --images-dir "$T/images" -- -v4 -o dump.log
+	rt criu dump --tree "$PROGRAM" --images-dir "$T/images" -- -v4 -o dump.log "${@:2}"
 	[ "$status" -eq 0 ] || { grep Error "$T/images/dump.log" >&2 && false; }
 	[[ $output == *" 0 left to CRIU"* ]]
 	jq -e "$1" "$T/images/relinktrace.json" >/dev/null
 	wait "$PROGRAM" || true
 	"$HELPERS/await" "$CG" populated 0
-	rt criu restore --images-dir "$T/images" -- -v4 -o restore.log
+	rt criu restore --images-dir "$T/images" -- -v4 -o restore.log "${@:2}"
 	[ "$status" -eq 0 ] || { grep Error "$T/images/restore.log" >&2 && false; }
 	no_new_names
 }
@@ -124,4 +134,50 @@ sys.stdin.readline()' "$T"
 	revive 'any(.entries[]; .size == 4194304)'
 	echo >&"$TO"
 	until_said answered
+}
+
+# Its client, whose connection and temporary table it has, is dumped with it. To InnoDB's
+# monitor it writes by way of one of its files without a name. It is told not to use libaio
+# and to reserve no more memory than it has, which CRIU does not take.
+@test "MariaDB goes on with a session, its transaction and its temporary table" {
+	needs mariadbd mariadb
+	local sums before after
+	mkdir "$DIR/data"
+	mkfifo "$T/log"
+	# shellcheck disable=SC2016 # for that shell
+	begin sh -c '
+		exec 3<>"$1/log"
+		"$0" --no-defaults --user=root --datadir="$2/data" --tmpdir="$2" \
+			--skip-grant-tables --skip-networking --socket="$1/socket" \
+			--pid-file="$1/pid" --skip-performance-schema \
+			--innodb-use-native-aio=0 --innodb-log-file-size=4M \
+			--innodb-buffer-pool-size=8M --innodb-buffer-pool-size-max=16M \
+			</dev/null >"$1/log" 2>&1 &
+		while read -r line <&3; do
+			case $line in *"ready for connections"*) break ;; esac
+		done
+		exec mariadb --no-defaults --socket="$1/socket" -B -N -n
+	' "$(PATH=$PATH:/usr/sbin command -v mariadbd)" "$T" "$DIR"
+	sums="SELECT 'sums', COUNT(*), MD5(GROUP_CONCAT(MD5(x) ORDER BY n)) FROM"
+	cat >&"$TO" <<-END
+		CREATE DATABASE d; USE d;
+		CREATE TABLE t (n INT PRIMARY KEY, x BLOB) ENGINE=InnoDB;
+		CREATE TEMPORARY TABLE s LIKE t;
+		INSERT INTO t SELECT seq, REPEAT(MD5(seq), 20) FROM seq_1_to_500;
+		INSERT INTO s SELECT seq, REPEAT(SHA1(seq), 20) FROM seq_1_to_500;
+		BEGIN; UPDATE t SET x = 'changed' WHERE n = 7; UPDATE s SET x = 'changed' WHERE n = 8;
+		$sums t; $sums s; SELECT 'ready';
+	END
+	before=$(said_until ready)
+	[[ $before == *sums*500*sums*500*ready ]]
+	revive '[.entries[] | select(.nlink == 0)] | length >= 3' --file-locks
+	echo "$sums t; $sums s; SELECT 'ready';" >&"$TO"
+	after=$(said_until ready)
+	diff <(echo "$before") <(echo "$after") >&2
+	echo 'SHOW ENGINE INNODB STATUS; ROLLBACK;' >&"$TO"
+	until_said '*INNODB MONITOR OUTPUT*END OF INNODB MONITOR OUTPUT*'
+	echo "SELECT IF(x = 'changed', 'kept', 'as it was') FROM t WHERE n = 7;" >&"$TO"
+	until_said 'as it was'
+	echo "SELECT CONCAT('temporary ', COUNT(*)) FROM s WHERE x = REPEAT(SHA1(n), 20);" >&"$TO"
+	until_said 'temporary 500'
 }
