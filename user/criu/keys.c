@@ -76,14 +76,22 @@ static int add_left(struct criu_keys *keys, unsigned int n, const char *format, 
 	return 0;
 }
 
-/* The key that CRIU will see @holder's file by. */
-static int key_of(const struct holder *holder, struct criu_key *out)
+/* The key that CRIU will see @holder's file by. Both numbers are known, but where stat(2) may
+ * say another one than the inode has: on overlay, and what is another machine's or program's. */
+static int key_of(const struct orphan *orphan, const struct holder *holder,
+		  struct criu_key *out)
 {
 	AUTO_FD fd = -1;
 	struct stat st;
 	char link[96];
 	int ret;
 
+	if (holder_mount(orphan, holder) >= 0 && strcmp(orphan->fstype, "overlay") &&
+	    !mount_may_hang(orphan->fstype)) {
+		out->mnt_id = holder_mount(orphan, holder);
+		out->ino = orphan->ino;
+		return 0;
+	}
 	holder_proc_link(holder, link, sizeof(link));
 	fd = open(link, O_PATH | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st))
@@ -141,7 +149,7 @@ static int collect_entry(const struct manifest_entry *entry, struct criu_keys *k
 	for (size_t i = 0; i < entry->orphan.n_holders; i++) {
 		const struct holder *holder = &entry->orphan.holders[i];
 		struct criu_key key = {.n = entry->n};
-		int ret = key_of(holder, &key);
+		int ret = key_of(&entry->orphan, holder, &key);
 
 		if (ret)
 			return why_set(why, ret, "orphan%u of process %d: %s", entry->n,
