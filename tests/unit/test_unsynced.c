@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What comes to the disk after the freeze: it stays open until then, and what does not come
+ * there has failed, alone, and has no name. */
+#include <errno.h>
+#include <signal.h>
+
+#include "checkpointed.h"
+
+static void arrange_two(void)
+{
+	file_make("a", 0);
+	file_make("c", 0);
+	MUST(!unlink(in_dir("a")) && !unlink(in_dir("c")));
+}
+
+static void preserve_late(struct checkpointed *run)
+{
+	struct preserve_options options = {.method = METHOD_COPY, .late = true};
+
+	*run = (struct checkpointed){.child = child_scan(arrange_two)};
+	MUST(!manifest_begin(&run->manifest, "/", 1, TEMPLATE_DEFAULT));
+	preserve_begin(&run->preserve, &options, &run->manifest);
+	CHECK_INT(preserve_all(&run->preserve, &run->child.set), 0);
+	CHECK_INT(run->manifest.n_entries, 2);
+	CHECK_INT(run->preserve.unsynced.n, 2);
+}
+
+static void test_settled(void)
+{
+	struct checkpointed run;
+
+	preserve_late(&run);
+	CHECK_INT(preserve_settle(&run.preserve), 0);
+	CHECK_INT(run.preserve.unsynced.n, 0);
+	CHECK_INT(run.manifest.n_entries, 2);
+	CHECK_INT(run.manifest.n_failed, 0);
+	CHECK(run.manifest.complete);
+	CHECK_INT(names_in(in_place("lost+found/checkpoint")), 2);
+	checkpoint_end(&run);
+	CHECK_INT(place_count(), 0);
+}
+
+/* fsync(2) of a pipe is EINVAL. */
+static void test_not_on_the_disk(void)
+{
+	struct checkpointed run;
+	int ends[2];
+
+	preserve_late(&run);
+	MUST(!pipe2(ends, O_CLOEXEC));
+	if (CHECK_INT(run.preserve.unsynced.n, 2)) {
+		close(run.preserve.unsynced.files[0].fd);
+		run.preserve.unsynced.files[0].fd = ends[1];
+	}
+	CHECK_INT(preserve_settle(&run.preserve), 0);
+	if (CHECK_INT(run.manifest.n_entries, 1))
+		CHECK_INT(run.manifest.entries[0].n, 2);
+	if (CHECK_INT(run.manifest.n_failed, 1)) {
+		CHECK_INT(run.manifest.failed[0].n, 1);
+		CHECK_INT(run.manifest.failed[0].error, EINVAL);
+		CHECK(strstr(run.manifest.failed[0].text, "its copy"));
+	}
+	CHECK(!run.manifest.complete);
+	CHECK_INT(names_in(in_place("lost+found/checkpoint")), 1);
+	close(ends[0]);
+	checkpoint_end(&run);
+	CHECK_INT(place_count(), 0);
+}
+
+int main(void)
+{
+	checkpointed_begin();
+	if (place_mount("tmpfs")) {
+		test_settled();
+		test_not_on_the_disk();
+		place_umount();
+	}
+	return place_end();
+}
