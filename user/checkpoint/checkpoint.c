@@ -207,6 +207,21 @@ static int precopy(const struct checkpoint_wish *wish, const struct target *targ
 	return ret ?: stage_precopy(preserve, &set, &frozen, out);
 }
 
+/* The folders for what is held by now: each is brought to the disk. Not where it may turn out
+ * that nothing is to be made of it. */
+static int folders(const struct checkpoint_wish *wish, const struct target *target,
+		   const struct scanner *scanner, struct preserve *preserve)
+{
+	AUTO(orphan_set_fini) struct orphan_set set;
+	int ret;
+
+	orphan_set_init(&set);
+	if (wish->preserve.max_bytes || wish->select)
+		return 0;
+	ret = stage_look(target, scanner, NULL, NULL, &set);
+	return ret ?: stage_folders(preserve, &set);
+}
+
 static struct preserve_options preserve_options(const struct checkpoint_wish *wish,
 						struct record *record)
 {
@@ -247,8 +262,10 @@ static int work_frozen(const struct checkpoint_wish *wish, const struct target *
 
 	options.precopies = &precopies;
 	preserve_begin(&preserve, &options, &record->manifest);
-	if (wish->freeze && wish->precopy)
-		ret = precopy(wish, target, scanner, &preserve, &precopies);
+	if (wish->freeze)
+		ret = wish->precopy
+			      ? precopy(wish, target, scanner, &preserve, &precopies)
+			      : folders(wish, target, scanner, &preserve);
 	if (!ret && wish->freeze)
 		ret = freeze(wish, &freezer, target);
 	if (ret) {

@@ -39,6 +39,19 @@ int stage_look(const struct target *target, const struct scanner *scanner,
 	return ret;
 }
 
+int stage_folders(struct preserve *preserve, struct orphan_set *set)
+{
+	AUTO(caps_while_end) struct caps_while stage = caps_only(CAPS_STAGE_PRESERVE);
+	int ret;
+
+	(void)stage;
+	ret = preserve_folders(preserve, set);
+	if (ret)
+		log_error("cannot make the folders before the freeze: %s",
+			  strerror(-ret));
+	return ret;
+}
+
 int stage_preserve(struct preserve *preserve, struct orphan_set *set)
 {
 	AUTO(caps_while_end) struct caps_while stage = caps_only(CAPS_STAGE_PRESERVE);

@@ -17,6 +17,9 @@ int stage_look(const struct target *target, const struct scanner *scanner,
 	       void (*select)(struct orphan_set *set, void *data), void *data,
 	       struct orphan_set *set);
 
+/* preserve_folders(), before the freeze. 0 or an error that was logged. */
+int stage_folders(struct preserve *preserve, struct orphan_set *set);
+
 /* preserve_all(). */
 int stage_preserve(struct preserve *preserve, struct orphan_set *set);
 

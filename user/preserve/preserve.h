@@ -57,6 +57,10 @@ void preserve_begin(struct preserve *preserve, const struct preserve_options *op
 int preserve_reach(struct preserve *preserve, struct orphan *orphan,
 		   struct source *source, struct folder **folder, char **why);
 
+/* Makes and opens the folders that the names of @set will be in, as it is now, so that
+ * preserve_all() finds them. What cannot be reached is left to it. 0; -EINTR; -ENOMEM. */
+int preserve_folders(struct preserve *preserve, struct orphan_set *set);
+
 /* Preserves every orphan of @set, and moves each into the manifest: to its entries, or
  * with the reason to those that failed. manifest->complete is set. 0, also when some
  * failed; -EDQUOT it would be more than options.max_bytes, and nothing was made; -EINTR when

@@ -9,6 +9,7 @@
 #include "base/why.h"
 #include "behind.h"
 #include "idmapped.h"
+#include "ladder.h"
 #include "preserve.h"
 #include "proc/mount.h"
 #include "source.h"
@@ -165,4 +166,27 @@ int preserve_reach(struct preserve *preserve, struct orphan *orphan,
 		ret = reach_linked(preserve, orphan, false, source, folder, why);
 	}
 	return ret ?: settle_mount(orphan, source->holder);
+}
+
+int preserve_folders(struct preserve *preserve, struct orphan_set *set)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < set->n && ret != -ENOMEM; i++) {
+		AUTO(source_fini) struct source source = SOURCE_INIT;
+		struct orphan *orphan = &set->orphans[i];
+		enum method methods[LADDER_STEPS];
+		bool store = depot_takes(preserve->options.depot, orphan);
+		AUTO_FREE char *why = NULL;
+		struct folder *folder;
+
+		if (interrupt_pending())
+			return -EINTR;
+		if (folder_set_find(&preserve->folders, store, orphan->mnt_id) ||
+		    !ladder_methods(orphan, preserve->options.method, store, methods) ||
+		    methods[0] == METHOD_RECREATE)
+			continue;
+		ret = preserve_reach(preserve, orphan, &source, &folder, &why);
+	}
+	return ret == -ENOMEM ? ret : 0;
 }
