@@ -174,10 +174,16 @@ static void test_attributes(void)
 	AUTO_FREE char *missing = NULL;
 	struct stat st, got;
 	bool has_acl;
+	char name[128];
 
 	MUST(!fchown(src, 1234, 55) && !fchmod(src, 06751));
 	MUST(!fsetxattr(src, "trusted.empty", "", 0, 0));
 	MUST(!fsetxattr(src, "trusted.x", "a\0b", 3, 0));
+	/* More names than are asked for at first. */
+	for (int i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "trusted.%0100d", i);
+		MUST(!fsetxattr(src, name, &i, sizeof(i), 0));
+	}
 	MUST(!fsetxattr(src, "security.capability", capability, sizeof(capability), 0));
 	has_acl = !fsetxattr(src, "system.posix_acl_access", acl, sizeof(acl), 0);
 	MUST(!fchmod(src, 06751) && !futimens(src, times) && !fstat(src, &st));
@@ -197,6 +203,10 @@ static void test_attributes(void)
 	CHECK_INT(got.st_mtim.tv_nsec, 987654321);
 	check_xattr(dst, "trusted.empty", "", 0);
 	check_xattr(dst, "trusted.x", "a\0b", 3);
+	for (int i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "trusted.%0100d", i);
+		check_xattr(dst, name, &i, sizeof(i));
+	}
 	check_xattr(dst, "security.capability", capability, sizeof(capability));
 	if (has_acl)
 		check_xattr(dst, "system.posix_acl_access", acl, sizeof(acl));

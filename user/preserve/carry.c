@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -127,20 +128,30 @@ static int xattr_read(const struct way *way, const char *name, void **out,
 	}
 }
 
+/* Most files have fewer names; the kernel makes room for as many as it is told, each time. */
+#define NAMES_FEW 512
+
 /* All names, each with its NUL; owned by the caller. Their size or -errno. */
 static ssize_t xattr_names(const struct way *way, char **out)
 {
-	/* XATTR_LIST_MAX of linux/limits.h */
-	AUTO_FREE char *names = malloc(65536);
-	ssize_t size;
+	size_t room = NAMES_FEW;
 
-	if (!names)
-		return -ENOMEM;
-	size = way_listxattr(way, names, 65536);
-	if (size < 0)
-		return errno == ENOTSUP ? 0 : -errno;
-	*out = TAKE_PTR(names);
-	return size;
+	for (;;) {
+		AUTO_FREE char *names = malloc(room);
+		ssize_t size;
+
+		if (!names)
+			return -ENOMEM;
+		size = way_listxattr(way, names, room);
+		if (size < 0 && errno == ERANGE && room < XATTR_LIST_MAX) {
+			room = XATTR_LIST_MAX;
+			continue;
+		}
+		if (size < 0)
+			return errno == ENOTSUP ? 0 : -errno;
+		*out = TAKE_PTR(names);
+		return size;
+	}
 }
 
 static int read_xattrs(const struct way *way, struct attributes *out)
