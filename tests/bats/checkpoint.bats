@@ -219,6 +219,31 @@ load lib
 	rt_ok clean "$M"
 }
 
+# look_at_call, a hook of stopat: each call, and whether the cgroup is frozen.
+look_at_call() {
+	echo "$STOPAT $(sed -n 's/^frozen //p' "$CG/cgroup.events")" >>"$T/calls"
+}
+
+@test "while it is frozen nothing is waited for on the disk but the journal, once" {
+	hold h ab
+	hold i unlinked
+	hold j unlinked
+	export -f look_at_call
+	export CG T
+	RELINKTRACE_WORKERS=1 run --separate-stderr "$HELPERS/stopat" each look_at_call \
+		"$RT" checkpoint --cgroup "$CG" --manifest "$M" --freeze --method auto
+	echo "$stderr" && cat "$T/calls"
+	[ "$status" -eq 0 ]
+	[ "$(jq '.entries | length' "$M")" -eq 3 ]
+	[ "$(grep -cEx '(linkat|renameat2) 1' "$T/calls")" -ge 3 ]
+	[ "$(grep -cEx '(f(data)?sync|syncfs) 1' "$T/calls")" -eq 1 ]
+	grep -qx 'fdatasync 1' "$T/calls"
+	grep -qx 'fsync 0' "$T/calls"
+	[ "$(grep -cx 'mkdirat 1' "$T/calls")" -eq 0 ]
+	rt_ok clean "$M"
+	no_new_names
+}
+
 @test "--freeze leaves a cgroup frozen that was frozen before" {
 	hold h unlinked
 	echo 1 >"$CG/cgroup.freeze"
