@@ -116,6 +116,21 @@ clean_by_id() {
 	checkpoint_killed again clean "$M"
 }
 
+# Its guardian may be killed with it here.
+thawed_and_cleaned() {
+	echo 0 >"$CG/cgroup.freeze"
+	"$HELPERS/await" "$CG" frozen 0
+	again clean "$M"
+}
+
+@test "checkpoint --freeze killed anywhere: clean finds all of it" {
+	small_make
+	small_hold
+	COMMAND+=(--freeze)
+	rt_ok attach --cgroup "$CG" --pin
+	STEP=$((2 * STEP)) checkpoint_killed thawed_and_cleaned
+}
+
 @test "checkpoint killed anywhere: the same command again is enough" {
 	small_make
 	small_hold
@@ -291,14 +306,25 @@ cleaned_after_loss() {
 	tree_is_same
 }
 
-@test "a power failure anywhere in a checkpoint: clean finds all that is on the disk" {
+# lost_checkpoint [OPTION]...
+lost_checkpoint() {
 	lost_make
 	: >"$T/killed"
 	: >"$T/killed.err"
-	lost "$RT" checkpoint --cgroup "$CG" --manifest "$M" --template 'made/of/%t-%n'
+	lost "$RT" checkpoint --cgroup "$CG" --manifest "$M" --template 'made/of/%t-%n' "$@"
 	echo "# $(find "$T/lost" -type f | wc -l) states of the disk" >&3
 	(($(find "$T/lost" -type f | wc -l) > 5))
 	# what has been said to be done is done
 	[[ $(<"$T/lost.out") == *"3 preserved, 0 failed"* ]]
 	after_loss cleaned_after_loss
+}
+
+@test "a power failure anywhere in a checkpoint: clean finds all that is on the disk" {
+	lost_checkpoint
+}
+
+# By one thread, whose calls are seen.
+@test "a power failure anywhere in a checkpoint --freeze: clean finds all that is on the disk" {
+	export RELINKTRACE_WORKERS=1
+	lost_checkpoint --freeze
 }
