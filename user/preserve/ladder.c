@@ -233,6 +233,11 @@ static int note_step(struct ladder *ladder, int ret, const char *reason)
 	return 0;
 }
 
+static bool has_precopied(const struct ladder *ladder)
+{
+	return ladder->precopied && ladder->precopied->fd >= 0;
+}
+
 bool ladder_open(struct ladder *ladder)
 {
 	/* At once, so that it is filled with the others. */
@@ -242,7 +247,15 @@ bool ladder_open(struct ladder *ladder)
 	if (ladder->next >= ladder->n_methods ||
 	    !is_file_method(ladder->methods[ladder->next]))
 		return false;
-	if (ladder->fd < 0 && new_file(ladder))
+	/* A clone was tried when the copy was made, which is the new file then. */
+	if (has_precopied(ladder) && ladder->methods[ladder->next] == METHOD_CLONE &&
+	    ladder->precopied->clone_error &&
+	    note_step(ladder, ladder->precopied->clone_error,
+		      strerror(-ladder->precopied->clone_error)))
+		return false;
+	if (ladder->fd < 0 &&
+	    !(has_precopied(ladder) && ladder->methods[ladder->next] == METHOD_COPY) &&
+	    new_file(ladder))
 		return false;
 	return !ladder->filled;
 }
@@ -250,7 +263,7 @@ bool ladder_open(struct ladder *ladder)
 /* The copy from before the freeze takes the empty file's place; it has no name either. */
 static void take_precopied(struct ladder *ladder)
 {
-	if (!ladder->precopied || ladder->precopied->fd < 0 || ladder->own[0])
+	if (!has_precopied(ladder) || ladder->own[0])
 		return;
 	auto_close(&ladder->fd);
 	ladder->fd = TAKE_FD(ladder->precopied->fd);

@@ -139,10 +139,14 @@ static int precopy_one(struct preserve *preserve, struct orphan *orphan,
 		return ret == -ENOMEM ? ret : 0;
 	readable = source_reopen(source.fd);
 	fd = open_copy(folder);
-	/* What can be cloned is so in no time. */
-	if (readable < 0 || fd < 0 ||
-	    (preserve->options.method == METHOD_AUTO && !copy_clone(readable, fd)))
+	if (readable < 0 || fd < 0)
 		return 0;
+	/* What can be cloned is so in no time. */
+	if (preserve->options.method == METHOD_AUTO) {
+		copy.clone_error = copy_clone(readable, fd);
+		if (!copy.clone_error)
+			return 0;
+	}
 	copy.fd = fd;
 	/* The one that it was reached through. */
 	copy.mnt_id = orphan->mnt_id;

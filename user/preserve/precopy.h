@@ -37,8 +37,9 @@ struct precopied {
 	bool has_generation;
 	uint32_t generation;
 	int mnt_id;
-	int fd;		/* of the copy, which has no name; owned; -1 given away */
-	uint64_t bytes; /* copied */
+	int fd;		 /* of the copy, which has no name; owned; -1 given away */
+	uint64_t bytes;	 /* copied */
+	int clone_error; /* -errno of the clone that was tried first; 0 none was */
 	struct timespec ctime;
 	off_t size;
 	dev_t st_dev;
