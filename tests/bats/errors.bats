@@ -181,20 +181,30 @@ full_below() {
 	cat /dev/zero >"$T/below/rest" 2>/dev/null || true
 }
 
-@test "EIO: the copy cannot be brought to the disk" {
+# copy_lost TEXT [OPTION]...: what a checkpoint says of it.
+copy_lost() {
 	full_below hold h unlinked "$T/small"
 	good_one
 	head -c 4M /dev/urandom >"$(hold_file h)"
-	checkpoint
+	checkpoint "${@:2}"
 	[ "$status" -eq 3 ]
 	output=$(<"$M")
 	# a loop device says ENOSPC where what is below it did, on 6.1 EIO
-	json_is '(.entries | length) == 1 and (.entries[0].path | endswith("/good")) and
-		(.failed[0] | (.errno | IN(5, 28)) and (.error | contains("; copy: ")))'
+	json_is --arg text "$1" '(.entries | length) == 1 and .complete == false and
+		(.entries[0].path | endswith("/good")) and
+		(.failed[0] | (.errno | IN(5, 28)) and (.error | contains($text)))'
 	no_half_copy
 	cgroup_empty "$CG"
 	rt clean "$M"
 	umount -l "$SMALL"
+}
+
+@test "EIO: the copy cannot be brought to the disk" {
+	copy_lost '; copy: '
+}
+
+@test "EIO: the copy cannot be brought to the disk, when the freeze is over" {
+	copy_lost 'its copy may not be on the disk' --freeze
 }
 
 # The filesystem as it comes back after that.
