@@ -158,6 +158,8 @@ archive() {
 	rt_ok hook prepare --id kubelet --tree "$(pid_of c1)" --config "$T/runc.conf"
 	json_is '(.criu.external | length) > 0 and .criu.left[0].n == null'
 	grep -qx "ghost-limit $((16 << 20))" "$T/runc.conf"
+	# its /dev/shm is of somebody else, its root is its own
+	json_is '[.names[] | [.mount_point, .outside]] | unique == [["/", false], ["/dev/shm", true]]'
 	runc pause c1
 	checkpointed c1 "$T/images"
 	archive "$DIR/c1" "$T/archive.tar"

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "criu/handover.h"
+#include "proc/mount.h"
 
 static const char *const outcomes[] = {
 	[OUTCOME_DONE] = "done",
@@ -78,11 +79,37 @@ int report_phase(struct report *report, struct txn *txn, enum txn_phase phase)
 	return ret;
 }
 
-/* Where the name of @entry is. */
-static json_t *name_of(const struct manifest_entry *entry)
+static int any(const struct mount *mount, void *data)
 {
-	json_t *object = json_pack("{s:i,s:s}", "n", (int)entry->n, "method",
-				   method_name(entry->method));
+	(void)mount;
+	(void)data;
+	return 0;
+}
+
+/* Whether the mount of @entry is not its container's alone, a bind mount: CRIU dumps nothing
+ * of it, and the archive of a root does not have it. The first process sees what the machine
+ * has mounted. null: another boot's. */
+static json_t *is_outside(const struct manifest *manifest,
+			  const struct manifest_entry *entry)
+{
+	const struct orphan *orphan = &entry->orphan;
+	int ret;
+
+	if (!orphan->mnt_point || !manifest_same_boot(manifest))
+		return json_null();
+	if (!strcmp(orphan->mnt_point, "/"))
+		return json_false();
+	ret = mount_try_seen_by(1, orphan->dev_major, orphan->dev_minor, "/", any, NULL);
+	return ret && ret != -ENOENT ? json_null() : json_boolean(!ret);
+}
+
+/* Where the name of @entry is. */
+static json_t *name_of(const struct manifest *manifest,
+		       const struct manifest_entry *entry)
+{
+	json_t *object = json_pack("{s:i,s:s,s:o}", "n", (int)entry->n, "method",
+				   method_name(entry->method), "outside",
+				   is_outside(manifest, entry));
 
 	json_set_bytes(object, "mount_point", entry->orphan.mnt_point);
 	json_set_bytes(object, "path", entry->relink_path);
@@ -97,7 +124,7 @@ void report_manifest(struct report *report, const struct manifest *manifest)
 	for (size_t i = 0; i < manifest->n_entries; i++)
 		if (manifest->entries[i].relink_path)
 			json_array_append_new(report->names,
-					      name_of(&manifest->entries[i]));
+					      name_of(manifest, &manifest->entries[i]));
 	for (size_t i = 0; i < manifest->n_failed; i++)
 		log_warning("orphan%u could not be preserved: %s", manifest->failed[i].n,
 			    manifest->failed[i].text);
