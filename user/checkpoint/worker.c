@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "worker.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/abandon.h"
 #include "base/auto.h"
 #include "base/interrupt.h"
 #include "base/log.h"
@@ -39,9 +35,6 @@
 
 /* A mount that has not answered by then is taken for one that hangs. */
 #define PROBE_MS 1000
-
-/* A killed one is gone at once, unless the kernel does not let it go. */
-#define REAP_MS 50
 
 struct done {
 	int ret;
@@ -201,27 +194,6 @@ static void tell_line(const char *level, const char *line, void *data)
 		     strlen(line));
 }
 
-/* Closes what our caller gave us, so that nobody waits for the end of a pipe that one has
- * who is left behind. What we opened ourselves is close-on-exec. A terminal may stay: the
- * progress is shown on it. */
-static void shed_fds(void)
-{
-	AUTO_FD null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	AUTO_DIR *dir = opendir("/proc/self/fd");
-	struct dirent *entry;
-
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && null >= 0; fd++)
-		if (fd != STDERR_FILENO || !isatty(fd))
-			dup2(null, fd);
-	while (dir && (entry = readdir(dir))) {
-		int fd = atoi(entry->d_name);
-		int flags = fd > STDERR_FILENO ? fcntl(fd, F_GETFD) : -1;
-
-		if (flags >= 0 && !(flags & FD_CLOEXEC))
-			close(fd);
-	}
-}
-
 static void __attribute__((noreturn))
 labour_run(const struct worker *worker, const struct worker_task *task, int fd)
 {
@@ -231,7 +203,7 @@ labour_run(const struct worker *worker, const struct worker_task *task, int fd)
 	struct done done;
 
 	prctl(PR_SET_NAME, "relink-worker");
-	shed_fds();
+	abandon_shed_fds();
 	log_set_sink(tell_line, &labour);
 	/* Another thaws, and must not wait for us to close this. */
 	freezer_forget(task->freezer);
@@ -395,23 +367,6 @@ static int take_message(struct worker *worker, const struct message *message)
 	return 0;
 }
 
-/* Kills it; reaps it if it can be. */
-static void end(struct worker *worker)
-{
-	struct pollfd polled = {.events = POLLIN};
-
-	if (worker->pid < 0)
-		return;
-	kill(worker->pid, SIGKILL);
-	polled.fd = syscall(SYS_pidfd_open, worker->pid, 0);
-	if (polled.fd >= 0) {
-		poll(&polled, 1, REAP_MS);
-		close(polled.fd);
-	}
-	waitpid(worker->pid, NULL, WNOHANG);
-	worker->pid = -1;
-}
-
 /* Takes messages until one of kind @wanted; @done gets what the last says. -ETIMEDOUT. */
 static int take_until(struct worker *worker, char wanted, struct done *done)
 {
@@ -502,7 +457,7 @@ int worker_finish(struct worker *worker)
 		return done.ret;
 	}
 	worker->abandoned = true;
-	end(worker);
+	abandon_end(&worker->pid);
 	if (ret != -ETIMEDOUT) {
 		log_error("the work was ended before its time: %s",
 			  ret == -EPIPE ? "its process was killed" : strerror(-ret));
@@ -513,7 +468,7 @@ int worker_finish(struct worker *worker)
 
 void worker_fini(struct worker *worker)
 {
-	end(worker);
+	abandon_end(&worker->pid);
 	postbox_fini(&worker->box);
 	manifest_fini(&worker->pending);
 	*worker = (struct worker)WORKER_INIT;
