@@ -175,7 +175,9 @@ static int open_folder(const struct roots *roots, const struct txn_link *link,
 	if (roots->n)
 		return roots_open(roots, point, why);
 	fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0 && point[1]) {
+	if (fd < 0)
+		return why_set(why, -errno, "cannot open /: %m");
+	if (point[1]) {
 		AUTO_FD root = fd;
 
 		fd = beneath_open_mounts(root, point + 1, O_PATH | O_DIRECTORY);
