@@ -75,7 +75,7 @@ static void test_one(void)
 	CHECK(records_parse(buffer, length, records_collect, &context) ==
 	      (ssize_t)length);
 	CHECK(set.n == 1);
-	orphan = orphan_set_find(&set, 8, 1, 42);
+	orphan = orphan_set_find_inode(&set, 8, 1, 42, 0);
 	CHECK(orphan != NULL);
 	CHECK(!strcmp(orphan->path, "/d/x (deleted)"));
 	CHECK(orphan->generation == 17 && orphan->allocated == 4096 &&
@@ -167,7 +167,7 @@ static void test_outside(void)
 	CHECK(set.n == 1); /* known to be held, by somebody else */
 	orphan_set_prune(&set);
 	CHECK(set.n == 0);
-	CHECK(!orphan_set_find(&set, 8, 1, 42));
+	CHECK(!orphan_set_find_inode(&set, 8, 1, 42, 0));
 }
 
 static void test_tmpfile(void)
@@ -240,7 +240,8 @@ static void test_many(void)
 	CHECK_INT(set.n, 5000);
 	orphan_set_sort(&set);
 	for (uint64_t i = 0; i < 5000; i++) {
-		struct orphan *orphan = orphan_set_find(&set, i % 3, i % 5, i / 15 << 32);
+		struct orphan *orphan =
+			orphan_set_find_inode(&set, i % 3, i % 5, i / 15 << 32, 0);
 
 		found += orphan && orphan->n_holders == 1 &&
 			 orphan->holders[0].fd == (int)i;
@@ -279,8 +280,8 @@ static void test_same_number(void)
 					    orphan->ino, orphan->inode) == orphan);
 	}
 	/* Who does not know the address finds one of them; an unknown one learns it. */
-	CHECK(orphan_set_find(&set, set.orphans[0].dev_major, set.orphans[0].dev_minor,
-			      set.orphans[0].ino));
+	CHECK(orphan_set_find_inode(&set, set.orphans[0].dev_major,
+				    set.orphans[0].dev_minor, set.orphans[0].ino, 0));
 	MUST(orphan_set_at(&set, 9, 9, 9));
 	MUST(orphan_set_at_inode(&set, 9, 9, 9, 0x5000));
 	CHECK_INT(set.n, 21);

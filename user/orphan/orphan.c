@@ -208,12 +208,6 @@ struct orphan *orphan_set_at_inode(struct orphan_set *set, uint32_t dev_major,
 	return orphan;
 }
 
-struct orphan *orphan_set_find(const struct orphan_set *set, uint32_t dev_major,
-			       uint32_t dev_minor, uint64_t ino)
-{
-	return orphan_set_find_inode(set, dev_major, dev_minor, ino, 0);
-}
-
 struct orphan *orphan_set_find_inode(const struct orphan_set *set, uint32_t dev_major,
 				     uint32_t dev_minor, uint64_t ino, uint64_t inode)
 {

@@ -153,11 +153,8 @@ struct orphan *orphan_set_at(struct orphan_set *set, uint32_t dev_major,
 struct orphan *orphan_set_at_inode(struct orphan_set *set, uint32_t dev_major,
 				   uint32_t dev_minor, uint64_t ino, uint64_t inode);
 
-/* As orphan_set_at(), but adds nothing: NULL when it is not there. */
-struct orphan *orphan_set_find(const struct orphan_set *set, uint32_t dev_major,
-			       uint32_t dev_minor, uint64_t ino);
-
-/* The same where @inode is known. */
+/* As orphan_set_at_inode() (@inode 0: unknown), but adds nothing: NULL when it is not
+ * there. */
 struct orphan *orphan_set_find_inode(const struct orphan_set *set, uint32_t dev_major,
 				     uint32_t dev_minor, uint64_t ino, uint64_t inode);
 
