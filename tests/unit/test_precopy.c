@@ -107,6 +107,18 @@ static void shared_end(struct shared *shared)
 	CHECK_INT(place_count(), 0);
 }
 
+/* The same file of the same filesystem on another mount: what is a name there may not be
+ * one here. */
+static void check_found_by_mount(const struct shared *shared,
+				 const struct precopied *copy)
+{
+	struct orphan orphan = shared->child.set.orphans[0];
+
+	CHECK(precopies_find(&shared->copies, &orphan) == copy);
+	orphan.mnt_id++;
+	CHECK(!precopies_find(&shared->copies, &orphan));
+}
+
 static void test_untouched(void)
 {
 	const struct precopied *copy;
@@ -120,6 +132,7 @@ static void test_untouched(void)
 		CHECK_INT(copy->bytes, SIZE);
 		CHECK(is_unchanged(&shared, copy));
 		CHECK(is_equal(&shared, copy));
+		check_found_by_mount(&shared, copy);
 	}
 	shared_end(&shared);
 }
@@ -199,12 +212,52 @@ static void test_what_counts(void)
 	CHECK(!precopy_is_unchanged(&copy, &orphan, &same));
 }
 
+/* One number of one device, which two subvolumes of a btrfs have, and a file that came
+ * later: it is the mount and the generation that tell. */
+static void test_same_number(void)
+{
+	struct precopied items[] = {
+		{.dev_minor = 9, .ino = 42, .mnt_id = 1, .fd = 4},
+		{.dev_minor = 8, .ino = 42, .mnt_id = 1, .fd = 5},
+		{.dev_minor = 8, .ino = 42, .mnt_id = 2, .fd = 6},
+		{.dev_minor = 8, .ino = 42, .mnt_id = 3, .fd = -1},
+		{.dev_minor = 8,
+		 .ino = 42,
+		 .mnt_id = 1,
+		 .has_generation = true,
+		 .generation = 7,
+		 .fd = 7},
+	};
+	struct precopies copies = {items, sizeof(items) / sizeof(*items)};
+	struct orphan orphan = {.dev_minor = 8, .ino = 42};
+
+	precopies_sort(&copies);
+	for (orphan.mnt_id = 1; orphan.mnt_id <= 2; orphan.mnt_id++) {
+		const struct precopied *copy = precopies_find(&copies, &orphan);
+
+		CHECK(copy && copy->fd == 4 + orphan.mnt_id);
+	}
+	/* One that is given away, and none at all. */
+	for (; orphan.mnt_id <= 4; orphan.mnt_id++)
+		CHECK(!precopies_find(&copies, &orphan));
+	orphan.mnt_id = 2;
+	orphan.has_generation = true;
+	orphan.generation = 7;
+	CHECK(!precopies_find(&copies, &orphan));
+	orphan.mnt_id = 1;
+	CHECK(precopies_find(&copies, &orphan) &&
+	      precopies_find(&copies, &orphan)->fd == 7);
+	orphan.generation = 8;
+	CHECK(!precopies_find(&copies, &orphan));
+}
+
 int main(void)
 {
 	static const char *const fstypes[] = {"ext4", "xfs", "btrfs"};
 
 	checkpointed_begin();
 	test_what_counts();
+	test_same_number();
 	for (size_t i = 0; i < sizeof(fstypes) / sizeof(*fstypes); i++) {
 		if (!place_mount(fstypes[i]))
 			continue;
