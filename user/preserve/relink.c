@@ -93,35 +93,6 @@ int relink_check_folder(int root_fd, const char *path, char **why)
 	return folder_open(root_fd, path, &st, why);
 }
 
-int relink_make_folder(int root_fd, const char *path, bool *made, uint64_t *ino,
-		       char **why)
-{
-	AUTO_FD parent = -1;
-	bool by_us = false;
-	const char *name;
-	struct stat st;
-	int ret = folder_open(root_fd, path, &st, why);
-
-	if (ret == -ENOENT) {
-		parent = beneath_open_parent(root_fd, path, &name);
-		if (parent < 0)
-			return why_set(why, parent, "cannot open the folder of %s: %s",
-				       path, strerror(-parent));
-		/* Somebody may make it at the same time: then it is judged as theirs. */
-		by_us = !mkdirat(parent, name, 0700);
-		if (!by_us && errno != EEXIST)
-			return why_set(why, -errno, "cannot make folder %s: %m", path);
-		ret = folder_open(root_fd, path, &st, why);
-		if (ret == -ENOENT)
-			why_set(why, ret, "folder %s was taken away", path);
-	}
-	if (ret)
-		return ret;
-	*made = by_us;
-	*ino = st.st_ino;
-	return 0;
-}
-
 int relink_leads_to(int root_fd, const char *path, const struct stat *st)
 {
 	AUTO_FD fd = beneath_open(root_fd, path, O_PATH | O_NOFOLLOW);

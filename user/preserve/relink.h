@@ -38,16 +38,10 @@ struct relink_identity relink_identity_of(const struct manifest_entry *entry);
 size_t relink_next_folder(const char *path, size_t from);
 
 /* Whether @path below @root_fd is a folder that names can be made in: nobody but root and
- * us may take them away. 0; -ENOENT there is none; errors and @why as
- * relink_make_folder(). */
+ * us may take them away. 0; -ENOENT there is none, without a reason; -ELOOP and -ENOTDIR a
+ * symbolic link or another file; -EXDEV a mount point; -EPERM somebody else's; -errno; and
+ * the reason in @why. */
 int relink_check_folder(int root_fd, const char *path, char **why);
-
-/* Makes folder @path below @root_fd, mode 0700, unless it is there; its own folder must
- * be. One that is there must belong to root or to us. 0, with *@made and *@ino; -ELOOP
- * and -ENOTDIR a symbolic link or another file; -EXDEV a mount point; -EPERM somebody
- * else's; -errno; and the reason in @why. */
-int relink_make_folder(int root_fd, const char *path, bool *made, uint64_t *ino,
-		       char **why);
 
 /* Opens (O_PATH) the folder that @relink_path is to be made in and sets *@name to the last
  * component, inside @relink_path. Whoever is root in the container may swap folders at any
@@ -55,7 +49,7 @@ int relink_make_folder(int root_fd, const char *path, bool *made, uint64_t *ino,
  * belongs to root or to us; others may write to none, but to those with the sticky bit
  * that are not the last; and at least one is closed to them, so that the names cannot be
  * reached, guessed or planted by anybody else. At the end the path still leads there. The
- * fd, owned by the caller; -ESTALE it does not; -errno as relink_make_folder(); and the
+ * fd, owned by the caller; -ESTALE it does not; -errno as relink_check_folder(); and the
  * reason with what to do in @why. */
 int relink_open_folder(int root_fd, const char *relink_path, const char **name,
 		       char **why);
