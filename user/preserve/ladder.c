@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/advice.h"
 #include "base/auto.h"
 #include "base/caps.h"
 #include "base/interrupt.h"
@@ -16,13 +15,10 @@
 #include "digest.h"
 #include "fifo.h"
 #include "fill.h"
-#include "project.h"
+#include "naming.h"
 #include "relink.h"
 #include "manifest/template.h"
 #include "base/why.h"
-
-/* Names that may be taken in a row, by other checkpoints with the same template. */
-#define NAME_TRIES 65536
 
 size_t ladder_methods(const struct orphan *orphan, enum method forced, bool store,
 		      enum method out[static LADDER_STEPS])
@@ -45,45 +41,10 @@ size_t ladder_methods(const struct orphan *orphan, enum method forced, bool stor
 	return n;
 }
 
-static const char *name_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* Where the folder of the names was removed meanwhile every method fails alike. */
 static bool folder_was_lost(const struct ladder *ladder, int ret)
 {
 	return ret == -ENOENT && folder_is_gone(ladder->folder);
-}
-
-/* Chooses the next name that is free, for the file that entry->relinked tells of, and
- * writes it down. */
-static int name_choose(struct ladder *ladder)
-{
-	struct manifest_entry *entry = ladder->entry;
-	AUTO_FREE char *path = malloc(RELINK_PATH_MAX);
-	struct journal_file *journal = ladder->folders->journal;
-	struct relink_identity identity = relink_identity_of(entry);
-	int ret = path ? -EEXIST : -ENOMEM;
-	struct stat st;
-
-	for (int i = 0; i < NAME_TRIES && ret == -EEXIST; i++) {
-		if (i || ladder->path)
-			entry->n = (*ladder->next_n)++;
-		free(TAKE_PTR(ladder->path));
-		ret = manifest_name(ladder->manifest, ladder->store, entry->n, path);
-		if (!ret &&
-		    !fstatat(ladder->folder->fd, name_of(path), &st, AT_SYMLINK_NOFOLLOW))
-			ret = -EEXIST;
-	}
-	if (!ret && journal)
-		ret = journal_file_name(journal, ladder->folder->place, path, true,
-					&identity);
-	if (!ret)
-		ladder->path = TAKE_PTR(path);
-	return ret;
 }
 
 /* What restore will compare the name with. */
@@ -134,7 +95,7 @@ static int prepare_link(struct ladder *ladder, char **why)
 			ladder->source->readable >= 0 ? ladder->source->readable
 						      : ladder->source->fd);
 	ret = record_digest(ladder, ladder->source->fd);
-	ret = ret ?: name_choose(ladder);
+	ret = ret ?: naming_choose(ladder);
 	return ret ? why_set(why, ret, "%s", strerror(-ret)) : 0;
 }
 
@@ -342,7 +303,7 @@ static int prepare_file(struct ladder *ladder, char **why)
 			       caps_have(CAPS_COPY_OWNER)
 				       ? caps_refused(ret, CAPS_HARDLINK)
 				       : "");
-	ret = name_choose(ladder);
+	ret = naming_choose(ladder);
 	return ret ? why_set(why, ret, "%s", strerror(-ret)) : 0;
 }
 
@@ -420,8 +381,8 @@ static int look_again(struct ladder *ladder, char **why)
 		gone == -ESTALE ? "%s is another file than the one that was named so"
 				: "%s does not lead to it: %s",
 		entry->relink_path, strerror(-gone));
-	ret = relink_remove(ladder->folder->fd, name_of(entry->relink_path), &identity,
-			    NULL);
+	ret = relink_remove(ladder->folder->fd, naming_last(entry->relink_path),
+			    &identity, NULL);
 	/* It stays in the entry, for clean to find it: undo_volatile() judges it. */
 	if (ret && ret != -ENOENT && ret != -ESTALE)
 		return 0;
@@ -462,80 +423,11 @@ int ladder_prepare(struct ladder *ladder, char **why)
 	return ret;
 }
 
-static int rename_exclusively(int dir_fd, const char *from, const char *to)
-{
-	if (!renameat2(dir_fd, from, dir_fd, to, RENAME_NOREPLACE))
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -errno;
-	/* Two steps do the same. */
-	if (linkat(dir_fd, from, dir_fd, to, 0))
-		return -errno;
-	return unlinkat(dir_fd, from, 0) ? -errno : 0;
-}
-
-static int name_new_file(struct ladder *ladder, const char *name)
-{
-	struct stat st;
-	int ret;
-
-	if (ladder->own[0]) {
-		ret = rename_exclusively(ladder->folder->fd, ladder->own, name);
-		if (!ret)
-			ladder->own[0] = '\0';
-		return ret;
-	}
-	if (fstat(ladder->fd, &st))
-		return -errno;
-	return relink_link(ladder->fd, &st, ladder->folder->fd, name);
-}
-
-/* In the folder's project for a moment, see project.h. */
-static int name_in_project(struct ladder *ladder, const char *name)
-{
-	uint32_t project, was;
-	int ret = project_of_folder(ladder->folder->fd, &project);
-
-	ret = ret ?: project_set(ladder->fd, project, &was);
-	if (ret)
-		return -EXDEV;
-	ret = name_new_file(ladder, name);
-	/* Who pays for it matters less than that it is there. */
-	project_set(ladder->fd, was, &project);
-	return ret;
-}
-
-/* Gives what was prepared its name. */
-static int name_make(struct ladder *ladder)
-{
-	const char *name = name_of(ladder->path);
-	int ret;
-
-	if (ladder->fd < 0)
-		return relink_link(ladder->source->fd, &ladder->source->stat,
-				   ladder->folder->fd, name);
-	ret = name_new_file(ladder, name);
-	return ret == -EXDEV ? name_in_project(ladder, name) : ret;
-}
-
-/* Why the name could not be made (@ret). */
-static void explain_name(const struct ladder *ladder, int ret, char **why)
-{
-	const char *seal = ret == -EPERM ? advice_seal(ladder->source->fd) : NULL;
-
-	if (seal)
-		why_set(why, ret, "%s: it is %s", strerror(-ret), seal);
-	else
-		why_set(why, ret, "%s%s", strerror(-ret),
-			caps_refused(ret,
-				     caps_have(CAPS_REACH) ? CAPS_HARDLINK : CAPS_REACH));
-}
-
 int ladder_publish(struct ladder *ladder)
 {
 	struct manifest_entry *entry = ladder->entry;
 	enum method method = ladder->methods[ladder->next];
-	int ret = method == METHOD_RECREATE ? 0 : name_make(ladder);
+	int ret = method == METHOD_RECREATE ? 0 : naming_make(ladder);
 	AUTO_FREE char *reason = NULL;
 
 	if (ret == -EEXIST)
@@ -546,7 +438,7 @@ int ladder_publish(struct ladder *ladder)
 	}
 	if (ret) {
 		free(TAKE_PTR(ladder->path));
-		explain_name(ladder, ret, &reason);
+		naming_explain(ladder, ret, &reason);
 	} else {
 		entry->relink_path = TAKE_PTR(ladder->path);
 		entry->same_inode = method == METHOD_LINK;
