@@ -17,7 +17,6 @@
 #include "fill.h"
 #include "naming.h"
 #include "relink.h"
-#include "manifest/template.h"
 #include "base/why.h"
 
 size_t ladder_methods(const struct orphan *orphan, enum method forced, bool store,

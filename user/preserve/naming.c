@@ -14,7 +14,6 @@
 #include "base/caps.h"
 #include "project.h"
 #include "relink.h"
-#include "manifest/template.h"
 #include "base/why.h"
 
 /* Names that may be taken in a row, by other checkpoints with the same template. */
