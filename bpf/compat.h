@@ -40,6 +40,10 @@ const volatile bool rt_rmdir_is_split = false;
  * program"). */
 const volatile bool rt_have_d_path = false;
 
+/* bpf_get_current_task_btf() in tracing programs: 5.11 (3ca1032ab7ab "bpf: Implement
+ * get_current_task_btf and RET_PTR_TO_BTF_ID"). */
+const volatile bool rt_have_task_btf = false;
+
 /* The file below an overlay's that is mapped in its place (ovl_mmap) says the path that
  * was opened: in f_path until 6.7, beside it from 6.8 (def3ae83da02 "fs: store real path
  * instead of fake path in backing file f_path"). */

@@ -65,19 +65,22 @@ static __always_inline struct rt_orphan *orphan_known(__u64 key, struct inode *i
 	return known;
 }
 
-/* The name of the current process, as its pid is: a worker of an io_uring (iou-wrk-PID) is
- * a thread of the process that asked for it. */
-static __always_inline void process_name(char *comm, __u64 pid_tgid)
+/* Who the current process is. Its name is as its pid is: a worker of an io_uring
+ * (iou-wrk-PID) is a thread of the process that asked for it. @typed: loads will do. */
+static __always_inline void orphan_unlinker(struct rt_orphan *orphan, bool typed)
 {
 	struct task_struct *task;
 
-	if (pid_tgid >> 32 == (__u32)pid_tgid) {
-		bpf_get_current_comm(comm, RT_COMM_LEN);
+	if (typed && rt_have_task_btf) {
+		task = bpf_get_current_task_btf();
+		orphan->pid = task->tgid;
+		__builtin_memcpy(orphan->comm, task->group_leader->comm, RT_COMM_LEN);
 		return;
 	}
 	task = (void *)bpf_get_current_task();
+	orphan->pid = bpf_get_current_pid_tgid() >> 32;
 	task = BPF_CORE_READ(task, group_leader);
-	bpf_probe_read_kernel_str(comm, RT_COMM_LEN, &task->comm);
+	bpf_probe_read_kernel_str(orphan->comm, RT_COMM_LEN, &task->comm);
 }
 
 /* Whether another program has counted the loss of @key, which the thread @task made at
@@ -94,31 +97,32 @@ static __always_inline bool loss_is_counted(__u64 key, __u64 task, __u64 now)
 	return counted;
 }
 
-/* Puts an orphan of the current task's making into the map. @typed: see
+/* Puts an orphan of the current task's making into the map, if it is not there. @typed: see
  * orphan_identify(). */
 static __always_inline void orphan_put(__u64 key, struct inode *inode, __u16 flags,
 				       bool typed)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	bool counted = false;
 	struct rt_orphan orphan;
-	bool counted;
 	long err;
 
 	__builtin_memset(&orphan, 0, sizeof(orphan));
 	orphan_identify(&orphan, inode, typed);
 	orphan.unlinked_ns = bpf_ktime_get_boot_ns();
 	orphan.cgroup_id = bpf_get_current_cgroup_id();
-	orphan.pid = pid_tgid >> 32;
 	orphan.flags = flags;
-	process_name(orphan.comm, pid_tgid);
+	orphan_unlinker(&orphan, typed);
 	err = bpf_map_update_elem(&rt_orphans, &key, &orphan, BPF_NOEXIST);
-	/* An iterator was quicker, or a release was missed: what is there was counted. */
-	counted = err == -RT_EEXIST;
-	if (counted)
+	if (err == -RT_EEXIST) {
+		if (orphan_known(key, inode))
+			return;
+		/* Another file's, whose release was missed: it was counted. */
+		counted = true;
 		err = bpf_map_update_elem(&rt_orphans, &key, &orphan, BPF_ANY);
+	}
 	if (err) {
 		if ((flags & RT_ORPHAN_IDLE) ||
-		    loss_is_counted(key, pid_tgid, orphan.unlinked_ns))
+		    loss_is_counted(key, bpf_get_current_pid_tgid(), orphan.unlinked_ns))
 			return;
 		RT_COUNT(lost_full);
 		/* Wakes whoever streams: its look finds the orphan by its holders. */
@@ -303,10 +307,8 @@ static __always_inline bool typed_is_orphaned(struct dentry *dentry)
 /* As dentry_lost_name(), unless it is of a filesystem below another. */
 static __always_inline void typed_lost_name(struct dentry *dentry, __u16 flags)
 {
-	if (!typed_is_orphaned(dentry) || (rt_has_stacked && is_beneath(dentry)) ||
-	    orphan_known((__u64)dentry, dentry->d_inode))
-		return;
-	orphan_put((__u64)dentry, dentry->d_inode, flags, true);
+	if (typed_is_orphaned(dentry) && !(rt_has_stacked && is_beneath(dentry)))
+		orphan_put((__u64)dentry, dentry->d_inode, flags, true);
 }
 
 static __always_inline void fentry_enter(struct dentry *dentry)
@@ -394,6 +396,22 @@ static __always_inline void fexit_tmpfile(const void *ctx)
 }
 
 RT_TWICE("fexit/vfs_tmpfile", rt_fx_tmpfile, fexit_tmpfile(ctx))
-RT_TWICE("fentry/dentry_unlink_inode", rt_fe_release, orphan_release(ctx_arg(ctx, 0)))
+
+/* d_delete() calls it for what nobody else uses, which has its name still; the dentry of an
+ * orphan has none. An inode without any name is looked for by deleting it at once. */
+static __always_inline void fentry_release(struct dentry *dentry)
+{
+	__u64 key = (__u64)dentry;
+
+	if (!dentry || dentry->d_hash.pprev)
+		return;
+	if (rt_streaming || !dentry->d_inode || dentry->d_inode->i_nlink)
+		orphan_release(key);
+	else if (!bpf_map_delete_elem(&rt_orphans, &key))
+		RT_COUNT(released);
+}
+
+RT_TWICE("fentry/dentry_unlink_inode", rt_fe_release,
+	 fentry_release((void *)ctx_arg(ctx, 0)))
 
 #endif

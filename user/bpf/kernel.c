@@ -29,6 +29,7 @@ static const struct {
 	{"vfs_rename", BTF_KIND_FUNC},
 	{"vfs_tmpfile", BTF_KIND_FUNC},
 	{"bpf_loop", BTF_KIND_FUNC},
+	{"bpf_get_current_task_btf", BTF_KIND_FUNC},
 	{"bpf_rdonly_cast", BTF_KIND_FUNC},
 	{"bpf_iter__task_file", BTF_KIND_STRUCT},
 	{"bpf_iter__task_vma", BTF_KIND_STRUCT},
@@ -207,6 +208,7 @@ int kernel_read(struct kernel *out)
 	kernel.skips_programs =
 		has_member(&types, "bpf_prog", "active") && kernel_is_preemptible();
 	kernel.id_unlink = types_find(&types, "vfs_unlink");
+	kernel.task_btf = function_proto(&types, "bpf_get_current_task_btf");
 	kernel.rdonly_cast = function_proto(&types, "bpf_rdonly_cast");
 	kernel.tp_ext4 = has_tracepoint(&types, "ext4", "ext4_unlink_exit") &&
 			 has_tracepoint(&types, "ext4", "ext4_evict_inode");

@@ -29,6 +29,7 @@ struct kernel {
 	 * (6.2). */
 	bool iter_one_task;
 	bool rdonly_cast;
+	bool task_btf; /* bpf_get_current_task_btf() (5.11) */
 	/* Tracing programs are skipped where they would run inside of themselves (5.12), and
 	 * tasks are held up in them, since the kernel is preemptible: see RT_TWICE in
 	 * bpf/track.h. */

@@ -126,6 +126,7 @@ static void set_constants(struct relinktrace_bpf *skel,
 	skel->rodata->rt_ret_tmpfile = kernel->ret_tmpfile;
 	skel->rodata->rt_rmdir_is_split = kernel->rmdir_is_split;
 	skel->rodata->rt_looks_twice = kernel->skips_programs;
+	skel->rodata->rt_have_task_btf = kernel->task_btf;
 	skel->rodata->rt_have_d_path = kernel->iter_d_path;
 	/* tp_btf's map is keyed by inodes, and not exact anyway. */
 	skel->rodata->rt_bootstrap =
