@@ -268,7 +268,7 @@ through() {
 	hold h leader-exited
 	remember "/proc/${HOLD_PID[h]}/task/$(hold_value h tid)/fd/$(hold_value h fd)"
 	list_is_true
-	listed_as ".holders[0].tid == $(hold_value h tid)"
+	listed_as "(.holders | length) == 1 and .holders[0].tid == $(hold_value h tid)"
 	through "$(moved_method)" 29
 }
 

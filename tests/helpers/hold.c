@@ -258,15 +258,27 @@ static void make_thread(struct hold *hold)
 
 static void hold_serve(struct hold *hold);
 
+static pthread_t leader;
+
 static void *thread_that_stays(void *arg)
 {
 	struct hold *hold = arg;
 
+	if (pthread_join(leader, NULL))
+		die("wait for the leader");
 	tell(hold, " tid=%d", gettid());
 	hold_serve(hold);
 	exit(0);
 }
 
+static void *thread_that_waits(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+/* Of two threads that share what was its table, the first tells. */
 static void make_leader_exited(struct hold *hold)
 {
 	pthread_t thread;
@@ -274,7 +286,9 @@ static void make_leader_exited(struct hold *hold)
 	hold->fd = file_make(hold, "led", SMALL, O_RDWR);
 	seek(hold->fd, 29);
 	unlink_or_die(hold, "led");
-	if (pthread_create(&thread, NULL, thread_that_stays, hold))
+	leader = pthread_self();
+	if (pthread_create(&thread, NULL, thread_that_stays, hold) ||
+	    pthread_create(&thread, NULL, thread_that_waits, NULL))
 		die("start a thread");
 	pthread_exit(NULL);
 }

@@ -234,6 +234,24 @@ static inline bool shares(int pid, int tid, int what)
 	return tid != pid && syscall(SYS_kcmp, pid, tid, what, 0, 0) == 0;
 }
 
+/* Whether the table of @tid is the leader's, or that of a thread before it: a table is told
+ * once, be it shared by several threads whose leader has exited. */
+static inline bool table_is_told(int pid, int tid)
+{
+	DIR *tasks = tid == pid ? NULL : opendir(path_of("/proc/%d/task", pid));
+	bool told = shares(pid, tid, KCMP_FILES);
+	struct dirent *entry;
+
+	while (tasks && !told && (entry = readdir(tasks))) {
+		int other = atoi(entry->d_name);
+
+		told = other > 0 && other < tid && shares(other, tid, KCMP_FILES);
+	}
+	if (tasks)
+		closedir(tasks);
+	return told;
+}
+
 static inline void task_look(int pid, int leader, const char *name)
 {
 	static const char *const kinds[] = {"exe", "cwd", "root"};
@@ -241,7 +259,7 @@ static inline void task_look(int pid, int leader, const char *name)
 	int tid = atoi(name);
 
 	(void)leader;
-	if (!shares(pid, tid, KCMP_FILES))
+	if (!table_is_told(pid, tid))
 		dir_each(path_of("/proc/%d/task/%d/fd", pid, tid), pid, tid, fd_look);
 	if (!shares(pid, tid, KCMP_VM))
 		dir_each(path_of("/proc/%d/map_files", tid), pid, tid, map_look);
