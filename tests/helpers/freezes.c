@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 
 #include "../../bpf/relinktrace.h"
-#include "truth.h"
+#include "difference.h"
 
 #define PATIENCE_MS 120000
 
@@ -37,7 +37,7 @@ static int n_cgroups, map_fd = -1, stats_fd = -1, stop, list_each = 1;
 static bool unseen, lists = true;
 
 static struct {
-	unsigned long long lists, holders, inodes, unsure, incomplete;
+	unsigned long long lists, holders, inodes, unsure, late, incomplete;
 } compared;
 
 /* Freezing ---------------------------------------------------------------------- */
@@ -91,29 +91,8 @@ static void storm_goes_on(unsigned int dots)
 
 /* Differences ------------------------------------------------------------------- */
 
-static int differences;
-
-static void differs(const char *sign, const char *what, const char *more)
-{
-	fprintf(stderr, "%s %s %s\n", sign, what, more);
-	differences++;
-}
-
-static bool has_holder(const struct rows *rows, const char *holder)
-{
-	for (size_t i = 0; i < rows->n; i++)
-		if (!strcmp(rows->rows[i].holder, holder))
-			return true;
-	return false;
-}
-
-static bool has_key(const struct rows *rows, const char *key)
-{
-	for (size_t i = 0; i < rows->n; i++)
-		if (!strcmp(rows->rows[i].key, key))
-			return true;
-	return false;
-}
+/* In the truth only, and in the list only. */
+static struct rows lacking, surplus;
 
 static bool is_behind(const struct row *row)
 {
@@ -132,9 +111,9 @@ static void rows_compare(const struct rows *is, const struct rows *said)
 
 		if (order < 0 && !(unseen && is_behind(a)) &&
 		    !has_holder(&truth.unsure, a->holder))
-			differs("-", a->key, a->holder);
+			row_add(&lacking, a->key, a->holder);
 		if (order > 0 && !has_holder(&truth.unsure, b->holder))
-			differs("+", b->key, b->holder);
+			row_add(&surplus, b->key, b->holder);
 		compared.holders += order == 0;
 		i += order <= 0;
 		j += order >= 0;
@@ -142,14 +121,39 @@ static void rows_compare(const struct rows *is, const struct rows *said)
 	compared.unsure += truth.unsure.n;
 }
 
+/* Differences are those of @lacking that are in the truth still, and all of @surplus. */
+static void rows_tell(const char *cgroup)
+{
+	if (lacking.n)
+		compared.late += late_drop(&lacking, cgroup);
+	for (size_t i = 0; i < lacking.n; i++)
+		differs("-", lacking.rows[i].key, lacking.rows[i].holder);
+	for (size_t i = 0; i < surplus.n; i++)
+		differs("+", surplus.rows[i].key, surplus.rows[i].holder);
+	tasks_tell(&lacking);
+	tasks_tell(&surplus);
+}
+
 /* The map ----------------------------------------------------------------------- */
 
-/* MAJ:MIN of the kernel's own number of a device. */
+/* Whether anything in the truth is on @dev: an own mount of the workload has one. */
+static bool has_dev(const struct rows *rows, const char *dev)
+{
+	size_t len = strlen(dev);
+
+	for (size_t i = 0; i < rows->n; i++)
+		if (!strncmp(rows->rows[i].key, dev, len) &&
+		    rows->rows[i].key[len] == ' ')
+			return true;
+	return false;
+}
+
+/* What is on a device of the workload, and how much there is in all. */
 static void map_read(struct rows *rows, size_t *all)
 {
 	__u64 key, *last = NULL;
 
-	*all = 0;
+	rows->n = *all = 0;
 	while (!bpf_map_get_next_key(map_fd, last, &key)) {
 		struct rt_orphan orphan;
 		const char *dev;
@@ -158,8 +162,9 @@ static void map_read(struct rows *rows, size_t *all)
 		if (bpf_map_lookup_elem(map_fd, &key, &orphan))
 			die("the map changes while all is frozen");
 		++*all;
+		/* the kernel's own number of a device */
 		dev = path_of("%u:%u", orphan.dev >> 20, orphan.dev & 0xfffff);
-		if (!strcmp(dev, dir_dev))
+		if (!strcmp(dev, dir_dev) || has_dev(&truth.sure, dev))
 			row_add(rows, path_of("%s %llu", dev, orphan.ino),
 				path_of("of %s %u, flags %u", orphan.comm, orphan.pid,
 					orphan.flags));
@@ -175,7 +180,6 @@ static void tell_stayed(const struct rows *said)
 	size_t all, stayed = 0;
 
 	sleep(1);
-	later.n = 0;
 	map_read(&later, &all);
 	for (size_t i = 0; i < said->n; i++)
 		stayed += has_key(&later, said->rows[i].key);
@@ -183,34 +187,42 @@ static void tell_stayed(const struct rows *said)
 		said->n);
 }
 
-/* Inodes only: the map knows no holders. */
-static void map_compare(void)
+/* As many as were born and not released. */
+static void counters_compare(size_t all)
 {
-	static struct rows said, is;
-	struct rt_stats stats;
 	__u32 now = RT_STATS_NOW;
-	size_t all;
+	struct rt_stats stats;
 
-	truth_of_cgroup(cgroups[0]);
-	said.n = is.n = 0;
-	map_read(&said, &all);
-	for (size_t i = 0; i < truth.sure.n; i++)
-		row_add(&is, truth.sure.rows[i].key, "");
-	rows_sort(&is);
-	for (size_t i = 0; i < is.n; i++)
-		if (!has_key(&said, is.rows[i].key))
-			differs("-", is.rows[i].key, "is not in the map");
-	for (size_t i = 0; i < said.n; i++)
-		if (!has_key(&is, said.rows[i].key) &&
-		    !has_key(&truth.unsure, said.rows[i].key))
-			differs("+", said.rows[i].key, said.rows[i].holder);
-	if (differences)
-		tell_stayed(&said);
-	compared.inodes += is.n;
 	if (stats_fd >= 0 && !bpf_map_lookup_elem(stats_fd, &now, &stats) &&
 	    stats.born - stats.released != all)
 		differs("+", "born and not released, and in the map:",
 			path_of("%llu, %zu", stats.born - stats.released, all));
+}
+
+/* Inodes only: the map knows no holders. */
+static void map_compare(void)
+{
+	static struct rows said;
+	size_t all;
+
+	truth_of_cgroup(cgroups[0]);
+	map_read(&said, &all);
+	counters_compare(all);
+	lacking.n = surplus.n = 0;
+	for (size_t i = 0; i < truth.sure.n; i++) {
+		const struct row *row = &truth.sure.rows[i];
+
+		compared.inodes += !i || strcmp(row->key, row[-1].key);
+		if (!has_key(&said, row->key))
+			row_add(&lacking, row->key, row->holder);
+	}
+	for (size_t i = 0; i < said.n; i++)
+		if (!has_key(&truth.sure, said.rows[i].key) &&
+		    !has_key(&truth.unsure, said.rows[i].key))
+			row_add(&surplus, said.rows[i].key, said.rows[i].holder);
+	rows_tell(cgroups[0]);
+	if (differences)
+		tell_stayed(&said);
 }
 
 /* Lists ------------------------------------------------------------------------- */
@@ -304,7 +316,9 @@ static void list_compare(const char *cgroup)
 	json_array_foreach(json_object_get(list, "orphans"), i, orphan)
 		orphan_read(orphan, &said);
 	rows_sort(&said);
+	lacking.n = surplus.n = 0;
 	rows_compare(&truth.sure, &said);
+	rows_tell(cgroup);
 	/* That it may lack something is no difference, if it does not. */
 	if (!json_is_true(json_object_get(list, "complete")) &&
 	    json_integer_value(json_object_get(list, "lost")))
@@ -389,7 +403,7 @@ static const char *dev_of(const char *path)
 
 	if (statx(AT_FDCWD, path, 0, STATX_MNT_ID, &is))
 		die("statx %s", path);
-	dev = mount_dev(getpid(), is.stx_mnt_id);
+	dev = mount_dev(getpid(), getpid(), is.stx_mnt_id);
 	if (!dev)
 		die("the mount of %s", path);
 	return strdup(dev);
@@ -420,9 +434,9 @@ int main(int argc, char **argv)
 		freeze(false);
 	}
 	printf("%d freezes, 0 differences: %llu inodes of the map, %llu holders in %llu "
-	       "lists (%llu holdings unsure, "
+	       "lists (%llu holdings unsure, %llu of tasks that died while frozen, "
 	       "%llu lists possibly not complete)\n",
 	       stops, compared.inodes, compared.holders, compared.lists, compared.unsure,
-	       compared.incomplete);
+	       compared.late, compared.incomplete);
 	return 0;
 }
