@@ -50,6 +50,8 @@ storm_end() {
 	exec {STORM_IN}>&-
 	wait "$STORM" || { cat "$T/storm.err" >&2 && return 1; }
 	exec {STORM_OUT}<&-
+	cat "$T/storm.err" >&2
+	[ ! -s "$T/storm.err" ]
 	list_is_true 0
 }
 

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/wait.h>
@@ -27,6 +28,12 @@
 
 /* A copy of this program, of which others are links or copies. */
 #define EXE "storm-exe"
+
+/* Where those with mounts of their own put one. */
+#define MOUNT "elsewhere"
+
+/* Who they are that are not root. */
+#define OTHER_USER 12345
 
 static const char *dir;
 static int n_cgroups;
@@ -64,6 +71,13 @@ static void child_begin(void)
 	n_threads = 0;
 }
 
+static void fd_at(int fd, int number)
+{
+	if (fd < 0 || dup3(fd, number, O_CLOEXEC) < 0)
+		die("fd %d", number);
+	close(fd);
+}
+
 static void *after_leader(void *task)
 {
 	me = task;
@@ -96,6 +110,38 @@ static void child_chroots(void)
 	_exit(0);
 }
 
+/* The names of a mount that nobody else sees, which are those of all others or its own. */
+static void child_mounts(void)
+{
+	bool own = draw(2);
+
+	/* The cwd is that of the copy of its mount, once the mounts are copied. */
+	if (fchdir(DIR_FD) || unshare(CLONE_NEWNS) ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    (own ? mount("tmpfs", MOUNT, "tmpfs", 0, "mode=777")
+		 : mount(".", MOUNT, NULL, MS_BIND, NULL)))
+		die("a mount namespace of its own");
+	fd_at(open_or_die(MOUNT, O_RDONLY | O_DIRECTORY), DIR_FD);
+	me->is_alien = own;
+	me->is_thread = true; /* nor is a program to be found here */
+	steps(draw(300));
+	_exit(0);
+}
+
+/* Another user, who may neither open nor link what is root's, but can remove it. */
+static void child_changes_user(void)
+{
+	unsigned int id = OTHER_USER + draw(3);
+
+	/* Which is forgotten then. */
+	if (setresgid(id, id, id) || setresuid(id, id, id) ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL))
+		die("become user %u", id);
+	me->is_thread = true;
+	steps(draw(300));
+	_exit(0);
+}
+
 static void exe_copy(int in, const char *name)
 {
 	int out = open_name(name, O_WRONLY | O_CREAT | O_EXCL);
@@ -125,7 +171,7 @@ static void child_executes(void)
 /* A child that shares our descriptions for a while, and ends in one way or the other. */
 static void do_fork(void)
 {
-	unsigned int n = draw(40), way = draw(6);
+	unsigned int n = draw(40), way = draw(9);
 	pid_t pid = fork();
 
 	if (pid < 0)
@@ -143,6 +189,10 @@ static void do_fork(void)
 			child_chroots();
 		if (way == 4)
 			child_executes();
+		if (way == 5)
+			child_mounts();
+		if (way == 6)
+			child_changes_user();
 		_exit(0);
 	}
 	if (draw(4))
@@ -256,13 +306,6 @@ static pid_t worker_begin(int place, unsigned long long seed)
 	return pid;
 }
 
-static void fd_at(int fd, int number)
-{
-	if (fd < 0 || dup3(fd, number, O_CLOEXEC) < 0)
-		die("fd %d", number);
-	close(fd);
-}
-
 /* Rings live as long as this process: the kernel takes one apart some time after its last
  * fd is gone, and no file tells when. */
 static void rings_make(int n)
@@ -348,6 +391,9 @@ int main(int argc, char **argv)
 		fd_at(open_or_die(path_of("%s/cgroup.procs", argv[4 + i]), O_WRONLY),
 		      CGROUP_FD + i);
 	rings_make(n);
+	if (fchmod(DIR_FD, 0777))
+		die("fchmod %s", dir);
+	directory_make(MOUNT);
 	exe_copy(open_or_die("/proc/self/exe", O_RDONLY), EXE);
 	printf("ready %d\n", getpid());
 	fflush(stdout);

@@ -30,6 +30,7 @@ struct task {
 	struct ledger_entry *sent;
 	struct ring *asks; /* its own io_uring to ask by, or NULL */
 	bool is_thread;	   /* other tasks have the same memory and the same cwd */
+	bool is_alien;	   /* its files are on a filesystem that the ledger is not for */
 };
 
 static __thread struct task *me;
@@ -135,7 +136,10 @@ static inline void do_link_again(void)
 	if (fd < 0 || linkat(DIR_FD, name, DIR_FD, path_of("%s-too", name), 0))
 		die("make %s", name);
 	unlink_or_die(name, 0);
-	if (linkat(fd, "", DIR_FD, name, AT_EMPTY_PATH))
+	/* Without root's rights, and without /proc (linkat(2)). */
+	if (linkat(fd, "", DIR_FD, name, AT_EMPTY_PATH) &&
+	    linkat(AT_FDCWD, path_of("/proc/self/fd/%d", fd), DIR_FD, name,
+		   AT_SYMLINK_FOLLOW))
 		die("link %s again", name);
 	unlink_or_die(path_of("%s-too", name), 0);
 	if (draw(2))

@@ -94,6 +94,8 @@ static inline void do_send(void)
 	enum loss loss = draw(LOSSES);
 	int fd;
 
+	if (me->is_alien)
+		return;
 	if (me->pair[0] < 0)
 		pair_open();
 	if (me->sent->n == LEDGER_FILES)

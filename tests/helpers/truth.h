@@ -37,6 +37,7 @@ static struct {
 	ino_t mnt_ns;		   /* our own */
 	unsigned long long mnt_id; /* the mount that was looked up last */
 	char mnt_dev[32];	   /* its MAJ:MIN */
+	int mnt_tid;		   /* a task that sees it */
 } truth;
 
 static inline void row_add(struct rows *to, const char *key, const char *holder)
@@ -71,11 +72,10 @@ static inline void rows_sort(struct rows *rows)
 	rows->n = n;
 }
 
-/* Looks for mount @id in the mountinfo at @path, which shows what is below the root of its
- * task only. */
-static inline bool mount_find(const char *path, unsigned long long id)
+/* Looks for mount @id in what @tid sees of the mounts: those below its root only. */
+static inline bool mount_find(int tid, unsigned long long id)
 {
-	FILE *table = fopen(path, "re");
+	FILE *table = fopen(path_of("/proc/%d/mountinfo", tid), "re");
 	char *line = NULL;
 	size_t room = 0;
 
@@ -85,15 +85,18 @@ static inline bool mount_find(const char *path, unsigned long long id)
 	free(line);
 	if (table)
 		fclose(table);
+	truth.mnt_tid = tid;
 	return truth.mnt_id == id;
 }
 
-/* "MAJ:MIN" of mount @id as @tid sees it, or we, should its root be elsewhere; NULL when the
- * mount is not among the mounts, which is so for memfd, SysV shm, pipes and sockets. */
-static inline const char *mount_dev(int tid, unsigned long long id)
+/* "MAJ:MIN" of mount @id as @tid sees it; or as the leader @pid does, for a thread can have
+ * files of its namespace without being in it; or as we do, should their root be elsewhere.
+ * NULL when the mount is not among the mounts, which is so for memfd, SysV shm, pipes and
+ * sockets. */
+static inline const char *mount_dev(int pid, int tid, unsigned long long id)
 {
-	if (truth.mnt_id == id || mount_find(path_of("/proc/%d/mountinfo", tid), id) ||
-	    mount_find("/proc/self/mountinfo", id))
+	if (truth.mnt_id == id || mount_find(tid, id) ||
+	    (pid != tid && mount_find(pid, id)) || mount_find(getpid(), id))
 		return truth.mnt_dev;
 	return NULL;
 }
@@ -127,10 +130,10 @@ static inline bool is_marked(const char *target)
 	return len >= sizeof(mark) && !strcmp(target + len - sizeof(mark) + 1, mark);
 }
 
-/* Notes @holder when @link of /proc leads to an unlinked file of a mount of @tid: a
- * thread, because a leader that has exited shows neither root nor mounts. The mark in
- * its @target is a hint only: a real name can end so. */
-static inline void link_look(int tid, const char *link, const char *target,
+/* Notes @holder when @link of /proc leads to an unlinked file of a mount of @tid, a thread
+ * of @pid, because a leader that has exited shows neither root nor mounts. The mark in its
+ * @target is a hint only: a real name can end so. */
+static inline void link_look(int pid, int tid, const char *link, const char *target,
 			     const char *holder)
 {
 	struct statx is, there;
@@ -138,15 +141,16 @@ static inline void link_look(int tid, const char *link, const char *target,
 
 	if (!is_marked(target) || statx(AT_FDCWD, link, 0, STATX_INO | STATX_MNT_ID, &is))
 		return;
-	if (!statx(AT_FDCWD, path_seen(tid, target), AT_SYMLINK_NOFOLLOW, STATX_INO,
-		   &there) &&
+	dev = mount_dev(pid, tid, is.stx_mnt_id);
+	if (!dev)
+		return;
+	if (!statx(AT_FDCWD, path_seen(truth.mnt_tid, target), AT_SYMLINK_NOFOLLOW,
+		   STATX_INO, &there) &&
 	    there.stx_ino == is.stx_ino && there.stx_dev_minor == is.stx_dev_minor &&
 	    there.stx_dev_major == is.stx_dev_major)
 		return;
-	dev = mount_dev(tid, is.stx_mnt_id);
-	if (dev)
-		row_add(&truth.sure,
-			path_of("%s %llu", dev, (unsigned long long)is.stx_ino), holder);
+	row_add(&truth.sure, path_of("%s %llu", dev, (unsigned long long)is.stx_ino),
+		holder);
 }
 
 /* What the ledger has for the socket or ring that is @fd. */
@@ -199,7 +203,7 @@ static inline void fd_look(int pid, int tid, const char *fd)
 	if (!info)
 		return;
 	if (fscanf(info, "pos: %llu flags: %o", &pos, &flags) == 2)
-		link_look(tid, link, target,
+		link_look(pid, tid, link, target,
 			  path_of("%d/%d:fd:%s:%llu:%u:%d", pid, tid == pid ? 0 : tid, fd,
 				  pos, flags & ~O_CLOEXEC, !!(flags & O_CLOEXEC)));
 	fclose(info);
@@ -211,7 +215,7 @@ static inline void map_look(int pid, int tid, const char *range)
 	char target[4096];
 
 	if (link_read(link, target))
-		link_look(tid, link, target, path_of("%d:map", pid));
+		link_look(pid, tid, link, target, path_of("%d:map", pid));
 }
 
 static inline void dir_each(const char *path, int pid, int tid,
@@ -267,7 +271,8 @@ static inline void task_look(int pid, int leader, const char *name)
 		const char *link = path_of("/proc/%d/task/%d/%s", pid, tid, kinds[i]);
 
 		if (link_read(link, target))
-			link_look(tid, link, target, path_of("%d:%s", pid, kinds[i]));
+			link_look(pid, tid, link, target,
+				  path_of("%d:%s", pid, kinds[i]));
 	}
 }
 
