@@ -205,6 +205,7 @@ static void map_compare(void)
 	static struct rows said;
 	size_t all;
 
+	truth.inodes_only = true;
 	truth_of_cgroup(cgroups[0]);
 	map_read(&said, &all);
 	counters_compare(all);
@@ -305,6 +306,7 @@ static void list_compare(const char *cgroup)
 	size_t len, i;
 	char *text;
 
+	truth.inodes_only = false;
 	truth_of_cgroup(cgroup);
 	text = list_run(cgroup, &len);
 	said.n = 0;
@@ -398,15 +400,15 @@ static void options_read(int argc, char **argv)
 
 static const char *dev_of(const char *path)
 {
+	const struct seen_mount *mount;
 	struct statx is;
-	const char *dev;
 
 	if (statx(AT_FDCWD, path, 0, STATX_MNT_ID, &is))
 		die("statx %s", path);
-	dev = mount_dev(getpid(), getpid(), is.stx_mnt_id);
-	if (!dev)
+	mount = mount_seen(getpid(), getpid(), is.stx_mnt_id);
+	if (!mount)
 		die("the mount of %s", path);
-	return strdup(dev);
+	return strdup(mount->dev);
 }
 
 int main(int argc, char **argv)

@@ -29,15 +29,25 @@ struct rows {
 	size_t n, room;
 };
 
+/* A mount that was looked up, and a task that sees it. */
+struct seen_mount {
+	unsigned long long id;
+	char dev[32]; /* its MAJ:MIN */
+	int tid;
+	bool is_ours; /* it is in our own namespace */
+};
+
+#define SEEN_MOUNTS 64
+
 static struct {
 	struct rows sure;   /* sorted and unique after truth_read */
 	struct rows unsure; /* of unsure entries of the ledger */
 	struct ledger *ledger;
-	const char *ledger_dev;	   /* of all files in it */
-	ino_t mnt_ns;		   /* our own */
-	unsigned long long mnt_id; /* the mount that was looked up last */
-	char mnt_dev[32];	   /* its MAJ:MIN */
-	int mnt_tid;		   /* a task that sees it */
+	const char *ledger_dev; /* of all files in it */
+	bool inodes_only;	/* positions and flags of fds are not read */
+	ino_t mnt_ns;		/* our own */
+	struct seen_mount mounts[SEEN_MOUNTS];
+	unsigned int n_mounts; /* ever; the last few are there */
 } truth;
 
 static inline void row_add(struct rows *to, const char *key, const char *holder)
@@ -73,43 +83,52 @@ static inline void rows_sort(struct rows *rows)
 }
 
 /* Looks for mount @id in what @tid sees of the mounts: those below its root only. */
-static inline bool mount_find(int tid, unsigned long long id)
+static inline const struct seen_mount *mount_find(int tid, unsigned long long id)
 {
+	struct seen_mount *mount = &truth.mounts[truth.n_mounts % SEEN_MOUNTS];
 	FILE *table = fopen(path_of("/proc/%d/mountinfo", tid), "re");
 	char *line = NULL;
+	bool found = false;
+	struct stat ns;
 	size_t room = 0;
 
-	while (table && truth.mnt_id != id && getline(&line, &room, table) >= 0)
-		if (sscanf(line, "%llu %*d %31s", &truth.mnt_id, truth.mnt_dev) != 2)
-			truth.mnt_id = -1;
+	while (table && !found && getline(&line, &room, table) >= 0)
+		found = strtoull(line, NULL, 10) == id &&
+			sscanf(line, "%*u %*d %31s", mount->dev) == 1;
 	free(line);
 	if (table)
 		fclose(table);
-	truth.mnt_tid = tid;
-	return truth.mnt_id == id;
+	if (!found)
+		return NULL;
+	mount->id = id;
+	mount->tid = tid;
+	mount->is_ours =
+		stat(path_of("/proc/%d/ns/mnt", tid), &ns) || ns.st_ino == truth.mnt_ns;
+	truth.n_mounts++;
+	return mount;
 }
 
-/* "MAJ:MIN" of mount @id as @tid sees it; or as the leader @pid does, for a thread can have
- * files of its namespace without being in it; or as we do, should their root be elsewhere.
- * NULL when the mount is not among the mounts, which is so for memfd, SysV shm, pipes and
- * sockets. */
-static inline const char *mount_dev(int pid, int tid, unsigned long long id)
+/* Mount @id as @tid sees it; or as the leader @pid does, for a thread can have files of its
+ * namespace without being in it; or as we do, should their root be elsewhere. NULL when it
+ * is not among the mounts, which is so for memfd, SysV shm, pipes and sockets. */
+static inline const struct seen_mount *mount_seen(int pid, int tid, unsigned long long id)
 {
-	if (truth.mnt_id == id || mount_find(tid, id) ||
-	    (pid != tid && mount_find(pid, id)) || mount_find(getpid(), id))
-		return truth.mnt_dev;
-	return NULL;
+	const struct seen_mount *mount = NULL;
+
+	for (unsigned int i = 0; i < SEEN_MOUNTS && i < truth.n_mounts; i++)
+		if (truth.mounts[i].id == id)
+			return &truth.mounts[i];
+	mount = mount_find(tid, id);
+	if (!mount && pid != tid)
+		mount = mount_find(pid, id);
+	return mount ? mount : mount_find(getpid(), id);
 }
 
 /* Where @path, as the kernel tells it to us, can be looked up: in another mount namespace
- * through the root of @tid, in ours as it is, for a task can have another root. */
-static inline const char *path_seen(int tid, const char *path)
+ * through the root of who sees @mount, in ours as it is, for a task can have another root. */
+static inline const char *path_seen(const struct seen_mount *mount, const char *path)
 {
-	struct stat ns;
-
-	if (stat(path_of("/proc/%d/ns/mnt", tid), &ns) || ns.st_ino == truth.mnt_ns)
-		return path_of("%s", path);
-	return path_of("/proc/%d/root%s", tid, path);
+	return mount->is_ours ? path : path_of("/proc/%d/root%s", mount->tid, path);
 }
 
 /* What @link leads to, terminated; false when it has nothing to do with what is deleted
@@ -136,21 +155,21 @@ static inline bool is_marked(const char *target)
 static inline void link_look(int pid, int tid, const char *link, const char *target,
 			     const char *holder)
 {
+	const struct seen_mount *mount;
 	struct statx is, there;
-	const char *dev;
 
 	if (!is_marked(target) || statx(AT_FDCWD, link, 0, STATX_INO | STATX_MNT_ID, &is))
 		return;
-	dev = mount_dev(pid, tid, is.stx_mnt_id);
-	if (!dev)
+	mount = mount_seen(pid, tid, is.stx_mnt_id);
+	if (!mount)
 		return;
-	if (!statx(AT_FDCWD, path_seen(truth.mnt_tid, target), AT_SYMLINK_NOFOLLOW,
-		   STATX_INO, &there) &&
+	if (!statx(AT_FDCWD, path_seen(mount, target), AT_SYMLINK_NOFOLLOW, STATX_INO,
+		   &there) &&
 	    there.stx_ino == is.stx_ino && there.stx_dev_minor == is.stx_dev_minor &&
 	    there.stx_dev_major == is.stx_dev_major)
 		return;
-	row_add(&truth.sure, path_of("%s %llu", dev, (unsigned long long)is.stx_ino),
-		holder);
+	row_add(&truth.sure,
+		path_of("%s %llu", mount->dev, (unsigned long long)is.stx_ino), holder);
 }
 
 /* What the ledger has for the socket or ring that is @fd. */
@@ -185,13 +204,27 @@ static inline void pseudo_look(int pid, int tid, const char *fd, const char *tar
 		entry_look(entry, pid, tid, "flight", atoi(fd));
 }
 
-static inline void fd_look(int pid, int tid, const char *fd)
+/* What fdinfo says of the position and flags of @fd; empty when it is closed. */
+static inline const char *fd_state(int pid, int tid, const char *fd)
 {
-	const char *link = path_of("/proc/%d/task/%d/fd/%s", pid, tid, fd);
-	char target[4096];
+	int info = open(path_of("/proc/%d/task/%d/fdinfo/%s", pid, tid, fd),
+			O_RDONLY | O_CLOEXEC);
 	unsigned long long pos;
 	unsigned int flags;
-	FILE *info;
+	char text[256];
+	ssize_t n = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
+
+	close(info);
+	text[n < 0 ? 0 : n] = '\0';
+	if (sscanf(text, "pos: %llu flags: %o", &pos, &flags) != 2)
+		return "";
+	return path_of("%llu:%u:%d", pos, flags & ~O_CLOEXEC, !!(flags & O_CLOEXEC));
+}
+
+static inline void fd_look(int pid, int tid, const char *fd)
+{
+	const char *link = path_of("/proc/%d/task/%d/fd/%s", pid, tid, fd), *state = "-";
+	char target[4096];
 
 	if (!link_read(link, target))
 		return;
@@ -199,23 +232,36 @@ static inline void fd_look(int pid, int tid, const char *fd)
 		pseudo_look(pid, tid, fd, target);
 	if (!is_marked(target))
 		return;
-	info = fopen(path_of("/proc/%d/task/%d/fdinfo/%s", pid, tid, fd), "re");
-	if (!info)
-		return;
-	if (fscanf(info, "pos: %llu flags: %o", &pos, &flags) == 2)
-		link_look(pid, tid, link, target,
-			  path_of("%d/%d:fd:%s:%llu:%u:%d", pid, tid == pid ? 0 : tid, fd,
-				  pos, flags & ~O_CLOEXEC, !!(flags & O_CLOEXEC)));
-	fclose(info);
+	if (!truth.inodes_only)
+		state = fd_state(pid, tid, fd);
+	if (state[0])
+		link_look(
+			pid, tid, link, target,
+			path_of("%d/%d:fd:%s:%s", pid, tid == pid ? 0 : tid, fd, state));
 }
 
-static inline void map_look(int pid, int tid, const char *range)
+/* The mappings of @tid, in whose text a deleted file has the same mark. */
+static inline void maps_look(int pid, int tid)
 {
-	const char *link = path_of("/proc/%d/map_files/%s", tid, range);
-	char target[4096];
+	FILE *maps = fopen(path_of("/proc/%d/maps", tid), "re");
+	char *line = NULL, target[4096];
+	unsigned long start, end;
+	size_t room = 0;
+	ssize_t len;
 
-	if (link_read(link, target))
-		link_look(pid, tid, link, target, path_of("%d:map", pid));
+	while (maps && (len = getline(&line, &room, maps)) > 0) {
+		const char *link;
+
+		line[len - 1] = '\0';
+		if (!is_marked(line) || sscanf(line, "%lx-%lx", &start, &end) != 2)
+			continue;
+		link = path_of("/proc/%d/map_files/%lx-%lx", tid, start, end);
+		if (link_read(link, target))
+			link_look(pid, tid, link, target, path_of("%d:map", pid));
+	}
+	free(line);
+	if (maps)
+		fclose(maps);
 }
 
 static inline void dir_each(const char *path, int pid, int tid,
@@ -266,7 +312,7 @@ static inline void task_look(int pid, int leader, const char *name)
 	if (!table_is_told(pid, tid))
 		dir_each(path_of("/proc/%d/task/%d/fd", pid, tid), pid, tid, fd_look);
 	if (!shares(pid, tid, KCMP_VM))
-		dir_each(path_of("/proc/%d/map_files", tid), pid, tid, map_look);
+		maps_look(pid, tid);
 	for (int i = 0; i < 3; i++) {
 		const char *link = path_of("/proc/%d/task/%d/%s", pid, tid, kinds[i]);
 
@@ -306,7 +352,7 @@ static inline void truth_begin(void)
 
 	truth.mnt_ns = stat("/proc/self/ns/mnt", &ns) ? 0 : ns.st_ino;
 	truth.sure.n = truth.unsure.n = 0;
-	truth.mnt_id = -1;
+	truth.n_mounts = 0;
 }
 
 /* Of the tasks in the cgroup v2 directory @path and below it. */
