@@ -269,6 +269,7 @@ lost_mount() {
 # What is on the disk now, where that is not what was there at the stop before.
 lost_look() {
 	local last
+	[[ -z ${LOST_SYNC:-} ]] || sync -f "$SMALL"
 	last=$(find "$T/lost" -type f | sort -V | tail -n 1)
 	[[ -n $last ]] && cmp -s "$IMAGE" "$last" || cp --sparse=always "$IMAGE" "$T/lost/$STOPAT_N"
 }
@@ -327,4 +328,47 @@ lost_checkpoint() {
 @test "a power failure anywhere in a checkpoint --freeze: clean finds all that is on the disk" {
 	export RELINKTRACE_WORKERS=1
 	lost_checkpoint --freeze
+}
+
+checkpoint_lasts() {
+	lost_make
+	: >"$T/killed"
+	: >"$T/killed.err"
+	rt_ok checkpoint --cgroup "$CG" --manifest "$M" --template 'made/of/%t-%n'
+	sync -f "$SMALL"
+}
+
+# lost_after COMMAND...: the power fails anywhere in what comes after a checkpoint, and
+# everything had reached the disk by then.
+lost_after() {
+	export LOST_SYNC=yes SMALL
+	lost "$RT" "$@"
+	echo "# $(find "$T/lost" -type f | wc -l) states of the disk" >&3
+	(($(find "$T/lost" -type f | wc -l) > 3))
+}
+
+@test "a power failure anywhere in clean: clean again cleans" {
+	checkpoint_lasts
+	lost_after clean "$M"
+	after_loss cleaned_after_loss
+}
+
+@test "what clean has removed is gone, though the power fails" {
+	checkpoint_lasts
+	[ -e "$SMALL/made/of" ]
+	rt_ok clean "$M"
+	mkdir "$T/lost"
+	cp --sparse=always "$IMAGE" "$T/lost/1"
+	after_loss is_gone_after_loss
+}
+
+is_gone_after_loss() {
+	[ ! -e "$SMALL/made" ]
+}
+
+# What is gone by then was given to the command.
+@test "a power failure anywhere in restore: clean finds what is left" {
+	checkpoint_lasts
+	lost_after restore "$M" -- /bin/true
+	after_loss cleaned_after_loss
 }

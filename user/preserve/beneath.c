@@ -9,6 +9,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/auto.h"
+#include "base/durable.h"
+
 /* A rename anywhere in the system can make the kernel ask for another try (EAGAIN,
  * openat2(2)). */
 #define TRIES 64
@@ -60,4 +63,17 @@ int beneath_open_parent(int root_fd, const char *path, const char **name)
 	if (fd >= 0)
 		*name = slash ? slash + 1 : path;
 	return fd;
+}
+
+int beneath_sync_parent(int root_fd, const char *path)
+{
+	const char *name;
+	AUTO_FD folder = beneath_open_parent(root_fd, path, &name), fd = -1;
+
+	if (folder == -ENOENT || folder == -ENOTDIR || folder == -ELOOP)
+		return 0;
+	if (folder < 0)
+		return folder;
+	fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : durable_directory(fd);
 }

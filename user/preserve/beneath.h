@@ -19,4 +19,8 @@ int beneath_open_mounts(int root_fd, const char *path, int flags);
  * The fd, owned by the caller; -errno as above. */
 int beneath_open_parent(int root_fd, const char *path, const char **name);
 
+/* Brings to the disk what names the folder of @path has, and that others are gone. One that
+ * is no folder any more has none. 0; -errno as above. */
+int beneath_sync_parent(int root_fd, const char *path);
+
 #endif

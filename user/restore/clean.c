@@ -10,6 +10,7 @@
 #include "roots.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "preserve/beneath.h"
 
 struct relink_identity clean_identity(const struct manifest *manifest,
 				      const struct manifest_entry *entry)
@@ -87,10 +88,67 @@ void clean_folders(const struct manifest *manifest)
 	}
 }
 
+/* Whether the names of both were in one folder. */
+static bool is_beside(const struct manifest_entry *a, const struct manifest_entry *b)
+{
+	const char *end;
+
+	if (!a->relink_path || !b->relink_path || a->store != b->store ||
+	    a->orphan.mnt_id != b->orphan.mnt_id ||
+	    a->orphan.dev_major != b->orphan.dev_major ||
+	    a->orphan.dev_minor != b->orphan.dev_minor)
+		return false;
+	end = strrchr(a->relink_path, '/');
+	end = end ? end + 1 : a->relink_path;
+	return !strncmp(a->relink_path, b->relink_path, end - a->relink_path) &&
+	       !strchr(b->relink_path + (end - a->relink_path), '/');
+}
+
+/* A name that is gone is back after a power failure until its folder is on the disk. What
+ * tells of it may be gone for good by then, being on another one. */
+static void sync_entry(const struct manifest *manifest,
+		       const struct manifest_entry *entry, struct clean_result *result)
+{
+	AUTO(located_fini) struct located located = LOCATED_INIT;
+	int ret;
+
+	/* One that could not be found was counted. */
+	if (!entry->relink_path ||
+	    locate_entry(manifest, entry, entry->relink_path, &located, NULL))
+		return;
+	ret = beneath_sync_parent(located.root_fd, located.path);
+	if (!ret)
+		return;
+	log_error("orphan%u: that %s is gone did not come to the disk: %s", entry->n,
+		  located.path, strerror(-ret));
+	result->left++;
+}
+
+static void sync_folders(const struct manifest *manifest)
+{
+	for (size_t i = 0; i < manifest->n_folders; i++) {
+		const struct manifest_folder *folder = &manifest->folders[i];
+		AUTO(located_fini) struct located located = LOCATED_INIT;
+
+		/* An empty one that comes back takes no room. */
+		if (!locate_folder(manifest, folder, &located, NULL))
+			beneath_sync_parent(located.root_fd, located.path);
+	}
+}
+
 void clean_all(const struct manifest *manifest, struct clean_result *result)
 {
+	const struct manifest_entry *entries = manifest->entries;
+	size_t removed = result->removed;
+
 	for (size_t i = 0; i < manifest->n_entries; i++)
-		clean_entry(manifest, &manifest->entries[i], result);
+		clean_entry(manifest, &entries[i], result);
+	removed = result->removed - removed;
+	for (size_t i = 0; removed && i < manifest->n_entries; i++)
+		if (!i || !is_beside(&entries[i - 1], &entries[i]))
+			sync_entry(manifest, &entries[i], result);
 	result->left += den_clean(manifest);
 	clean_folders(manifest);
+	if (removed)
+		sync_folders(manifest);
 }

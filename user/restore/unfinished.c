@@ -115,6 +115,33 @@ static void clean_name(const struct journal *journal, const struct journal_name 
 	result->left++;
 }
 
+/* Whether both are in one folder. */
+static bool is_beside(const struct journal_name *a, const struct journal_name *b)
+{
+	const char *end = strrchr(a->path, '/');
+
+	end = end ? end + 1 : a->path;
+	return a->place == b->place && !strncmp(a->path, b->path, end - a->path) &&
+	       !strchr(b->path + (end - a->path), '/');
+}
+
+/* The journal may be gone for good before the names are: see clean_all(). */
+static void sync_name(const struct journal *journal, const struct journal_name *name,
+		      const char *path, struct clean_result *result)
+{
+	AUTO(located_fini) struct located located = LOCATED_INIT;
+	int ret;
+
+	if (find(journal, name, path, &located, NULL))
+		return;
+	ret = beneath_sync_parent(located.root_fd, located.path);
+	if (!ret)
+		return;
+	log_error("that %s is gone did not come to the disk: %s", located.path,
+		  strerror(-ret));
+	result->left++;
+}
+
 static bool manifest_has(const struct manifest *manifest, const char *path)
 {
 	for (size_t i = 0; i < manifest->n_entries; i++)
@@ -134,6 +161,10 @@ static bool clean_names(const struct journal *journal, const char *path,
 	for (size_t i = journal->n_names; i-- > 0;)
 		if (!manifest || !manifest_has(manifest, journal->names[i].path))
 			clean_name(journal, &journal->names[i], path, result);
+	/* Outer ones last: by then those inside of them are gone. */
+	for (size_t i = journal->n_names; i-- > 0;)
+		if (!i || !is_beside(&journal->names[i - 1], &journal->names[i]))
+			sync_name(journal, &journal->names[i], path, result);
 	return result->left == left;
 }
 
