@@ -93,8 +93,7 @@ static bool is_beside(const struct manifest_entry *a, const struct manifest_entr
 {
 	const char *end;
 
-	if (!a->relink_path || !b->relink_path || a->store != b->store ||
-	    a->orphan.mnt_id != b->orphan.mnt_id ||
+	if (a->store != b->store || a->orphan.mnt_id != b->orphan.mnt_id ||
 	    a->orphan.dev_major != b->orphan.dev_major ||
 	    a->orphan.dev_minor != b->orphan.dev_minor)
 		return false;
@@ -112,9 +111,7 @@ static void sync_entry(const struct manifest *manifest,
 	AUTO(located_fini) struct located located = LOCATED_INIT;
 	int ret;
 
-	/* One that could not be found was counted. */
-	if (!entry->relink_path ||
-	    locate_entry(manifest, entry, entry->relink_path, &located, NULL))
+	if (locate_entry(manifest, entry, entry->relink_path, &located, NULL))
 		return;
 	ret = beneath_sync_parent(located.root_fd, located.path);
 	if (!ret)
@@ -122,6 +119,26 @@ static void sync_entry(const struct manifest *manifest,
 	log_error("orphan%u: that %s is gone did not come to the disk: %s", entry->n,
 		  located.path, strerror(-ret));
 	result->left++;
+}
+
+static void clean_entries(const struct manifest *manifest, struct clean_result *result)
+{
+	const struct manifest_entry *last = NULL; /* removed, and not yet on the disk */
+
+	for (size_t i = 0; i < manifest->n_entries; i++) {
+		const struct manifest_entry *entry = &manifest->entries[i];
+		size_t removed = result->removed;
+
+		if (!entry->relink_path)
+			continue;
+		if (last && !is_beside(last, entry))
+			sync_entry(manifest, TAKE_PTR(last), result);
+		clean_entry(manifest, entry, result);
+		if (result->removed > removed)
+			last = entry;
+	}
+	if (last)
+		sync_entry(manifest, last, result);
 }
 
 static void sync_folders(const struct manifest *manifest)
@@ -138,17 +155,11 @@ static void sync_folders(const struct manifest *manifest)
 
 void clean_all(const struct manifest *manifest, struct clean_result *result)
 {
-	const struct manifest_entry *entries = manifest->entries;
 	size_t removed = result->removed;
 
-	for (size_t i = 0; i < manifest->n_entries; i++)
-		clean_entry(manifest, &entries[i], result);
-	removed = result->removed - removed;
-	for (size_t i = 0; removed && i < manifest->n_entries; i++)
-		if (!i || !is_beside(&entries[i - 1], &entries[i]))
-			sync_entry(manifest, &entries[i], result);
+	clean_entries(manifest, result);
 	result->left += den_clean(manifest);
 	clean_folders(manifest);
-	if (removed)
+	if (result->removed > removed)
 		sync_folders(manifest);
 }

@@ -95,7 +95,8 @@ static int remove_name(const struct located *located, const struct journal_name 
 		   : 0;
 }
 
-static void clean_name(const struct journal *journal, const struct journal_name *name,
+/* Whether it was there, and is removed. */
+static bool clean_name(const struct journal *journal, const struct journal_name *name,
 		       const char *path, struct clean_result *result)
 {
 	AUTO(located_fini) struct located located = LOCATED_INIT;
@@ -110,9 +111,10 @@ static void clean_name(const struct journal *journal, const struct journal_name 
 		result->removed++;
 	/* Another file has the name: ours never came there, or is gone. */
 	if (!ret || ret == -ENOENT || (ret == -ESTALE && name->has_ino))
-		return;
+		return !ret;
 	log_error("name %s is left: %s", name->path, why_text(why));
 	result->left++;
+	return false;
 }
 
 /* Whether both are in one folder. */
@@ -155,16 +157,22 @@ static bool manifest_has(const struct manifest *manifest, const char *path)
 static bool clean_names(const struct journal *journal, const char *path,
 			const struct manifest *manifest, struct clean_result *result)
 {
+	const struct journal_name *last = NULL; /* removed, and not yet on the disk */
 	size_t left = result->left;
 
 	/* Inner ones come later. */
-	for (size_t i = journal->n_names; i-- > 0;)
-		if (!manifest || !manifest_has(manifest, journal->names[i].path))
-			clean_name(journal, &journal->names[i], path, result);
-	/* Outer ones last: by then those inside of them are gone. */
-	for (size_t i = journal->n_names; i-- > 0;)
-		if (!i || !is_beside(&journal->names[i - 1], &journal->names[i]))
-			sync_name(journal, &journal->names[i], path, result);
+	for (size_t i = journal->n_names; i-- > 0;) {
+		const struct journal_name *name = &journal->names[i];
+
+		if (manifest && manifest_has(manifest, name->path))
+			continue;
+		if (last && !is_beside(last, name))
+			sync_name(journal, TAKE_PTR(last), path, result);
+		if (clean_name(journal, name, path, result))
+			last = name;
+	}
+	if (last)
+		sync_name(journal, last, path, result);
 	return result->left == left;
 }
 
