@@ -151,7 +151,7 @@ static int checkpoint(const struct relinktrace_checkpoint *theirs, char **json)
 	run.preserve.method = method;
 	run.preserve.stop = wish.stop;
 	run.freeze = wish.freeze;
-	run.late = true;
+	run.late = !wish.frozen;
 	if (wish.deadline > 0) {
 		interrupt_time_in(wish.deadline, &until);
 		run.until = &until;
