@@ -364,7 +364,7 @@ static int removed(char **argv)
 	fd_at(open_or_die(dir, O_RDONLY | O_DIRECTORY), DIR_FD);
 	unlink_or_die(argv[3], 0);
 	task_init(&task, strtoull(argv[4], NULL, 10));
-	task.is_thread = true;
+	task.is_thread = task.is_alien = true;
 	steps(draw(40));
 	_exit(0);
 }

@@ -30,7 +30,7 @@ struct task {
 	struct ledger_entry *sent;
 	struct ring *asks; /* its own io_uring to ask by, or NULL */
 	bool is_thread;	   /* other tasks have the same memory and the same cwd */
-	bool is_alien;	   /* its files are on a filesystem that the ledger is not for */
+	bool is_alien; /* has no ledger, or files on a filesystem that it is not for */
 };
 
 static __thread struct task *me;
