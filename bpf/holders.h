@@ -86,7 +86,7 @@ static __always_inline void orphan_bootstrap(const struct rt_holder *record)
 	struct dentry *dentry = (void *)record->dentry;
 	__u64 key = record->dentry;
 	struct rt_orphan orphan;
-	long err;
+	int err;
 
 	__builtin_memset(&orphan, 0, sizeof(orphan));
 	orphan.ino = record->ino;

@@ -104,7 +104,7 @@ static __always_inline void orphan_put(__u64 key, struct inode *inode, __u16 fla
 {
 	bool counted = false;
 	struct rt_orphan orphan;
-	long err;
+	int err;
 
 	__builtin_memset(&orphan, 0, sizeof(orphan));
 	orphan_identify(&orphan, inode, typed);

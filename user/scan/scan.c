@@ -32,7 +32,9 @@ static struct rt_stats read_stats(const struct scan_source *source, uint32_t pla
 
 	if (source->stats_fd < 0 || bpf_map_lookup_elem(source->stats_fd, &place, &stats))
 		return (struct rt_stats){};
-	if (place == RT_STATS_NOW)
+	/* Tracepoints know little, and whoever is asked for them knows: that they were
+	 * called at each event adds nothing. */
+	if (place == RT_STATS_NOW && backend_is_exact(source->backend))
 		hooks_read(&source->hooks, stats.skipped);
 	return stats;
 }
