@@ -168,6 +168,17 @@ static void test_parent(void)
 	MUST(!unlink(in_place("outer/turn")));
 }
 
+static void test_same_parent(void)
+{
+	CHECK(beneath_same_parent("a", "b"));
+	CHECK(beneath_same_parent("made/of/a", "made/of/b"));
+	CHECK(!beneath_same_parent("made/of/a", "made/of/b/c"));
+	CHECK(!beneath_same_parent("made/of/b/c", "made/of/a"));
+	CHECK(!beneath_same_parent("a", "made/b"));
+	CHECK(!beneath_same_parent("made/a", "made-b"));
+	CHECK(!beneath_same_parent("made/a", "b"));
+}
+
 int main(void)
 {
 	place_begin();
@@ -184,5 +195,6 @@ int main(void)
 	test_parent();
 	close(root);
 	place_umount();
+	test_same_parent();
 	return place_end();
 }

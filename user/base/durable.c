@@ -29,6 +29,13 @@ int durable_directory(int fd)
 	return fsync(fd) && errno != EINVAL ? -errno : 0;
 }
 
+int durable_folder(int fd)
+{
+	AUTO_FD readable = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return readable < 0 ? -errno : durable_directory(readable);
+}
+
 int durable_mkdir(const char *path, char **why)
 {
 	AUTO_FREE char *copy = strdup(path);

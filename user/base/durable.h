@@ -12,6 +12,9 @@ int durable_write(int fd, const char *text, size_t len);
  * knows no fsync of directories (EINVAL, fsync(2)) has done what it can. 0 or -errno. */
 int durable_directory(int fd);
 
+/* The same where @fd may be an O_PATH fd, which takes no fsync. */
+int durable_folder(int fd);
+
 /* Makes directory @path, mode 0700, where it is missing, with its name on the disk; its own
  * directory is there. 0; -errno and the reason in @why. */
 int durable_mkdir(const char *path, char **why);

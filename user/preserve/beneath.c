@@ -65,15 +65,20 @@ int beneath_open_parent(int root_fd, const char *path, const char **name)
 	return fd;
 }
 
+bool beneath_same_parent(const char *a, const char *b)
+{
+	const char *slash = strrchr(a, '/');
+	size_t len = slash ? slash + 1 - a : 0;
+
+	return !strncmp(a, b, len) && !strchr(b + len, '/');
+}
+
 int beneath_sync_parent(int root_fd, const char *path)
 {
 	const char *name;
-	AUTO_FD folder = beneath_open_parent(root_fd, path, &name), fd = -1;
+	AUTO_FD folder = beneath_open_parent(root_fd, path, &name);
 
 	if (folder == -ENOENT || folder == -ENOTDIR || folder == -ELOOP)
 		return 0;
-	if (folder < 0)
-		return folder;
-	fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : durable_directory(fd);
+	return folder < 0 ? folder : durable_folder(folder);
 }

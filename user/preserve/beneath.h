@@ -5,6 +5,7 @@
 #ifndef RELINKTRACE_BENEATH_H
 #define RELINKTRACE_BENEATH_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* Opens @path below @root_fd with open(2) @flags; O_CLOEXEC is added. A final symbolic
@@ -18,6 +19,9 @@ int beneath_open_mounts(int root_fd, const char *path, int flags);
 /* Opens (O_PATH) the folder of @path and sets *@name to its last component, inside @path.
  * The fd, owned by the caller; -errno as above. */
 int beneath_open_parent(int root_fd, const char *path, const char **name);
+
+/* Whether @a and @b, below one directory, are in one folder. Pure. */
+bool beneath_same_parent(const char *a, const char *b);
 
 /* Brings to the disk what names the folder of @path has, and that others are gone. One that
  * is no folder any more has none. 0; -errno as above. */

@@ -112,14 +112,6 @@ static int rename_exclusively(int dir_fd, const char *from, const char *to)
 	return renameat(dir_fd, from, dir_fd, to) ? -errno : 0;
 }
 
-static int sync_directory(int dir_fd)
-{
-	/* O_PATH fds take no fsync. */
-	AUTO_FD fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 ? -errno : durable_directory(fd);
-}
-
 /* Makes the folder with name @name in @parent, and @path below the mount's root. It is
  * made under a name of our own, so that its inode number is in the journal before it has
  * the one that it is to have. 0; -EEXIST; -errno. */
@@ -150,7 +142,7 @@ static int make_folder(struct folder_set *set, const struct folder *folder,
 		return ret;
 	}
 	*ino = st.st_ino;
-	return sync_directory(parent);
+	return durable_folder(parent);
 }
 
 /* Makes folder @path where it is missing. */
@@ -403,7 +395,7 @@ int folder_own_name(struct folder_set *set, struct folder *folder, const char *i
 int folder_sync(const struct folder *folder)
 {
 	/* Of a store the directory of copies itself is new, too. */
-	int ret = folder->store ? sync_directory(folder->root_fd) : 0;
+	int ret = folder->store ? durable_folder(folder->root_fd) : 0;
 
-	return ret || folder->fd < 0 ? ret : sync_directory(folder->fd);
+	return ret || folder->fd < 0 ? ret : durable_folder(folder->fd);
 }

@@ -91,16 +91,10 @@ void clean_folders(const struct manifest *manifest)
 /* Whether the names of both were in one folder. */
 static bool is_beside(const struct manifest_entry *a, const struct manifest_entry *b)
 {
-	const char *end;
-
-	if (a->store != b->store || a->orphan.mnt_id != b->orphan.mnt_id ||
-	    a->orphan.dev_major != b->orphan.dev_major ||
-	    a->orphan.dev_minor != b->orphan.dev_minor)
-		return false;
-	end = strrchr(a->relink_path, '/');
-	end = end ? end + 1 : a->relink_path;
-	return !strncmp(a->relink_path, b->relink_path, end - a->relink_path) &&
-	       !strchr(b->relink_path + (end - a->relink_path), '/');
+	return a->store == b->store && a->orphan.mnt_id == b->orphan.mnt_id &&
+	       a->orphan.dev_major == b->orphan.dev_major &&
+	       a->orphan.dev_minor == b->orphan.dev_minor &&
+	       beneath_same_parent(a->relink_path, b->relink_path);
 }
 
 /* A name that is gone is back after a power failure until its folder is on the disk. What

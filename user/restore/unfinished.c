@@ -117,16 +117,6 @@ static bool clean_name(const struct journal *journal, const struct journal_name 
 	return false;
 }
 
-/* Whether both are in one folder. */
-static bool is_beside(const struct journal_name *a, const struct journal_name *b)
-{
-	const char *end = strrchr(a->path, '/');
-
-	end = end ? end + 1 : a->path;
-	return a->place == b->place && !strncmp(a->path, b->path, end - a->path) &&
-	       !strchr(b->path + (end - a->path), '/');
-}
-
 /* The journal may be gone for good before the names are: see clean_all(). */
 static void sync_name(const struct journal *journal, const struct journal_name *name,
 		      const char *path, struct clean_result *result)
@@ -166,7 +156,8 @@ static bool clean_names(const struct journal *journal, const char *path,
 
 		if (manifest && manifest_has(manifest, name->path))
 			continue;
-		if (last && !is_beside(last, name))
+		if (last && (last->place != name->place ||
+			     !beneath_same_parent(last->path, name->path)))
 			sync_name(journal, TAKE_PTR(last), path, result);
 		if (clean_name(journal, name, path, result))
 			last = name;
