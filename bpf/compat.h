@@ -44,9 +44,11 @@ const volatile bool rt_have_d_path = false;
  * get_current_task_btf and RET_PTR_TO_BTF_ID"). */
 const volatile bool rt_have_task_btf = false;
 
-/* What bpf_map_update_elem() and its kin return is an int: until 6.3 the calls that the
- * verifier makes of them (map_ops) leave the upper half of the register as it comes, so that
- * -EEXIST is no negative long (d7ba4cc900bf "bpf: return long from bpf_map_ops funcs"). */
+/* include/uapi/asm-generic/errno-base.h. What bpf_map_update_elem() and its kin return is an
+ * int: until 6.3 the calls that the verifier makes of them (map_ops) leave the upper half of
+ * the register as it comes, so that -EEXIST is no negative long (d7ba4cc900bf "bpf: return
+ * long from bpf_map_ops funcs"). */
+#define RT_EEXIST 17
 
 /* The file below an overlay's that is mapped in its place (ovl_mmap) says the path that
  * was opened: in f_path until 6.7, beside it from 6.8 (def3ae83da02 "fs: store real path

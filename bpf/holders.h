@@ -99,8 +99,8 @@ static __always_inline void orphan_bootstrap(const struct rt_holder *record)
 		return;
 	err = bpf_map_update_elem(&rt_orphans, &key, &orphan, BPF_NOEXIST);
 	if (err) {
-		if (err !=
-		    -RT_EEXIST) /* else the unlink hook was quicker, and knows more */
+		/* Else the unlink hook was quicker, and knows more. */
+		if (err != -RT_EEXIST)
 			RT_COUNT(lost_full);
 		return;
 	}

@@ -30,9 +30,6 @@
 #define RT_S_IFMT    0170000
 #define RT_S_IFDIR   0040000
 
-/* include/uapi/asm-generic/errno-base.h */
-#define RT_EEXIST 17
-
 static __always_inline void event_send(__u32 type, __u64 key,
 				       const struct rt_orphan *orphan)
 {
