@@ -7,16 +7,8 @@
 load lib
 load tenant
 
-setup_file() {
-	criu_modules
-	modprobe -q overlay 2>/dev/null || true
-}
-
 teardown() {
-	cgroup_remove "$CG"
-	! grep -qF " $T/" /proc/self/mounts ||
-		findmnt -rn -o TARGET | grep -F "$T/" | xargs -r umount -l
-	rm -rf -- "$DIR"
+	place_remove
 }
 
 # image_make ARCHIVE: the tenant's, as `docker save` has it.

@@ -40,6 +40,11 @@ teardown() {
 	[[ -z ${LOOP:-} ]] || losetup -d "$LOOP"
 	[[ ! -e $M ]] || "$RT" clean "$M" >&2 || true
 	[[ ! -e /sys/fs/bpf/relinktrace ]] || "$RT" detach --all >&2 || true
+	place_remove
+}
+
+# What setup() made, what is in it, and what is mounted below $T.
+place_remove() {
 	cgroup_remove "$CG"
 	! grep -qF " $T/" /proc/self/mounts ||
 		findmnt -rn -o TARGET | grep -F "$T/" | xargs -r umount -l

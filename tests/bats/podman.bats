@@ -7,18 +7,10 @@
 load lib
 load tenant
 
-setup_file() {
-	criu_modules
-	modprobe -q overlay 2>/dev/null || true
-}
-
 teardown() {
 	# not what somebody else's podman has
 	[[ ${CONTAINERS_STORAGE_CONF:-} != "$T"/* ]] || podman rm --all --force --time 0 >&2 || true
-	cgroup_remove "$CG"
-	! grep -qF " $T/" /proc/self/mounts ||
-		findmnt -rn -o TARGET | grep -F "$T/" | xargs -r umount -l
-	rm -rf -- "$DIR"
+	place_remove
 }
 
 # All that podman knows and makes is in $T.

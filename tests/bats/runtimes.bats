@@ -7,17 +7,12 @@
 load lib
 load tenant
 
-setup_file() {
-	criu_modules
-}
-
 teardown() {
 	local id
 	for id in $(runc list -q 2>/dev/null); do
 		runc delete -f "$id" >&2 || true
 	done
-	cgroup_remove "$CG"
-	rm -rf -- "$DIR"
+	place_remove
 }
 
 runc() {

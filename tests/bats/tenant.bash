@@ -4,6 +4,11 @@
 # What the tests of container runtimes share, after lib.bash. Their containers have
 # helpers/tenant.c, and nothing else.
 
+setup_file() {
+	criu_modules
+	modprobe -q overlay 2>/dev/null || true
+}
+
 needs_runtime() {
 	command -v "$1" >/dev/null || skip "$1 is not installed (tools/setup runtimes)"
 	# 3.17 knows of kernels up to 6.1 or so.
