@@ -61,10 +61,15 @@ counter() {
 		jq ".[0].formatted.value.$1"
 }
 
+# What the kernel counted.
+counters() {
+	bpftool -j map dump pinned /sys/fs/bpf/relinktrace/rt_stats_map | jq -c '.[].formatted.value'
+	bpftool -j prog show | jq -c '[.[] | select(.recursion_misses) | {(.name): .recursion_misses}] | add'
+}
+
 # Nothing of it is left in the map; what is there is others', by the counters too.
 nothing_leaked() {
-	echo "counters: $(bpftool -j map dump pinned /sys/fs/bpf/relinktrace/rt_stats_map |
-		jq -c '.[].formatted.value'), left: $(bpftool -j map dump pinned "$MAP" |
+	echo "counters: $(counters), left: $(bpftool -j map dump pinned "$MAP" |
 		jq -c 'map(.formatted.value)')" >&2
 	[ -z "$(map_inodes)" ]
 	[ "$(counter lost_full)" -eq 0 ]
@@ -130,7 +135,10 @@ same_by() {
 	storm_begin
 	for ((i = 0; i < $(nproc); i++)); do
 		for ((stop = 1; stop <= STOPS / 5; stop++)); do
-			"$RT" list --cgroup "$CG" -j >"$T/list$i" || exit 1
+			"$RT" list --cgroup "$CG" -j >"$T/list$i" || {
+				counters >&2
+				exit 1
+			}
 		done 3>&- &
 		lists+=($!)
 	done
