@@ -167,6 +167,66 @@ cut_off() {
 	no_half_copy
 }
 
+# refusing WORDS [OPTION]...: as checkpoint, while the kernel refuses what WORDS say
+# (tests/helpers/killer.c); in $ended is how it ended.
+refusing() {
+	KILLER_REFUSE=$1 run --separate-stderr timeout "$PATIENCE" "$HELPERS/killer" kill 0 \
+		"$RT" checkpoint --cgroup "$CG" --manifest "$M" "${@:2}"
+	echo "$output $stderr"
+	[[ ${lines[-1]} =~ ^ended\ ([0-9]+)\  ]]
+	ended=${BASH_REMATCH[1]}
+}
+
+# What was to be removed is there, is told of, and is found.
+left_and_found() {
+	[[ $stderr == *"$1"*"Input/output error"*"relinktrace clean $M"* ]]
+	[ -e "$M.journal" ]
+	rt_ok clean "$M"
+	[[ $output == "$2 removed, 0 gone already, 0 left" ]]
+	[ ! -e "$M.journal" ]
+	[ -z "$(ls -A "$RELINKTRACE_STATE")" ]
+	no_new_names
+}
+
+@test "EIO: what is half made cannot be removed: clean finds it" {
+	in_memory 1M
+	good_one
+	hold big unlinked "$SMALL" big
+	head -c 600K /dev/urandom >"$(hold_file big)"
+	local more
+	for more in '' '--deadline 1000'; do
+		# shellcheck disable=SC2086 # words
+		refusing 'tmpfile unlink' $more
+		[ "$ended" -eq 3 ]
+		output=$(<"$M")
+		json_is '(.entries | length) == 1 and .failed[0].errno == 28'
+		[ -n "$(find "$SMALL" -type f -name '.relinktrace-*')" ]
+		left_and_found .relinktrace- 2
+		no_half_copy
+		rm "$M"
+	done
+}
+
+@test "EIO: the name that a file had first cannot be removed: clean finds it" {
+	good_one
+	refusing 'tmpfile noreplace unlink'
+	[ "$ended" -eq 0 ]
+	output=$(<"$M")
+	json_is '.complete and (.entries | length) == 1'
+	"$RT" restore "$M" --check
+	left_and_found .relinktrace- 2
+}
+
+@test "EIO: a folder that is not needed cannot be removed: clean finds it" {
+	in_memory 1M
+	hold h unlinked "$SMALL"
+	refusing rmdir --freeze --precopy --max-bytes 1
+	[ "$ended" -eq 1 ]
+	[ -d "$SMALL/lost+found/checkpoint" ]
+	left_and_found lost+found/checkpoint 0
+	[ ! -e "$SMALL/lost+found" ]
+}
+
 # An ext4 at $SMALL on a device that takes no block that it does not have already.
 full_below() {
 	mkdir "$T/below"
@@ -231,12 +291,15 @@ small_again() {
 		cgroup_remove "$HOLD_CGROUP"
 		((status != 100))
 	do
-		# what has come about is written down, and nothing else is there
+		# what has come about is written down; where something is left, the journal too
+		if [ -e "$M.journal" ]; then
+			[[ $stderr == *"relinktrace clean $M"* ]]
+		fi
 		[ "$status" -eq 3 ] || [ "$status" -eq 0 ]
 		[ "$(jq '[.entries[] | select(.path | endswith("/good"))] | length' "$M")" -eq 1 ]
-		[ ! -e "$M.journal" ]
 		small_again
 		rt_ok clean "$M"
+		[ ! -e "$M.journal" ]
 		no_half_copy
 		rm "$M"
 		umount "$SMALL"

@@ -5,7 +5,8 @@
  * before it there is nothing to be left behind.
  *
  *   killer kill N COMMAND...    kills it in place of its N-th call: `killed NAME` and exit
- *                               status 0, or `ended STATUS CALLS` and 1 when it has fewer
+ *                               status 0, or `ended STATUS CALLS` and 1 when it has fewer,
+ *                               or N is 0
  *   killer order JOURNAL DIR COMMAND...
  *                               checks that each name that it makes on the filesystem of
  *                               DIR is in JOURNAL before, and JOURNAL on the disk; says
@@ -13,8 +14,12 @@
  *
  * What another program does that the command executes does not count any more.
  *
- * With KILLER_REFUSE=tmpfile in the environment no O_TMPFILE is opened (EOPNOTSUPP), as on a
- * filesystem that has none.
+ * Words of KILLER_REFUSE in the environment say what the kernel does not get to do:
+ *
+ *   tmpfile    no O_TMPFILE is opened (EOPNOTSUPP), as on a filesystem that has none
+ *   noreplace  no renameat2() but with no flags (EINVAL), as on one that has none
+ *   unlink     no name that a file has for a while (.relinktrace-*) is removed (EIO)
+ *   rmdir      no folder is (EIO)
  *
  * Being killed before a call is being killed after the one before it. A row of calls that
  * only look counts as one: in between nothing is different.
@@ -50,7 +55,7 @@ struct watch {
 	bool dirty; /* the journal was written to since it was synced */
 	int syncing_fd;
 	long checked, bad;
-	bool no_tmpfile;
+	const char *refused; /* words of the environment */
 	const char *command; /* without symbolic links */
 	bool executing;	     /* the last call was execve */
 	bool looked;	     /* the last call changed nothing */
@@ -254,6 +259,25 @@ static bool look(struct watch *watch, const struct call *call)
 	return true;
 }
 
+/* What is refused of @call, or 0. */
+static int refusal(const struct watch *watch, const struct call *call)
+{
+	char path[4096];
+
+	if (call->nr == __NR_openat && (call->args[2] & O_TMPFILE) == O_TMPFILE)
+		return strstr(watch->refused, "tmpfile") ? -EOPNOTSUPP : 0;
+	if (call->nr == __NR_renameat2 && call->args[4])
+		return strstr(watch->refused, "noreplace") ? -EINVAL : 0;
+	if (call->nr != __NR_unlinkat)
+		return 0;
+	if (call->args[2] & AT_REMOVEDIR)
+		return strstr(watch->refused, "rmdir") ? -EIO : 0;
+	if (!strstr(watch->refused, "unlink"))
+		return 0;
+	read_string(call->tid, call->args[1], path, sizeof(path));
+	return strstr(path, ".relinktrace-") == path && !strstr(path, ".tmp") ? -EIO : 0;
+}
+
 static bool killed;
 
 /* Answers one call. */
@@ -268,10 +292,8 @@ static void answer(struct watch *watch, const struct seccomp_notif_sizes *sizes)
 		if (!killed && call.tid == watch->pid)
 			killed = look(watch, &call);
 		response->id = request->id;
-		if (watch->no_tmpfile && call.nr == __NR_openat &&
-		    (call.args[2] & O_TMPFILE) == O_TMPFILE)
-			response->error = -EOPNOTSUPP;
-		else
+		response->error = refusal(watch, &call);
+		if (!response->error)
 			response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 		ioctl(watch->listener, SECCOMP_IOCTL_NOTIF_SEND, response);
 	} else if (errno != ENOENT &&
@@ -364,7 +386,7 @@ int main(int argc, char **argv)
 {
 	struct watch watch = {
 		.syncing_fd = -1,
-		.no_tmpfile = !strcmp(getenv("KILLER_REFUSE") ?: "", "tmpfile"),
+		.refused = getenv("KILLER_REFUSE") ?: "",
 	};
 	char **command;
 	int status;

@@ -113,12 +113,13 @@ static int record_begin(const struct checkpoint_wish *wish, const struct target 
 	return 0;
 }
 
-/* Nothing of the checkpoint stays, unless @left says that names do. */
+/* Nothing of the checkpoint stays, unless @left says that names or folders do. */
 static void record_give_up(struct record *record, const char *path, size_t left)
 {
 	if (left) {
-		log_error("%zu names are left: `relinktrace clean %s` removes them", left,
-			  path);
+		log_error("%zu names or folders are left: `relinktrace clean %s` removes "
+			  "them",
+			  left, path);
 		record->file.temp[0] = '\0'; /* says that it is unfinished */
 		return;
 	}
@@ -141,17 +142,33 @@ static int commit(const struct checkpoint_wish *wish, struct record *record)
 	return ret;
 }
 
+/* What was made and is not in the manifest, @left of it, is in the journal, which is to stay
+ * for that. 0 or -errno. */
+static int keep_journal(struct record *record, const char *path, size_t left)
+{
+	if (!left)
+		return 0;
+	log_warning("%zu names or folders that are not needed are left: `relinktrace "
+		    "clean %s` removes them, too",
+		    left, path);
+	return journal_file_abandon(&record->journal);
+}
+
 /* Ends what preserve_all() was called for (@ret): nothing of it stays, or all. */
 static int finish(const struct checkpoint_wish *wish, struct record *record,
 		  struct preserve *preserve, int ret)
 {
+	size_t litter = preserve->folders.n_litter;
+
+	ret = ret ?: keep_journal(record, wish->manifest, litter);
 	ret = ret ?: commit(wish, record);
 	if (ret) {
 		record_give_up(record, wish->manifest, preserve_undo(preserve));
 		return ret;
 	}
 	preserve_keep(preserve);
-	journal_file_remove(&record->journal);
+	if (!litter)
+		journal_file_remove(&record->journal);
 	return 0;
 }
 
@@ -332,7 +349,7 @@ static void take_back(const struct worker *worker, const char *path,
 		return;
 	}
 	clean_all(&record->manifest, &result);
-	record_give_up(record, path, result.left);
+	record_give_up(record, path, worker->left + result.left);
 }
 
 /* As work_frozen(), to be ended at wish->until whatever happens. */
@@ -354,12 +371,14 @@ static int work_in_time(const struct checkpoint_wish *wish, const struct target 
 			    wish->manifest);
 		ret = journal_file_abandon(&record->journal);
 	}
+	if (!worker.abandoned)
+		ret = ret ?: keep_journal(record, wish->manifest, worker.left);
 	ret = ret ?: commit(wish, record);
 	if (ret) {
 		take_back(&worker, wish->manifest, record);
 		return ret;
 	}
-	if (!worker.abandoned)
+	if (!worker.abandoned && !worker.left)
 		journal_file_remove(&record->journal);
 	return wish->inside && wish->inside(&record->manifest, wish->data) ? 1 : 0;
 }
@@ -389,7 +408,12 @@ int checkpoint_run(const struct checkpoint_wish *wish, const struct target *targ
 void checkpoint_undo(const char *path, const struct manifest *manifest)
 {
 	struct clean_result result = {0};
+	AUTO_FREE char *why = NULL;
 
+	/* What the journal was kept for, if it was: without the manifest it would not know
+	 * which of the names are not needed. */
+	if (unfinished_clean(path, manifest->id, &result, &why) < 0)
+		log_error("%s", why_text(why));
 	clean_all(manifest, &result);
 	if (result.left) {
 		log_error("%zu names are left: `relinktrace clean %s` removes them",

@@ -216,8 +216,8 @@ labour_run(const struct worker *worker, const struct worker_task *task, int fd)
 	if (task->frozen)
 		done.ret = labour_precopy(&labour, &copies);
 	done.ret = done.ret ?: labour_preserve(&labour);
-	if (done.ret)
-		done.left = preserve_undo(&labour.preserve);
+	done.left = done.ret ? preserve_undo(&labour.preserve)
+			     : labour.preserve.folders.n_litter;
 	done.complete = task->manifest->complete;
 	postbox_send(fd, SAYS_DONE, &done, sizeof(done));
 	/* The names stay, or are gone; nothing is to be given back to the kernel by hand. */

@@ -36,7 +36,8 @@ struct worker {
 	struct manifest pending; /* all orphans, as failed ones; n 0: one is known of */
 	size_t first_pending;	 /* those before are known of */
 	struct timespec soft, hard; /* the times above */
-	size_t left;	/* names that it made, could not remove again, and logged */
+	size_t left;	/* names and folders that it made, could not remove again, and
+		      * logged; no manifest has them */
 	bool abandoned; /* it did not end by itself: names may be there that only the
 			 * journal has */
 };

@@ -50,7 +50,8 @@ struct journal {
 	size_t n_places;
 	struct journal_name *names; /* owned; an outer folder before what is in it */
 	size_t n_names;
-	/* What made the names was left behind: some may be there that no manifest has. */
+	/* What made the names was left behind, or some could not be removed: those may be
+	 * there that no manifest has. */
 	bool abandoned;
 	/* The manifest is complete on the disk, under its temporary name: the last line. */
 	bool committing;

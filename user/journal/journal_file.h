@@ -51,8 +51,9 @@ int journal_file_name(struct journal_file *file, unsigned int place, const char 
  * nothing where there is nothing. 0 or -errno: then no name that was added may be made. */
 int journal_file_sync(struct journal_file *file);
 
-/* Writes that another process, which added names and was killed, may have made some that no
- * manifest will have; a line of it that was cut off goes. 0 or -errno. */
+/* Writes that some of the names may be there that no manifest will have: they could not be
+ * removed, or another process, which added them, was killed; a line of it that was cut off
+ * goes. 0 or -errno. */
 int journal_file_abandon(struct journal_file *file);
 
 /* Writes the last line: the manifest is on the disk under its temporary name, and will have

@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/caps.h"
 #include "base/durable.h"
+#include "base/log.h"
 #include "beneath.h"
 #include "mountroot.h"
 #include "project.h"
@@ -62,10 +63,20 @@ static int record_mount(struct manifest_folder *made, const struct folder *folde
 	return made->mount_point && made->mount_root ? 0 : -ENOMEM;
 }
 
-/* Records folder @path, which was made; removes it again where that fails. */
-static int record(struct manifest *manifest, const struct folder *folder,
-		  const struct holder *holder, const char *path, uint64_t ino)
+void folder_litter(struct folder_set *set, const struct folder *folder, const char *name,
+		   int error)
 {
+	log_warning("cannot remove %s on the mount at %s: %s", name, folder->mount.point,
+		    strerror(-error));
+	set->n_litter++;
+}
+
+/* Records folder @path, which was made; removes it again where that fails. */
+static int record(struct folder_set *set, struct manifest *manifest,
+		  const struct folder *folder, const struct holder *holder,
+		  const char *path, uint64_t ino)
+{
+	int ret;
 	AUTO(manifest_folder_fini)
 	struct manifest_folder made = {
 		.store = folder->store,
@@ -78,7 +89,9 @@ static int record(struct manifest *manifest, const struct folder *folder,
 	if (made.path && !record_mount(&made, folder, holder) &&
 	    !manifest_add_folder(manifest, &made))
 		return 0;
-	relink_remove_folder(folder->root_fd, path, ino);
+	ret = relink_remove_folder(folder->root_fd, path, ino);
+	if (ret)
+		folder_litter(set, folder, path, ret);
 	return -ENOMEM;
 }
 
@@ -138,7 +151,8 @@ static int make_folder(struct folder_set *set, const struct folder *folder,
 	ret = ret ?: intend(set, folder, path, (const uint64_t *)&st.st_ino);
 	ret = ret ?: rename_exclusively(parent, own, name);
 	if (ret) {
-		unlinkat(parent, own, AT_REMOVEDIR);
+		if (unlinkat(parent, own, AT_REMOVEDIR) && errno != ENOENT)
+			folder_litter(set, folder, own_path, -errno);
 		return ret;
 	}
 	*ino = st.st_ino;
@@ -169,7 +183,7 @@ static int make_one(struct folder_set *set, struct manifest *manifest,
 			       seal);
 	ret = make_folder(set, folder, manifest->id, parent, name, path, &ino);
 	if (ino) {
-		int recorded = record(manifest, folder, holder, path, ino);
+		int recorded = record(set, manifest, folder, holder, path, ino);
 
 		if (recorded)
 			ret = recorded;

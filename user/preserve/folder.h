@@ -28,6 +28,7 @@ struct folder {
 struct folder_set {
 	struct journal_file *journal; /* not owned; NULL none is kept */
 	unsigned int n_own;	      /* names of their own that were made without one */
+	size_t n_litter;	      /* see folder_litter() */
 	struct folder **folders;      /* owned */
 	size_t n;
 	const struct depot *depot; /* not owned; NULL there is no store */
@@ -61,6 +62,11 @@ bool folder_is_gone(const struct folder *folder);
  * 0 or -errno. */
 int folder_own_name(struct folder_set *set, struct folder *folder, const char *id,
 		    const char *relink_path, char out[JOURNAL_OWN_NAME]);
+
+/* @name of ours on the mount of @folder could not be removed (@error, -errno), and no
+ * manifest will have it: says so, and that the journal has to stay. */
+void folder_litter(struct folder_set *set, const struct folder *folder, const char *name,
+		   int error);
 
 /* Brings the names in @folder to the disk, where it was opened. 0 or -errno. */
 int folder_sync(const struct folder *folder);

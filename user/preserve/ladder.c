@@ -166,8 +166,9 @@ static int new_file(struct ladder *ladder)
 
 void ladder_drop(struct ladder *ladder)
 {
-	if (ladder->own[0])
-		unlinkat(ladder->folder->fd, ladder->own, 0);
+	if (ladder->own[0] && unlinkat(ladder->folder->fd, ladder->own, 0) &&
+	    errno != ENOENT)
+		folder_litter(ladder->folders, ladder->folder, ladder->own, -errno);
 	ladder->own[0] = '\0';
 	auto_close(&ladder->fd);
 	ladder->fd = -1;

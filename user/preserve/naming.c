@@ -52,16 +52,22 @@ int naming_choose(struct ladder *ladder)
 	return ret;
 }
 
-static int rename_exclusively(int dir_fd, const char *from, const char *to)
+/* Gives ladder->own the name @to. */
+static int rename_exclusively(struct ladder *ladder, const char *to)
 {
+	const char *from = ladder->own;
+	int dir_fd = ladder->folder->fd;
+
 	if (!renameat2(dir_fd, from, dir_fd, to, RENAME_NOREPLACE))
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -errno;
-	/* Two steps do the same. */
+	/* Two steps do the same, and with the first one it is preserved. */
 	if (linkat(dir_fd, from, dir_fd, to, 0))
 		return -errno;
-	return unlinkat(dir_fd, from, 0) ? -errno : 0;
+	if (unlinkat(dir_fd, from, 0) && errno != ENOENT)
+		folder_litter(ladder->folders, ladder->folder, from, -errno);
+	return 0;
 }
 
 static int name_new_file(struct ladder *ladder, const char *name)
@@ -70,7 +76,7 @@ static int name_new_file(struct ladder *ladder, const char *name)
 	int ret;
 
 	if (ladder->own[0]) {
-		ret = rename_exclusively(ladder->folder->fd, ladder->own, name);
+		ret = rename_exclusively(ladder, name);
 		if (!ret)
 			ladder->own[0] = '\0';
 		return ret;

@@ -75,8 +75,8 @@ int preserve_settle(struct preserve *preserve);
 /* The manifest is on disk: the names stay. */
 void preserve_keep(struct preserve *preserve);
 
-/* Removes every name and folder that was made, unless they are kept. How many names are
- * left, each logged: then the journal must stay. */
+/* Removes every name and folder that was made, unless they are kept. How many of them, and
+ * of those that were to go before, are left, each logged: then the journal must stay. */
 size_t preserve_undo(struct preserve *preserve);
 
 /* Does preserve_undo() where that has not been done, and frees what @preserve owns; for

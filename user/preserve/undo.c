@@ -154,16 +154,15 @@ size_t preserve_undo(struct preserve *preserve)
 		undo_entry(preserve, &manifest->entries[i]);
 	for (size_t i = manifest->n_folders; i-- > 0;) {
 		const struct manifest_folder *made = &manifest->folders[i];
-		struct folder *folder =
+		const struct folder *folder =
 			folder_set_find(&preserve->folders, made->store, made->mnt_id);
 		int ret = folder ? relink_remove_folder(folder->root_fd, made->path,
 							made->ino)
 				 : -ENOENT;
 
 		/* Another checkpoint may have put its names there meanwhile. */
-		if (ret && ret != -ENOENT && ret != -ENOTEMPTY)
-			log_error("cannot remove folder %s on the mount at %s: %s",
-				  made->path, folder->mount.point, strerror(-ret));
+		if (ret && ret != -ENOENT && ret != -ENOTEMPTY && ret != -ESTALE)
+			folder_litter(&preserve->folders, folder, made->path, ret);
 	}
-	return preserve->left;
+	return preserve->left + preserve->folders.n_litter;
 }
