@@ -190,6 +190,31 @@ by_agent() {
 	no_new_names
 }
 
+# In no container nothing travels with the images by itself.
+@test "criu dump --store: no name on the mounts, and all is restored from where the store is" {
+	can_criu || skip "criu does not work on this kernel"
+	orphanage_begin
+	seen_to "$T/before"
+	dump --leave-running --store "$T/images/store"
+	[[ $output == *"7 orphans preserved, 0 left to CRIU"* ]]
+	[ "$(jq '.entries | all(.store)' "$T/images/relinktrace.json")" = true ]
+	no_new_names
+	sees_the_same # it goes on
+	program_end
+	mv "$T/images/store" "$T/elsewhere"
+	restore --keep --store "$T/elsewhere"
+	sees_the_same
+	program_end
+	mv "$T/images" "$T/there"
+	mv "$T/elsewhere" "$T/there/store"
+	ln -s there "$T/images"
+	restore
+	sees_the_same
+	program_end
+	[ -z "$(find "$T/there/store" -type f)" ]
+	no_new_names
+}
+
 @test "criu dump and restore refuse what they do not understand" {
 	rt criu
 	[ "$status" -eq 2 ]

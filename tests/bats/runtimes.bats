@@ -44,6 +44,11 @@ bundle_make() {
 # container_begin NAME BUNDLE MIB
 container_begin() {
 	bundle_make "$@"
+	container_run "$1" "$2"
+}
+
+# container_run NAME BUNDLE
+container_run() {
 	mkfifo "$T/said"
 	runc run --detach --bundle "$2" "$1" </dev/null >"$T/said" 2>"$T/stderr" 3>&- &
 	read -r -t "$PATIENCE" _ <"$T/said" || cat "$T/stderr" >&2
@@ -194,4 +199,109 @@ archive() {
 	[[ $stderr == *"File exists; clean an earlier checkpoint"* ]]
 	[ "$(readlink "$DIR/c1/rootfs"/ile*)" = elsewhere ]
 	[ ! -e "$T/runc.conf" ]
+}
+
+# volume_begin: c1, whose program has its files on a volume.
+volume_begin() {
+	mkdir "$T/vol"
+	mount -t tmpfs vol "$T/vol"
+	bundle_make c1 "$DIR/c1" 8
+	mkdir "$DIR/c1/rootfs/vol"
+	jq --arg vol "$T/vol" '.process.args[1] = "/vol" |
+		.mounts += [{destination: "/vol", type: "bind", source: $vol, options: ["rbind", "rw"]}]' \
+		"$DIR/c1/config.json" >"$T/config.json"
+	mv "$T/config.json" "$DIR/c1/config.json"
+	container_run c1 "$DIR/c1"
+	files_of c1 "$DIR/c1" >"$T/before"
+	[ "$(wc -l <"$T/before")" -eq 3 ]
+}
+
+# files_of NAME BUNDLE: what its program holds; its names are elsewhere.
+files_of() {
+	seen_by "$@" | sed '/^semaphore /d; s/ [01]$//'
+}
+
+# restored_elsewhere NAME: of archive and store, where nobody has that volume, or that
+# /dev/shm.
+restored_elsewhere() {
+	local ROOTFS=$T/$1/rootfs
+	mkdir "$T/$1" "$T/vol.$1" "$T/shm.$1"
+	tar -C "$T/$1" -xf "$T/archive.tar"
+	jq --arg vol "$T/vol.$1" --arg shm "$T/shm.$1" --arg cgroup "$(cgroup_name "$CG")/$1" '
+		.linux.cgroupsPath = $cgroup |
+		.mounts |= map(if .destination == "/vol" then .source = $vol
+			elif .destination == "/dev/shm" then .source = $shm else . end)' \
+		"$T/$1/config.json" >"$T/config.json"
+	mv "$T/config.json" "$T/$1/config.json"
+	recipe "runc, podman, ctr" 7
+	runc restore --detach --bundle "$T/$1" --image-path "$T/images" --work-path "$T/$1.log" \
+		"$1" </dev/null >/dev/null 2>&1 3>&- || {
+		grep Error "$T/$1.log/restore.log" >&2
+		return 1
+	}
+	files_of "$1" "$T/$1" | diff "$T/before" - >&2
+}
+
+@test "--store: what is on a volume travels beside the archive, and is restored elsewhere" {
+	needs_runtime runc
+	local ID=c1 BUNDLE=$DIR/c1 IMAGES=$T/images ARCHIVE=$T/archive.tar STORE=$T/store
+	local CONF=$T/runc.conf name
+	volume_begin
+	recipe "runc, podman, ctr" 6
+	[ ! -e "$CONF" ]
+	files_of c1 "$DIR/c1" | diff "$T/before" - >&2
+	rt_ok hook post-dump --id c1
+	json_is '[.names[] | [.mount_point, .store, .outside]] | unique ==
+		[["/dev/shm", true, true], ["/vol", true, true]]'
+	json_is --arg store "$STORE" '.store.path == $store'
+	nothing_of_ours_in "$T/vol" "$T/shm"
+	for name in c2 c3; do
+		restored_elsewhere "$name"
+	done
+	# its program may have written to them
+	find "$T/c2/rootfs/.relinktrace-store" -type f -exec touch {} +
+	rt_ok criu clean --images-dir "$IMAGES" --root "/proc/$(pid_of c2)/root"
+	nothing_of_ours_in "$T/c2/rootfs"
+	[ -z "$(find "$T/c2/rootfs/.relinktrace-store" -type f)" ]
+	files_of c2 "$T/c2" | diff "$T/before" - >&2
+	# the store that it came from, and the other container's, are as they were
+	[ "$(find "$STORE" -type f | wc -l)" -eq 4 ]
+	files_of c3 "$T/c3" | diff "$T/before" - >&2
+	rt_ok hook clean --id c1
+	[ -z "$(ls "$STORE")" ]
+	nothing_of_ours_in "$DIR/c1" "$T/vol" "$T/shm"
+	umount -l "$T/vol"
+}
+
+@test "--store: a program that runs on gets none; --store-mounts says of which mounts" {
+	needs_runtime runc
+	local conf=$T/runc.conf
+	volume_begin
+	runc pause c1
+	rt_ok hook prepare --id some --tree "$(pid_of c1)" --config "$conf" --store "$T/store" \
+		--store-mounts /dev/shm
+	json_is '[.names[] | [.mount_point, .store]] | unique == [["/dev/shm", true], ["/vol", false]]'
+	rt_ok hook abort --id some
+	mkdir "$T/images"
+	rt_ok criu prepare --tree "$(pid_of c1)" --images-dir "$T/images" --config "$conf" \
+		--store "$T/store"
+	[[ $output == *"4 orphans preserved, 0 left to CRIU"* ]]
+	[ "$(find "$T/store" -type f | wc -l)" -eq 4 ]
+	rt_ok criu clean --images-dir "$T/images"
+	[ -z "$(ls "$T/store")" ]
+	runc resume c1
+	rt hook prepare --id some --tree "$(pid_of c1)" --config "$conf" --store "$T/store"
+	[ "$status" -eq 3 ]
+	json_is '[.names[] | .store] == [false, false, false]'
+	[[ $(json '.messages[].text') == *"a copy would be old by the dump"* ]]
+	rt_ok hook abort --id some
+	rt hook prepare --id some --tree "$(pid_of c1)" --config "$conf" --store "$T/store" --strict
+	[ "$status" -eq 1 ]
+	json_is '(.proceed | not) and .phase == "none"'
+	rt hook prepare --id some --cgroup "$CG" --store "$T/store"
+	[ "$status" -eq 2 ]
+	[ ! -e "$conf" ]
+	nothing_of_ours_in "$DIR/c1" "$T/vol" "$T/shm"
+	files_of c1 "$DIR/c1" | diff "$T/before" - >&2
+	umount -l "$T/vol"
 }

@@ -5,6 +5,7 @@
 #ifndef RELINKTRACE_ACTIONS_H
 #define RELINKTRACE_ACTIONS_H
 
+#include "preserve/depot.h"
 #include "proc/target.h"
 #include "report.h"
 
@@ -17,6 +18,11 @@ struct action_wish {
 	const char *images; /* CRIU's, or any folder that travels with them; NULL none */
 	const char *const *roots; /* pre-restore: --root; absolute */
 	size_t n_roots;
+	/* prepare, with external: copies of what the checkpoint does not carry by itself go
+	 * into this directory, where the cgroup stays frozen until the dump; of what is on
+	 * these mounts, where any are named. Around a restore: where that is now. NULL none. */
+	const char *store;
+	struct depot_mounts store_mounts; /* not owned */
 	bool external; /* prepare: criu is run with what the report says */
 	/* prepare, with external: the file that a runtime has CRIU read its options from, and
 	 * the first process of what it dumps; NULL the caller sees to that. */

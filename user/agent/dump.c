@@ -140,6 +140,9 @@ static int make(struct making *making, const struct action_wish *wish,
 	struct checkpoint_wish checkpoint = {
 		.manifest = path,
 		.template = TEMPLATE_DEFAULT,
+		.store = making->txn->stable ? wish->store : NULL,
+		.store_mounts = wish->store_mounts,
+		.store_rest = true,
 		/* A copy would be old by the time of the dump. */
 		.preserve.method = making->txn->stable ? METHOD_AUTO : METHOD_LINK,
 		.freeze = !wish->dumped,
@@ -163,6 +166,20 @@ static void hand_on(const struct txn *txn, const struct action_wish *wish,
 	report_worsen(report, OUTCOME_PART);
 }
 
+/* Whether there is a store where one is asked for: a copy would be old by the dump. 0;
+ * -EAGAIN, which is told. */
+static int check_store(const struct txn *txn, const struct action_wish *wish,
+		       struct report *report)
+{
+	if (!wish->store || txn->stable)
+		return 0;
+	log_warning("nothing goes into store %s: the cgroup is not frozen already, and a "
+		    "copy would be old by the dump",
+		    wish->store);
+	report_worsen(report, OUTCOME_PART);
+	return -EAGAIN;
+}
+
 /* A new checkpoint of @files (NULL: see is_wanted()) in place of earlier ones, up to
  * phase @phase. */
 static void make_new(struct txn *txn, const struct action_wish *wish,
@@ -179,6 +196,10 @@ static void make_new(struct txn *txn, const struct action_wish *wish,
 
 	if (ret) {
 		give_up_because(txn, report, why);
+		return;
+	}
+	if (check_store(txn, wish, report) && wish->strict) {
+		give_up(txn, report);
 		return;
 	}
 	dir = txn_directory(txn, txn->generation);

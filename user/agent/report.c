@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "criu/handover.h"
-#include "proc/mount.h"
+#include "preserve/carried.h"
 
 static const char *const outcomes[] = {
 	[OUTCOME_DONE] = "done",
@@ -42,6 +42,7 @@ void report_begin(struct report *report, const char *action)
 		.links = json_array(),
 		.inherit = json_array(),
 		.messages = json_array(),
+		.store = json_null(),
 	};
 	log_set_sink(take_line, report);
 }
@@ -57,6 +58,7 @@ void report_fini(struct report *report)
 	json_decref(report->links);
 	json_decref(report->inherit);
 	json_decref(report->messages);
+	json_decref(report->store);
 }
 
 void report_worsen(struct report *report, enum outcome outcome)
@@ -79,37 +81,28 @@ int report_phase(struct report *report, struct txn *txn, enum txn_phase phase)
 	return ret;
 }
 
-static int any(const struct mount *mount, void *data)
-{
-	(void)mount;
-	(void)data;
-	return 0;
-}
-
 /* Whether the mount of @entry is not its container's alone, a bind mount: CRIU dumps nothing
- * of it, and the archive of a root does not have it. The first process sees what the machine
- * has mounted. null: another boot's. */
+ * of it, and the archive of a root does not have it. null: another boot's. */
 static json_t *is_outside(const struct manifest *manifest,
 			  const struct manifest_entry *entry)
 {
 	const struct orphan *orphan = &entry->orphan;
-	int ret;
+	bool outside;
 
 	if (!orphan->mnt_point || !manifest_same_boot(manifest))
 		return json_null();
 	if (!strcmp(orphan->mnt_point, "/"))
 		return json_false();
-	ret = mount_try_seen_by(1, orphan->dev_major, orphan->dev_minor, "/", any, NULL);
-	return ret && ret != -ENOENT ? json_null() : json_boolean(!ret);
+	return carried_outside(orphan, &outside) ? json_null() : json_boolean(outside);
 }
 
 /* Where the name of @entry is. */
 static json_t *name_of(const struct manifest *manifest,
 		       const struct manifest_entry *entry)
 {
-	json_t *object = json_pack("{s:i,s:s,s:o}", "n", (int)entry->n, "method",
-				   method_name(entry->method), "outside",
-				   is_outside(manifest, entry));
+	json_t *object = json_pack("{s:i,s:s,s:b,s:o}", "n", (int)entry->n, "method",
+				   method_name(entry->method), "store", entry->store,
+				   "outside", is_outside(manifest, entry));
 
 	json_set_bytes(object, "mount_point", entry->orphan.mnt_point);
 	json_set_bytes(object, "path", entry->relink_path);
@@ -121,6 +114,8 @@ void report_manifest(struct report *report, const struct manifest *manifest)
 {
 	report->preserved = manifest->n_entries;
 	report->failed = manifest->n_failed;
+	json_decref(report->store);
+	report->store = store_to_json(&manifest->store);
 	for (size_t i = 0; i < manifest->n_entries; i++)
 		if (manifest->entries[i].relink_path)
 			json_array_append_new(report->names,
@@ -211,7 +206,7 @@ static json_t *criu_to_json(const struct report *report)
 static json_t *report_to_json(const struct report *report, const struct txn *txn)
 {
 	json_t *root = json_pack(
-		"{s:s,s:s,s:s,s:s,s:b,s:b,s:s,s:I,s:I,s:{s:I,s:I,s:I},s:O,s:o,s:O}",
+		"{s:s,s:s,s:s,s:s,s:b,s:b,s:s,s:I,s:I,s:{s:I,s:I,s:I},s:O,s:O,s:o,s:O}",
 		"schema", REPORT_SCHEMA, "action", report->action, "id", txn->id,
 		"outcome", outcomes[report->outcome], "proceed", report->proceed,
 		"repeated", report->repeated, "phase", txn_phase_name(txn->phase),
@@ -219,8 +214,9 @@ static json_t *report_to_json(const struct report *report, const struct txn *txn
 		(json_int_t)report->failed, "cleaned", "removed",
 		(json_int_t)report->cleaned.removed, "absent",
 		(json_int_t)report->cleaned.absent, "left",
-		(json_int_t)report->cleaned.left, "names", report->names, "criu",
-		criu_to_json(report), "messages", report->messages);
+		(json_int_t)report->cleaned.left, "names", report->names, "store",
+		report->store, "criu", criu_to_json(report), "messages",
+		report->messages);
 	bool known = txn->phase > TXN_PREPARING && txn->checkpoint[0];
 	AUTO_FREE char *dir = known ? txn_directory(txn, txn->generation) : NULL;
 	AUTO_FREE char *path = dir ? criu_path(dir, CRIU_MANIFEST) : NULL;

@@ -21,6 +21,7 @@ struct report {
 	/* Owned; arrays, NULL when memory is out. */
 	json_t *options, *config; /* for criu: as words, and as lines of its file */
 	json_t *external, *left, *names, *links, *inherit, *messages;
+	json_t *store; /* owned; null where there is none */
 };
 
 /* Begins a report on @action, and takes what is logged from now on into it; for

@@ -24,16 +24,37 @@ struct restoring {
 	struct manifest manifest; /* owned */
 	struct criu_keys keys;	  /* owned */
 	struct roots roots;	  /* owned; manifest.roots while there are any */
+	int store_fd;		  /* owned; -1: see signposts_take_store() */
+	char store_path[32];
 };
+
+#define RESTORING_INIT                                                                   \
+	{                                                                                \
+		.store_fd = -1                                                           \
+	}
 
 static void restoring_fini(struct restoring *restoring)
 {
 	manifest_fini(&restoring->manifest);
 	criu_keys_fini(&restoring->keys);
 	roots_fini(&restoring->roots);
+	auto_close(&restoring->store_fd);
 }
 
-static int read_all(const struct txn *txn, struct restoring *out, char **why)
+/* Where the store is by now. */
+static void find_store(struct restoring *restoring, const struct action_wish *wish)
+{
+	struct manifest *manifest = &restoring->manifest;
+
+	if (wish->store)
+		manifest->store_at = wish->store;
+	else if (manifest->store.path && manifest->roots && restoring->keys.root.path)
+		restoring->store_fd =
+			signposts_take_store(manifest, restoring->store_path);
+}
+
+static int read_all(const struct txn *txn, const struct action_wish *wish,
+		    struct restoring *out, char **why)
 {
 	AUTO_FREE char *dir = txn_directory(txn, txn->generation);
 	int ret = undo_read(txn, &out->manifest, why);
@@ -43,6 +64,8 @@ static int read_all(const struct txn *txn, struct restoring *out, char **why)
 		ret = dir ? criu_keys_read(dir, &out->keys, why) : -ENOMEM;
 	if (out->roots.n)
 		out->manifest.roots = &out->roots;
+	if (!ret)
+		find_store(out, wish);
 	return ret;
 }
 
@@ -152,10 +175,10 @@ static void check_inherited(const struct restoring *restoring, struct report *re
 static int begin(struct txn *txn, const struct action_wish *wish, struct report *report,
 		 char **why)
 {
-	AUTO(restoring_fini) struct restoring restoring = {0};
+	AUTO(restoring_fini) struct restoring restoring = RESTORING_INIT;
 	int ret = take_roots(txn, wish);
 
-	ret = ret ?: read_all(txn, &restoring, why);
+	ret = ret ?: read_all(txn, wish, &restoring, why);
 	if (!ret && !txn->n_links && wish->images &&
 	    links_by_path(txn, wish->images, &restoring.manifest, why))
 		log_warning("%s: what CRIU linked is not known", why_text(*why));
@@ -221,11 +244,12 @@ void action_pre_restore(struct txn *txn, const struct action_wish *wish,
 
 /* Removes the names of a restore that came to its end where it found them. 0 or -errno:
  * logged. */
-static int remove_restored(struct txn *txn, struct clean_result *result)
+static int remove_restored(struct txn *txn, const struct action_wish *wish,
+			   struct clean_result *result)
 {
-	AUTO(restoring_fini) struct restoring restoring = {0};
+	AUTO(restoring_fini) struct restoring restoring = RESTORING_INIT;
 	AUTO_FREE char *why = NULL;
-	int ret = read_all(txn, &restoring, &why);
+	int ret = read_all(txn, wish, &restoring, &why);
 
 	if (ret) {
 		log_error("%s", why_text(why));
@@ -250,7 +274,8 @@ static int remove_restored(struct txn *txn, struct clean_result *result)
 }
 
 /* Everything that @txn made, wherever it is, and then @txn. */
-static void remove_all(struct txn *txn, struct report *report)
+static void remove_all(struct txn *txn, const struct action_wish *wish,
+		       struct report *report)
 {
 	struct clean_result *result = &report->cleaned;
 	int ret = 0;
@@ -258,7 +283,7 @@ static void remove_all(struct txn *txn, struct report *report)
 	undo_links(txn);
 	/* Below roots, or another machine's: only a restore knows where. */
 	if ((txn->imported || txn->n_roots) && txn->phase == TXN_RESTORING)
-		ret = remove_restored(txn, result);
+		ret = remove_restored(txn, wish, result);
 	undo_checkpoints(txn, UINT_MAX, result);
 	if (ret || result->left)
 		report_worsen(report, OUTCOME_PART);
@@ -272,7 +297,7 @@ void action_post_restore(struct txn *txn, const struct action_wish *wish,
 	if (txn->phase < TXN_PREPARED) {
 		report->repeated = true;
 		if (txn->dir_fd >= 0)
-			remove_all(txn, report);
+			remove_all(txn, wish, report);
 		return;
 	}
 	if (wish->keep || (txn->n_roots && !txn->imported)) {
@@ -280,7 +305,8 @@ void action_post_restore(struct txn *txn, const struct action_wish *wish,
 		undo_links(txn);
 		/* The names below the roots are the restored copy's own. */
 		if (!wish->keep && txn->phase == TXN_RESTORING &&
-		    (remove_restored(txn, &report->cleaned) || report->cleaned.left)) {
+		    (remove_restored(txn, wish, &report->cleaned) ||
+		     report->cleaned.left)) {
 			report_worsen(report, OUTCOME_PART);
 			return;
 		}
@@ -288,15 +314,14 @@ void action_post_restore(struct txn *txn, const struct action_wish *wish,
 		report_phase(report, txn, TXN_DUMPED);
 		return;
 	}
-	remove_all(txn, report);
+	remove_all(txn, wish, report);
 }
 
 void action_clean(struct txn *txn, const struct action_wish *wish, struct report *report)
 {
-	(void)wish;
 	if (txn->dir_fd < 0) {
 		report->repeated = true;
 		return;
 	}
-	remove_all(txn, report);
+	remove_all(txn, wish, report);
 }

@@ -13,6 +13,7 @@
 #include "journal/index.h"
 #include "journal/journal_file.h"
 #include "manifest/manifest_file.h"
+#include "preserve/carried.h"
 #include "proc/freezer.h"
 #include "restore/unfinished.h"
 #include "stages.h"
@@ -28,10 +29,12 @@ struct record {
 	struct manifest_file file;
 	struct manifest manifest;
 	struct depot depot;
+	struct depot_mounts found; /* what does not travel by itself */
 };
 
 static void record_fini(struct record *record)
 {
+	depot_mounts_fini(&record->found);
 	manifest_file_fini(&record->file);
 	journal_file_fini(&record->journal);
 	manifest_fini(&record->manifest);
@@ -63,6 +66,12 @@ static int clean_earlier(const char *path)
 	return state < 0 ? state : state == UNFINISHED_LEFT ? -EBUSY : 0;
 }
 
+/* Whether it has to be found out whose copies the store takes. */
+static bool finds_mounts(const struct checkpoint_wish *wish)
+{
+	return wish->store && wish->store_rest && !wish->store_mounts.n;
+}
+
 /* Where copies go that are not to be on their mounts. */
 static int begin_store(const struct checkpoint_wish *wish, struct record *record)
 {
@@ -71,8 +80,10 @@ static int begin_store(const struct checkpoint_wish *wish, struct record *record
 
 	if (!wish->store)
 		return 0;
-	ret = depot_open(&record->depot, wish->store, &wish->store_mounts, wish->manifest,
-			 &why);
+	record->found.listed = true;
+	ret = depot_open(&record->depot, wish->store,
+			 finds_mounts(wish) ? &record->found : &wish->store_mounts,
+			 wish->manifest, &why);
 	if (ret)
 		log_error("%s", why_text(why));
 	return ret ?: store_copy(&record->depot.store, &record->manifest.store);
@@ -172,15 +183,31 @@ static int finish(const struct checkpoint_wish *wish, struct record *record,
 	return 0;
 }
 
+/* Finds what there is, and what of it goes into the store. 0 or an error that was logged. */
+static int look(const struct checkpoint_wish *wish, const struct target *target,
+		const struct scanner *scanner, struct record *record,
+		struct orphan_set *set)
+{
+	int ret = stage_look(target, scanner, wish->select, wish->data, set);
+
+	if (ret || !finds_mounts(wish))
+		return ret;
+	ret = carried_find(set, &record->found);
+	if (ret)
+		log_error("cannot find out what goes into the store: %s", strerror(-ret));
+	return ret;
+}
+
 /* Scan and preserve; the cgroup may be frozen. 0 or an error that was logged. */
 static int work(const struct checkpoint_wish *wish, const struct target *target,
-		const struct scanner *scanner, struct preserve *preserve)
+		const struct scanner *scanner, struct record *record,
+		struct preserve *preserve)
 {
 	AUTO(orphan_set_fini) struct orphan_set set;
 	int ret;
 
 	orphan_set_init(&set);
-	ret = stage_look(target, scanner, wish->select, wish->data, &set);
+	ret = look(wish, target, scanner, record, &set);
 	return ret ?: stage_preserve(preserve, &set);
 }
 
@@ -212,22 +239,23 @@ static int barrier(const struct checkpoint_wish *wish, const struct target *targ
 
 /* The copies that can be made while the cgroup runs. */
 static int precopy(const struct checkpoint_wish *wish, const struct target *target,
-		   const struct scanner *scanner, struct preserve *preserve,
-		   struct precopies *out)
+		   const struct scanner *scanner, struct record *record,
+		   struct preserve *preserve, struct precopies *out)
 {
 	AUTO(orphan_set_fini) struct orphan_set set;
 	struct timespec frozen;
 	int ret = barrier(wish, target, &frozen);
 
 	orphan_set_init(&set);
-	ret = ret ?: stage_look(target, scanner, wish->select, wish->data, &set);
+	ret = ret ?: look(wish, target, scanner, record, &set);
 	return ret ?: stage_precopy(preserve, &set, &frozen, out);
 }
 
 /* The folders for what is held by now: each is brought to the disk. Not where it may turn out
  * that nothing is to be made of it. */
 static int folders(const struct checkpoint_wish *wish, const struct target *target,
-		   const struct scanner *scanner, struct preserve *preserve)
+		   const struct scanner *scanner, struct record *record,
+		   struct preserve *preserve)
 {
 	AUTO(orphan_set_fini) struct orphan_set set;
 	int ret;
@@ -235,7 +263,7 @@ static int folders(const struct checkpoint_wish *wish, const struct target *targ
 	orphan_set_init(&set);
 	if (wish->preserve.max_bytes || wish->select)
 		return 0;
-	ret = stage_look(target, scanner, NULL, NULL, &set);
+	ret = look(wish, target, scanner, record, &set);
 	return ret ?: stage_folders(preserve, &set);
 }
 
@@ -280,16 +308,16 @@ static int work_frozen(const struct checkpoint_wish *wish, const struct target *
 	options.precopies = &precopies;
 	preserve_begin(&preserve, &options, &record->manifest);
 	if (wish->freeze)
-		ret = wish->precopy
-			      ? precopy(wish, target, scanner, &preserve, &precopies)
-			      : folders(wish, target, scanner, &preserve);
+		ret = wish->precopy ? precopy(wish, target, scanner, record, &preserve,
+					      &precopies)
+				    : folders(wish, target, scanner, record, &preserve);
 	if (!ret && wish->freeze)
 		ret = freeze(wish, &freezer, target);
 	if (ret) {
 		record_give_up(record, wish->manifest, preserve_undo(&preserve));
 		return ret;
 	}
-	ret = work(wish, target, scanner, &preserve);
+	ret = work(wish, target, scanner, record, &preserve);
 	if (options.late)
 		return finish_late(wish, record, &preserve, &freezer, ret);
 	ret = finish(wish, record, &preserve, ret);

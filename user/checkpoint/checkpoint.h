@@ -16,6 +16,9 @@ struct checkpoint_wish {
 	const char *template;
 	const char *store;		  /* directory that copies go into; NULL none */
 	struct depot_mounts store_mounts; /* from these mounts; not owned */
+	/* With store, without store_mounts and until: copies are of what does not travel with
+	 * the checkpoint by itself, see carried.h; else of everything. */
+	bool store_rest;
 	struct preserve_options preserve; /* the journal is ours */
 	bool freeze;			  /* for the time of the work */
 	/* CLOCK_MONOTONIC: then the manifest is on the disk and says what was not reached,

@@ -30,6 +30,8 @@ struct criu_options {
 	const char *images;
 	const char *config;
 	const char *exec;
+	const char *store;
+	struct depot_mounts store_mounts;
 	struct roots roots;
 	bool leave_running;
 	bool precopy;
@@ -45,7 +47,9 @@ enum {
 	OPT_CONFIG,
 	OPT_EXEC,
 	OPT_ROOT,
-	OPT_PRECOPY
+	OPT_PRECOPY,
+	OPT_STORE,
+	OPT_STORE_MOUNTS
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -75,6 +79,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_EXEC:
 		chosen->exec = arg;
 		break;
+	case OPT_STORE:
+		chosen->store = arg;
+		break;
+	case OPT_STORE_MOUNTS:
+		if (depot_mounts_add(&chosen->store_mounts, arg))
+			argp_error(state, "\"%s\" is no list of absolute mount points",
+				   arg);
+		break;
 	case OPT_ROOT:
 		if (roots_add(&chosen->roots, arg, &why))
 			argp_error(state, "--root %s", why_text(why));
@@ -85,6 +97,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!chosen->images)
 			argp_error(state, "--images-dir DIR is needed");
+		if (chosen->store_mounts.n && !chosen->store)
+			argp_error(state, "--store-mounts goes with --store");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -105,6 +119,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			0                                                                \
 	}
 
+#define OPTIONS_STORE                                                                    \
+	{"store",                                                                        \
+	 OPT_STORE,                                                                      \
+	 "DIR",                                                                          \
+	 0,                                                                              \
+	 "Copy into DIR (made 0700) what the checkpoint does not carry "                 \
+	 "by itself: what is on a bind mount of a container, or not in "                 \
+	 "one",                                                                          \
+	 0},                                                                             \
+	{                                                                                \
+		"store-mounts", OPT_STORE_MOUNTS, "POINT[,POINT]...", 0,                 \
+			"With --store: what is on these mounts, and nothing else (\\, "  \
+			"is "                                                            \
+			"a comma); can be repeated",                                     \
+			0                                                                \
+	}
+
 static const struct argp dump_argp = {
 	.options =
 		(const struct argp_option[]){
@@ -114,6 +145,7 @@ static const struct argp dump_argp = {
 			{"leave-running", OPT_LEAVE_RUNNING, 0, 0,
 			 "The processes go on afterwards", 0},
 			OPTION_PRECOPY,
+			OPTIONS_STORE,
 			{0},
 		},
 	.parser = parse,
@@ -143,6 +175,7 @@ static const struct argp prepare_argp = {
 			 "archive. When it fails, nothing stays",
 			 0},
 			OPTION_PRECOPY,
+			OPTIONS_STORE,
 			{0},
 		},
 	.parser = parse,
@@ -177,6 +210,8 @@ static const struct argp restore_argp = {
 			OPTION_IMAGES,
 			{"keep", OPT_KEEP, 0, 0,
 			 "Leave the relink names, to restore another time", 0},
+			{"store", OPT_STORE, "DIR", 0,
+			 "The store of the dump is in DIR now", 0},
 			{0},
 		},
 	.parser = parse,
@@ -245,6 +280,9 @@ static int run_frozen(const struct criu_options *chosen, struct checkpoint_wish 
 	wish->template = TEMPLATE_DEFAULT;
 	wish->freeze = true;
 	wish->precopy = chosen->precopy;
+	wish->store = chosen->store;
+	wish->store_mounts = chosen->store_mounts;
+	wish->store_rest = true;
 	interrupt_catch();
 	openfiles_raise();
 	ret = checkpoint_run(wish, &target, &manifest);
@@ -283,6 +321,7 @@ static int run_restore(const struct criu_options *chosen)
 	AUTO_FREE char *path = criu_path(chosen->images, CRIU_MANIFEST), *why = NULL;
 	int ret = path ? manifest_file_read(path, &manifest, &why) : -ENOMEM;
 
+	manifest.store_at = chosen->store;
 	/* One for each orphan, which CRIU has from us; it raises its own limit itself. */
 	openfiles_raise();
 	ret = ret ?: criu_keys_read(chosen->images, &keys, &why);
@@ -368,7 +407,7 @@ static int clean_prepared(const struct criu_options *chosen, const char *path,
 		log_error("%s", why_text(why));
 	if (!chosen->roots.n)
 		return clean_checkpoint(path, NULL, NULL, result) ?: ret;
-	clean_all(&manifest, result);
+	signposts_clean(&manifest, result);
 	return ret;
 }
 
@@ -440,6 +479,7 @@ int command_criu(int argc, char **argv)
 	argc = words_split(argc - 1, argv + 1, &chosen.extra);
 	argp_parse(commands[i].argp, argc, argv + 1, 0, NULL, &chosen);
 	ret = commands[i].run(&chosen);
+	depot_mounts_fini(&chosen.store_mounts);
 	roots_fini(&chosen.roots);
 	return ret;
 }

@@ -46,10 +46,12 @@ enum {
 	OPT_ROOT = 'r',
 	OPT_KEEP = 'k',
 	OPT_CGROUP = 'c',
+	OPT_STORE = 'S',
+	OPT_MOUNTS = 'M',
 };
 
 static const struct hook_action actions[] = {
-	{"prepare", action_prepare, true, "csIeft",
+	{"prepare", action_prepare, true, "csIeftSM",
 	 "Before the checkpoint: gives the orphans of the cgroup a name, and tells what "
 	 "criu "
 	 "has to be told."},
@@ -57,10 +59,10 @@ static const struct hook_action actions[] = {
 	 "The dump came to its end: the names stay until they are restored or cleaned."},
 	{"abort", action_abort, false, "",
 	 "The dump or the restore failed: everything is as before it."},
-	{"pre-restore", action_pre_restore, true, "sIr",
+	{"pre-restore", action_pre_restore, true, "sIrS",
 	 "Before the restore: verifies the names, and makes those again that CRIU "
 	 "needs."},
-	{"post-restore", action_post_restore, false, "k",
+	{"post-restore", action_post_restore, false, "kS",
 	 "The restore came to its end: the names go."},
 	{"clean", action_clean, false, "", "Nobody will restore it: the names go."},
 };
@@ -92,6 +94,17 @@ static const struct argp_option options[] = {
 	{"tree", KEY(OPT_TREE), "PID", 0,
 	 "prepare: the first process of the container; its cgroup is meant where none is "
 	 "named",
+	 0},
+	{"store", KEY(OPT_STORE), "DIR", 0,
+	 "prepare, with --external or --config, of a cgroup that stays frozen until the "
+	 "dump: "
+	 "copy into DIR (made 0700) what the checkpoint does not carry by itself, as "
+	 "what is "
+	 "on a bind mount; pre-restore and post-restore: that is in DIR now",
+	 0},
+	{"store-mounts", KEY(OPT_MOUNTS), "POINT[,POINT]...", 0,
+	 "prepare, with --store: what is on these mounts, and nothing else (\\, is a "
+	 "comma); can be repeated",
 	 0},
 	{"root", KEY(OPT_ROOT), "[POINT=]DIR", 0,
 	 "pre-restore: what was mounted on POINT (/), or below it, is in DIR now; can be "
@@ -136,6 +149,12 @@ static void parse_end(struct hook_options *chosen, struct argp_state *state)
 		target_specs_add(&chosen->cgroups, "pid", chosen->tree);
 	if (chosen->wish.config && !chosen->tree)
 		argp_error(state, "--config goes with --tree");
+	if (chosen->wish.store_mounts.n && !chosen->wish.store)
+		argp_error(state, "--store-mounts goes with --store");
+	if (chosen->wish.store && chosen->action->run == action_prepare &&
+	    !chosen->wish.external)
+		argp_error(state, "--store goes with --external or --config: what criu "
+				  "keeps itself is in no store");
 	if (!strchr(chosen->action->takes, OPT_CGROUP) && chosen->cgroups.n)
 		argp_error(state, "a cgroup is named to prepare only");
 	if (strchr(chosen->action->takes, OPT_CGROUP) && chosen->cgroups.n != 1)
@@ -179,6 +198,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY(OPT_TREE):
 		chosen->wish.tree = words_pid(arg, state);
 		chosen->tree = arg;
+		break;
+	case KEY(OPT_STORE):
+		chosen->wish.store = arg;
+		break;
+	case KEY(OPT_MOUNTS):
+		if (depot_mounts_add(&chosen->wish.store_mounts, arg))
+			argp_error(state, "\"%s\" is no list of absolute mount points",
+				   arg);
 		break;
 	case KEY(OPT_ROOT):
 		parse_root(chosen, arg, state);
@@ -278,6 +305,7 @@ int command_hook(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	status = report_run(&chosen);
+	depot_mounts_fini(&chosen.wish.store_mounts);
 	for (size_t i = 0; i < chosen.wish.n_roots; i++)
 		free(chosen.roots[i]);
 	return status;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "proc/mount.h"
 #include "proc/process.h"
 #include "restore/locate.h"
+#include "restore/roots.h"
 
 /* Where the signpost of @entry leads, from the root: relative, since an absolute link would
  * leave a root that is looked at from outside. Owned by the caller; NULL when memory is
@@ -25,7 +27,14 @@ static char *target_of(const struct manifest_entry *entry)
 	const char *point = entry->orphan.mnt_point;
 	char *target;
 
-	if (!entry->relink_path || !point || point[0] != '/')
+	if (!entry->relink_path)
+		return NULL;
+	if (entry->store) {
+		if (asprintf(&target, SIGNPOSTS_STORE "/%s", entry->relink_path) < 0)
+			return NULL;
+		return target;
+	}
+	if (!point || point[0] != '/')
 		return NULL;
 	point += strspn(point, "/");
 	if (asprintf(&target, "%s%s%s", point, point[0] ? "/" : "", entry->relink_path) <
@@ -84,6 +93,8 @@ static const char *hidden_because(pid_t tree, const struct manifest_entry *entry
 		return "it has no relink name that a restore could open";
 	if (!target)
 		return "its mount is nowhere in sight of its holder";
+	if (entry->store) /* not before it is put there for a restore */
+		return NULL;
 	snprintf(link, sizeof(link), "/proc/%d/root", tree);
 	root = open(link, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root >= 0)
@@ -107,6 +118,41 @@ int signposts_plan(pid_t tree, const struct manifest *manifest, struct criu_keys
 			ret = criu_keys_leave(keys, entry, because);
 	}
 	return ret;
+}
+
+int signposts_take_store(struct manifest *manifest, char *path)
+{
+	AUTO_FREE char *why = NULL;
+	AUTO_FD fd = roots_open(manifest->roots, "/" SIGNPOSTS_STORE, &why);
+
+	if (fd >= 0) {
+		snprintf(path, 32, "/proc/self/fd/%d", fd);
+		manifest->store_at = path;
+		return TAKE_FD(fd);
+	}
+	if (fd != -ENOENT)
+		log_error("%s", why_text(why));
+	for (size_t i = 0; i < manifest->n_entries; i++) {
+		struct manifest_entry *entry = &manifest->entries[i];
+
+		if (!entry->store)
+			continue;
+		free(entry->relink_path);
+		entry->relink_path = NULL;
+	}
+	return TAKE_FD(fd);
+}
+
+void signposts_clean(struct manifest *manifest, struct clean_result *result)
+{
+	char path[32];
+	AUTO_FD store =
+		manifest->store.path ? signposts_take_store(manifest, path) : -ENOENT;
+
+	if (store < 0 && store != -ENOENT)
+		result->left++;
+	clean_all(manifest, result);
+	manifest->store_at = NULL;
 }
 
 static int open_root(const struct manifest *manifest, const struct criu_keys *keys,

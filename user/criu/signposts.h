@@ -11,6 +11,9 @@
 #include "keys.h"
 #include "restore/clean.h"
 
+/* Where the store has to be in the root of what is restored: nobody hands its files over. */
+#define SIGNPOSTS_STORE ".relinktrace-store"
+
 /* Notes the root of process @tree, where the signposts will be, in @keys, and leaves what no
  * signpost can lead to CRIU: what has no relink name, or one that the process does not see.
  * 0; -errno and the reason in @why. */
@@ -21,6 +24,16 @@ int signposts_plan(pid_t tree, const struct manifest *manifest, struct criu_keys
  * and the reason in @why: then those that were made are signposts_remove()'s. */
 int signposts_make(const struct manifest *manifest, const struct criu_keys *keys,
 		   char **why);
+
+/* With manifest->roots: the store that was put into the root that they tell of counts, and not
+ * the one that this came from. Opens it (O_PATH) and has manifest->store_at, in @path of 32
+ * bytes, lead there for as long as it is open; where there is none, what is stored has no name
+ * from then on. The fd, owned by the caller; -ENOENT there is none; -errno, logged. */
+int signposts_take_store(struct manifest *manifest, char *path);
+
+/* Removes what is left of @manifest, whose roots are given, in a container that was restored:
+ * its names, and what was put there of the store. Counts in @result. */
+void signposts_clean(struct manifest *manifest, struct clean_result *result);
 
 /* Removes those that lead where they were made to lead, and no other name; where
  * manifest->roots are given, there. Counts in @result only what is left, and logs it. */

@@ -47,23 +47,47 @@ static char *element(const char *text, const char **end)
 	return copy;
 }
 
+/* Adds @point, which is ours from then on, whatever happens. 0 or -ENOMEM. */
+static int add(struct depot_mounts *mounts, char *point)
+{
+	AUTO_FREE char *owned = point;
+	char **grown = list_grow(mounts->points, mounts->n, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	mounts->points = grown;
+	grown[mounts->n++] = TAKE_PTR(owned);
+	return 0;
+}
+
+int depot_mounts_put(struct depot_mounts *mounts, const char *point)
+{
+	char *copy = strdup(point);
+
+	return copy ? add(mounts, copy) : -ENOMEM;
+}
+
+bool depot_mounts_have(const struct depot_mounts *mounts, const char *point)
+{
+	for (size_t i = 0; i < mounts->n; i++)
+		if (!strcmp(mounts->points[i], point))
+			return true;
+	return false;
+}
+
 int depot_mounts_add(struct depot_mounts *mounts, const char *list)
 {
 	const char *rest = list - 1;
 
 	do {
 		AUTO_FREE char *point = element(rest + 1, &rest);
-		char **grown;
 
 		if (!point)
 			return -ENOMEM;
 		if (point[0] != '/')
 			return -EINVAL;
-		grown = list_grow(mounts->points, mounts->n, sizeof(*grown));
-		if (!grown)
+		if (add(mounts, TAKE_PTR(point)))
 			return -ENOMEM;
-		mounts->points = grown;
-		grown[mounts->n++] = TAKE_PTR(point);
 	} while (*rest);
 	return 0;
 }
@@ -72,11 +96,10 @@ bool depot_takes(const struct depot *depot, const struct orphan *orphan)
 {
 	if (!depot)
 		return false;
-	for (size_t i = 0; i < depot->mounts->n; i++)
-		if (orphan->mnt_point &&
-		    !strcmp(orphan->mnt_point, depot->mounts->points[i]))
-			return true;
-	return !depot->mounts->n;
+	if (!orphan->mnt_point)
+		return depot->mounts->listed || !depot->mounts->n;
+	return depot_mounts_have(depot->mounts, orphan->mnt_point) ||
+	       (!depot->mounts->listed && !depot->mounts->n);
 }
 
 static bool is_used(const char *point, const struct orphan_set *set)

@@ -10,8 +10,10 @@
 #include "orphan/orphan.h"
 
 struct depot_mounts {
-	char **points; /* owned; without a '/' at the end; none: all mounts */
+	char **points; /* owned; without a '/' at the end */
 	size_t n;
+	bool listed; /* only these, also where there are none, and what is in nobody's
+		      * sight; else none are all mounts */
 };
 
 /* Frees what @mounts owns; for AUTO(). */
@@ -20,6 +22,12 @@ void depot_mounts_fini(struct depot_mounts *mounts);
 /* Adds mount points, a ',' between two of them; "\," is a comma in one. 0; -EINVAL one is
  * not absolute; -ENOMEM. */
 int depot_mounts_add(struct depot_mounts *mounts, const char *list);
+
+/* Adds a copy of @point, which is absolute and has no '/' at the end. 0 or -ENOMEM. */
+int depot_mounts_put(struct depot_mounts *mounts, const char *point);
+
+/* Whether @point is one of them. */
+bool depot_mounts_have(const struct depot_mounts *mounts, const char *point);
 
 struct depot {
 	struct store store;		   /* owned; where it is */

@@ -17,7 +17,10 @@ struct relink_identity clean_identity(const struct manifest *manifest,
 {
 	struct relink_identity identity = relink_identity_of(entry);
 
-	identity.moved = manifest->roots && !entry->store;
+	/* A store that was put into a restored root is what its programs write to. */
+	identity.moved =
+		manifest->roots &&
+		(!entry->store || (manifest->store_at && manifest->roots->in_use));
 	identity.in_use = identity.moved && manifest->roots->in_use;
 	identity.movable = entry->store;
 	identity.mode = entry->orphan.mode & 07777;
