@@ -83,11 +83,11 @@ bool rt_has_stacked = false;
 /* tp_btf: a change was announced and not yet looked at. */
 bool rt_change_pending = false;
 
-/* fentry: that the first program of a pair has looked, until the second comes; by thread.
+/* fentry: what the first program of a pair has looked at, until the second comes; by thread.
  * One is in use for the time between the two: that threads with the same lower 14 bits are
  * there at once is rare, and counted. */
 #define RT_MARKS 16384
-__u32 rt_marks[RT_MARKS];
+__u64 rt_marks[RT_MARKS];
 
 /* The last orphan that found no room in the map. */
 __u64 rt_lost_key = 0, rt_lost_task = 0, rt_lost_ns = 0;

@@ -251,30 +251,49 @@ static __always_inline bool is_beneath(struct dentry *dentry)
 		return 0;                                                                \
 	}
 
-#define RT_TWICE(section, name, look)                                                    \
-	RT_LOOK(section, name, if (!take_mark()) look)                                   \
-	RT_LOOK(section, name##_2, look; leave_mark())
+#define RT_TWICE(section, name, event, look)                                             \
+	RT_LOOK(section, name, if (!take_mark(__LINE__, event)) look)                    \
+	RT_LOOK(section, name##_2, look; leave_mark(__LINE__, event))
 
-static __always_inline void leave_mark(void)
+/* What tells @dentry from others that a thread comes to: not its address, which is the last
+ * one's where that is gone. */
+static __always_inline __u32 event_of(struct dentry *dentry)
+{
+	struct inode *inode = dentry ? dentry->d_inode : NULL;
+
+	if (!inode)
+		return 0;
+	return inode->i_ino ^ inode->i_generation ^ dentry->d_name.hash;
+}
+
+/* A mark: the thread, and above it what it came to, since the mark of an event stays that the
+ * other program was skipped for. @hook is one's own of each. */
+static __always_inline __u64 mark_of(__u32 tid, __u32 hook, __u32 event)
+{
+	return (__u64)(event ^ hook) << 32 | tid;
+}
+
+static __always_inline void leave_mark(__u32 hook, __u32 event)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
-	__u32 *mark = &rt_marks[tid % RT_MARKS];
+	__u64 *mark = &rt_marks[tid % RT_MARKS];
 
-	if (*mark && *mark != tid)
+	if (*mark && (__u32)*mark != tid)
 		RT_COUNT(marks_lost);
-	*mark = tid;
+	*mark = mark_of(tid, hook, event);
 }
 
 /* Whether the first program has looked at this event. */
-static __always_inline bool take_mark(void)
+static __always_inline bool take_mark(__u32 hook, __u32 event)
 {
-	__u32 tid, *mark;
+	__u64 *mark;
+	__u32 tid;
 
 	if (!rt_looks_twice)
 		return false;
 	tid = bpf_get_current_pid_tgid();
 	mark = &rt_marks[tid % RT_MARKS];
-	if (*mark != tid) {
+	if (*mark != mark_of(tid, hook, event)) {
 		RT_COUNT(seen_alone);
 		return false;
 	}
@@ -362,22 +381,26 @@ static __always_inline struct dentry *rename_target(const void *ctx)
 	return (void *)ctx_arg(ctx, rt_arg_rename);
 }
 
-RT_TWICE("fentry/vfs_unlink", rt_fe_unlink,
-	 fentry_enter((void *)ctx_arg(ctx, rt_arg_unlink)))
+/* Whose dentry is the argument @arg. */
+#define RT_TWICE_ARG(section, name, arg, look)                                           \
+	RT_TWICE(section, name, event_of((void *)ctx_arg(ctx, arg)),                     \
+		 look((void *)ctx_arg(ctx, arg)))
 
-RT_TWICE("fexit/vfs_unlink", rt_fx_unlink,
-	 fexit_leave((void *)ctx_arg(ctx, rt_arg_unlink)))
+RT_TWICE_ARG("fentry/vfs_unlink", rt_fe_unlink, rt_arg_unlink, fentry_enter)
 
-RT_TWICE("fentry/vfs_rmdir", rt_fe_rmdir,
-	 fentry_enter((void *)ctx_arg(ctx, rt_arg_rmdir)))
+RT_TWICE_ARG("fexit/vfs_unlink", rt_fx_unlink, rt_arg_unlink, fexit_leave)
 
-RT_TWICE("fexit/vfs_rmdir", rt_fx_rmdir, fexit_forget((void *)ctx_arg(ctx, rt_arg_rmdir)))
+RT_TWICE_ARG("fentry/vfs_rmdir", rt_fe_rmdir, rt_arg_rmdir, fentry_enter)
 
-RT_TWICE("fexit/d_delete", rt_fx_delete, directory_deleted((void *)ctx_arg(ctx, 0)))
+RT_TWICE_ARG("fexit/vfs_rmdir", rt_fx_rmdir, rt_arg_rmdir, fexit_forget)
 
-RT_TWICE("fentry/vfs_rename", rt_fe_rename, fentry_enter(rename_target(ctx)))
+RT_TWICE_ARG("fexit/d_delete", rt_fx_delete, 0, directory_deleted)
 
-RT_TWICE("fexit/vfs_rename", rt_fx_rename, fexit_leave(rename_target(ctx)))
+RT_TWICE("fentry/vfs_rename", rt_fe_rename, event_of(rename_target(ctx)),
+	 fentry_enter(rename_target(ctx)))
+
+RT_TWICE("fexit/vfs_rename", rt_fx_rename, event_of(rename_target(ctx)),
+	 fexit_leave(rename_target(ctx)))
 
 static __always_inline void fexit_tmpfile(const void *ctx)
 {
@@ -392,7 +415,18 @@ static __always_inline void fexit_tmpfile(const void *ctx)
 	}
 }
 
-RT_TWICE("fexit/vfs_tmpfile", rt_fx_tmpfile, fexit_tmpfile(ctx))
+static __always_inline __u32 tmpfile_event(const void *ctx)
+{
+	struct file *file;
+
+	/* Before there were preemptible kernels that skip programs. */
+	if (rt_arg_tmpfile == RT_ARG_NONE)
+		return 0;
+	file = (void *)ctx_arg(ctx, rt_arg_tmpfile);
+	return event_of(file->f_path.dentry);
+}
+
+RT_TWICE("fexit/vfs_tmpfile", rt_fx_tmpfile, tmpfile_event(ctx), fexit_tmpfile(ctx))
 
 /* d_delete() calls it for what nobody else uses, which has its name still; the dentry of an
  * orphan has none. An inode without any name is looked for by deleting it at once. */
@@ -408,7 +442,6 @@ static __always_inline void fentry_release(struct dentry *dentry)
 		RT_COUNT(released);
 }
 
-RT_TWICE("fentry/dentry_unlink_inode", rt_fe_release,
-	 fentry_release((void *)ctx_arg(ctx, 0)))
+RT_TWICE_ARG("fentry/dentry_unlink_inode", rt_fe_release, 0, fentry_release)
 
 #endif

@@ -68,6 +68,7 @@ struct inode;
 struct super_block;
 
 struct qstr {
+	u32 hash;
 	const unsigned char *name;
 };
 
