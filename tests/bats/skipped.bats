@@ -74,6 +74,27 @@ overtake_end() {
 	rt_ok detach --all
 }
 
+@test "a list while programs are skipped tells of no loss that is none" {
+	local n lost=0
+	[[ $(backend) == fentry ]] || skip "no fentry on this kernel"
+	[[ $(uname -r) != 5.10.* ]] || skip "programs are not skipped on this kernel"
+	preempt full
+	pin "$CG"
+	overtake_begin
+	# both of a pair: else nothing can be lost
+	overtake_until_skipped
+	for ((n = 0; n < 100; n++)); do
+		echo 300 >&"$OVERTAKE_IN"
+		rt list --cgroup "$CG" -j
+		until_said done
+		[ "$status" -eq 0 ] || lost=$((lost + 1))
+	done
+	echo "# programs were skipped $(skipped) times, $lost lists told a loss" >&3
+	[ "$lost" -eq 0 ]
+	overtake_end
+	rt_ok detach --all
+}
+
 @test "what no program has seen is counted, told, and found by its holders" {
 	[[ $(backend) == fentry ]] || skip "no fentry on this kernel"
 	[[ $(uname -r) != 5.10.* ]] || skip "programs are not skipped on this kernel"
