@@ -55,6 +55,23 @@ static void test_missed(void)
 	CHECK_INT(hooks_missed(&hooks, &now, &now), 0);
 }
 
+/* Whom the first was skipped for may come to the second yet. */
+static void test_between(void)
+{
+	struct hooks hooks = some_hooks();
+	struct rt_stats none = {}, now = {.seen_alone = 4};
+
+	CHECK_INT(hooks_between(&hooks, &none, &now), 0);
+	now.skipped[2] = 7;
+	CHECK_INT(hooks_between(&hooks, &none, &now), 3);
+	now.seen_alone = 7;
+	CHECK_INT(hooks_between(&hooks, &none, &now), 0);
+	now.seen_alone = 8; /* counted since the others were read */
+	CHECK_INT(hooks_between(&hooks, &none, &now), 0);
+	now.skipped[3] = 2; /* has no other */
+	CHECK_INT(hooks_between(&hooks, &none, &now), 0);
+}
+
 /* Called in the other order, the mark is never there. */
 static void test_other_order(void)
 {
@@ -89,6 +106,7 @@ int main(void)
 {
 	test_order();
 	test_missed();
+	test_between();
 	test_other_order();
 	test_wrapped();
 	test_full();

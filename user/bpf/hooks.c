@@ -57,11 +57,15 @@ static bool is_paired(const struct hooks *hooks, size_t i)
 	       !strncmp(hooks->all[i + 1].name, hooks->all[i].name, length);
 }
 
-uint64_t hooks_missed(const struct hooks *hooks, const struct rt_stats *before,
-		      const struct rt_stats *now)
+/* What was skipped since: of pairs, by the first, and at most by both; of the others. */
+struct skips {
+	uint64_t first, both, single;
+};
+
+static struct skips skips_since(const struct hooks *hooks, const struct rt_stats *before,
+				const struct rt_stats *now)
 {
-	uint64_t alone = now->seen_alone - before->seen_alone;
-	uint64_t sum = 0, first = 0, both = 0, neither;
+	struct skips skips = {0};
 
 	for (size_t i = 0; i < hooks->n; i++) {
 		/* They wrap around. */
@@ -70,16 +74,35 @@ uint64_t hooks_missed(const struct hooks *hooks, const struct rt_stats *before,
 		if (is_paired(hooks, i)) {
 			uint32_t other = now->skipped[i + 1] - before->skipped[i + 1];
 
-			first += other;
-			both += skipped < other ? skipped : other;
+			skips.first += other;
+			skips.both += skipped < other ? skipped : other;
 			i++;
 		} else {
-			sum += skipped;
+			skips.single += skipped;
 		}
 	}
+	return skips;
+}
+
+uint64_t hooks_missed(const struct hooks *hooks, const struct rt_stats *before,
+		      const struct rt_stats *now)
+{
+	struct skips skips = skips_since(hooks, before, now);
+	uint64_t alone = now->seen_alone - before->seen_alone;
+	uint64_t neither;
+
 	/* More seen alone than skipped: a kernel that calls the two in the other order. */
-	if (alone > first)
-		return sum + both;
-	neither = first - alone + now->marks_lost - before->marks_lost;
-	return sum + (neither < both ? neither : both);
+	if (alone > skips.first)
+		return skips.single + skips.both;
+	neither = skips.first - alone + now->marks_lost - before->marks_lost;
+	return skips.single + (neither < skips.both ? neither : skips.both);
+}
+
+uint64_t hooks_between(const struct hooks *hooks, const struct rt_stats *before,
+		       const struct rt_stats *now)
+{
+	struct skips skips = skips_since(hooks, before, now);
+	uint64_t alone = now->seen_alone - before->seen_alone;
+
+	return skips.first > alone ? skips.first - alone : 0;
 }

@@ -37,6 +37,11 @@ void hooks_read(const struct hooks *hooks, uint32_t skipped[static RT_MAX_HOOKS]
 uint64_t hooks_missed(const struct hooks *hooks, const struct rt_stats *before,
 		      const struct rt_stats *now);
 
+/* How many events between @before and @now the first of a pair was skipped for while the
+ * second has not told that it saw them: it is about to, or has missed them. Both as above. */
+uint64_t hooks_between(const struct hooks *hooks, const struct rt_stats *before,
+		       const struct rt_stats *now);
+
 /* Closes all of them; for AUTO(). */
 void hooks_close(struct hooks *hooks);
 

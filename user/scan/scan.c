@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
 
@@ -39,18 +40,46 @@ static struct rt_stats read_stats(const struct scan_source *source, uint32_t pla
 	return stats;
 }
 
+static bool skipped_the_same(const struct rt_stats *a, const struct rt_stats *b)
+{
+	return a->seen_alone == b->seen_alone &&
+	       !memcmp(a->skipped, b->skipped, sizeof(a->skipped));
+}
+
+/* Of RT_STATS_NOW, what belongs together: the counters are read one after the other, and
+ * whoever the first program of a pair was skipped for may be about to be seen by the second.
+ * What was lost is so after a while too. */
+static struct rt_stats read_stats_at_rest(const struct scan_source *source,
+					  const struct rt_stats *settled)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+	struct rt_stats now = read_stats(source, RT_STATS_NOW);
+	bool rests = skipped_the_same(&now, settled);
+
+	for (int i = 0; !rests && i < 50; i++) {
+		struct rt_stats last = now;
+
+		if (i)
+			nanosleep(&pause, NULL);
+		now = read_stats(source, RT_STATS_NOW);
+		rests = skipped_the_same(&now, &last) &&
+			!hooks_between(&source->hooks, settled, &now);
+	}
+	return now;
+}
+
 uint64_t scan_missed(const struct scan_source *source)
 {
-	struct rt_stats now = read_stats(source, RT_STATS_NOW);
 	struct rt_stats settled = read_stats(source, RT_STATS_SETTLED);
+	struct rt_stats now = read_stats_at_rest(source, &settled);
 
 	return hooks_missed(&source->hooks, &settled, &now);
 }
 
 uint64_t scan_lost(const struct scan_source *source)
 {
-	struct rt_stats now = read_stats(source, RT_STATS_NOW);
 	struct rt_stats settled = read_stats(source, RT_STATS_SETTLED);
+	struct rt_stats now = read_stats_at_rest(source, &settled);
 
 	return now.lost_full + now.lost_nested - settled.lost_full - settled.lost_nested +
 	       hooks_missed(&source->hooks, &settled, &now);
@@ -251,11 +280,11 @@ int scan_with(const struct scan_source *source, const struct target *target,
 {
 	bool exact = backend_is_exact(source->backend);
 	AUTO(known_fini) struct known known = {0};
-	struct rt_stats before;
+	struct rt_stats before = read_stats(source, RT_STATS_SETTLED);
 	int err = 0;
 
 	set->backend = source->backend;
-	before = read_stats(source, RT_STATS_NOW);
+	before = read_stats_at_rest(source, &before);
 	/* Before the pass: what is orphaned during it is found with its holder. */
 	if (source->backend != BACKEND_NONE)
 		err = known_read(source->orphans_fd, &known);
