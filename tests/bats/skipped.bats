@@ -83,7 +83,7 @@ overtake_end() {
 	overtake_begin
 	# both of a pair: else nothing can be lost
 	overtake_until_skipped
-	for ((n = 0; n < 100; n++)); do
+	for ((n = 0; n < 30; n++)); do
 		echo 300 >&"$OVERTAKE_IN"
 		rt list --cgroup "$CG" -j
 		until_said done
