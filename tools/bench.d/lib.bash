@@ -64,12 +64,6 @@ row() {
 		printf "%-48s %12.1f %12.1f %-3s %9.3f\n", what, a, b, unit, a ? b / a : 0}'
 }
 
-# figure WHAT VALUE UNIT
-figure() {
-	awk -v what="$1" -v a="$2" -v unit="$3" 'BEGIN {
-		printf "%-48s %12.1f %12s %s\n", what, a, "", unit}'
-}
-
 # elapsed NAME COMMAND...: notes how long it takes, for row_of.
 elapsed() {
 	"$HELPERS/took" ${CPU:+"$CPU"} "${@:2}" >>"$SCRATCH/$1.took" || die "${*:2}: failed"
@@ -84,7 +78,8 @@ row_of() {
 	row "$1" "$(median_of "$2")" "$(median_of "$3")" "$4"
 }
 
-# pair WHAT N OURS -- THEIRS: medians of N rounds of two commands, one after the other.
+# pair WHAT N OURS -- THEIRS: medians of N rounds of two commands. Ours is over in a moment,
+# which may be one of somebody else: it is taken twice before theirs, and twice after.
 pair() {
 	local what=$1 n=$2 ours=()
 	shift 2
@@ -93,9 +88,18 @@ pair() {
 	rm -f "$SCRATCH"/{ours,theirs}.took
 	for ((i = 0; i < n; i++)); do
 		elapsed ours "${ours[@]}"
+		elapsed ours "${ours[@]}"
 		elapsed theirs "$@"
+		elapsed ours "${ours[@]}"
+		elapsed ours "${ours[@]}"
 	done
 	row_of "$what" ours theirs "$US"
+}
+
+# peak NAME COMMAND...: notes the most memory that it has, in KiB, for row_of.
+peak() {
+	/usr/bin/time -q -f %M -a -o "$SCRATCH/$1.took" "${@:2}" >/dev/null 2>&1 ||
+		(($? == 1)) || die "${*:2}: failed"
 }
 
 # Situations ---------------------------------------------------------------------
