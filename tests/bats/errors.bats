@@ -207,6 +207,25 @@ left_and_found() {
 	done
 }
 
+@test "EIO, EROFS: clean by the index finds it too, and tries again" {
+	in_memory 1M
+	good_one
+	hold big unlinked "$SMALL" big
+	head -c 600K /dev/urandom >"$(hold_file big)"
+	refusing 'tmpfile unlink'
+	hold_do big close
+	mount -o remount,ro "$SMALL"
+	rt clean --expired 0s
+	[ "$status" -eq 3 ]
+	[[ $output == '1 removed, 0 gone already, 3 left' ]]
+	[[ $stderr == *'Read-only file system'* ]]
+	mount -o remount,rw "$SMALL"
+	rt_ok clean --expired 0s
+	[[ $output == '1 removed, 1 gone already, 0 left' ]]
+	[ -z "$(ls -A "$RELINKTRACE_STATE")" ]
+	no_half_copy
+}
+
 @test "EIO: the name that a file had first cannot be removed: clean finds it" {
 	good_one
 	refusing 'tmpfile noreplace unlink'

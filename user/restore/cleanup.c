@@ -11,12 +11,12 @@
 #include "manifest/manifest_file.h"
 #include "unfinished.h"
 
-/* Removes what manifest @path tells of. With @id, it has to be that checkpoint's. */
+/* Removes what manifest @path tells of. With @id, it has to be that checkpoint's. Where no
+ * more is left than @left, it is not to be found any more. */
 static int clean_finished(const char *path, const char *id, const char *store,
-			  struct clean_result *result, char **why)
+			  size_t left, struct clean_result *result, char **why)
 {
 	AUTO(manifest_fini) struct manifest manifest = {0};
-	size_t left = result->left;
 	int ret = manifest_file_read(path, &manifest, why);
 
 	if (ret)
@@ -34,13 +34,14 @@ int clean_checkpoint(const char *path, const char *id, const char *store,
 		     struct clean_result *result)
 {
 	AUTO_FREE char *why = NULL;
+	size_t left = result->left;
 	/* First, since it tells whether the checkpoint is still at work. */
 	int state = unfinished_clean(path, id, result, &why);
 	int ret = state < 0 ? state : 0;
 
 	if (ret != -EWOULDBLOCK) {
 		AUTO_FREE char *reason = NULL;
-		int finished = clean_finished(path, id, store, result, &reason);
+		int finished = clean_finished(path, id, store, left, result, &reason);
 
 		/* A checkpoint that was killed has no manifest. */
 		if (finished && (finished != -ENOENT || state == UNFINISHED_NONE ||
