@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# checkpoint --deadline: in time, or in part and told so, whatever a filesystem does.
+# checkpoint --deadline, clean --deadline: in time, or in part and told so, whatever a filesystem does.
 
 load lib
 
@@ -19,14 +19,19 @@ fuse_over() {
 
 # in_time SECONDS ARG...: as checkpoint; it does not last longer.
 in_time() {
+	rt_in_time "$1" checkpoint --cgroup "$CG/h" --manifest "$M" --deadline "$@"
+	[ "$(<"$CG/h/cgroup.freeze")" = 0 ]
+	[ "$status" -ne 0 ] && [ "$status" -ne 3 ] || output=$(<"$M")
+}
+
+# rt_in_time SECONDS ARG...
+rt_in_time() {
 	local begin=$EPOCHREALTIME took
-	rt checkpoint --cgroup "$CG/h" --manifest "$M" --deadline "$@"
+	rt "${@:2}"
 	took=$((${EPOCHREALTIME/./} - ${begin/./}))
 	echo "took $took us"
 	# to begin and to end the program takes some time as well
 	((took < ($1 + 2) * 1000000))
-	[ "$(<"$CG/h/cgroup.freeze")" = 0 ]
-	[ "$status" -ne 0 ] && [ "$status" -ne 3 ] || output=$(<"$M")
 }
 
 # What clean has to put back.
@@ -195,4 +200,82 @@ setup_holders() {
 	rt_ok restore "$M" --check
 	rt_ok clean "$M"
 	nothing_left
+}
+
+# hung_is_left POINT ARG...: clean in time, while what is at POINT does not answer: of two
+# names one is gone.
+hung_is_left() {
+	rt_in_time "$LONG" clean --deadline "$LONG" "${@:2}"
+	[ "$status" -eq 3 ]
+	[[ $output == '1 removed, 0 gone already, 1 left' ]]
+	[[ $stderr == *"filesystem at $1 is left: it did not answer in time"* ]]
+}
+
+@test "clean --deadline: a FUSE daemon that stopped keeps only its own names" {
+	setup_holders
+	fuse_over "$DIR/source" "$T/fuse"
+	mkdir "$DIR/other"
+	hold l ab "$DIR/other"
+	hold f unlinked "$T/fuse"
+	remember
+	local by
+	for by in "$M" '--expired 0s'; do
+		rt_ok checkpoint --cgroup "$CG/h" --manifest "$M"
+		kill -STOP "$FUSE"
+		# shellcheck disable=SC2086 # two words
+		hung_is_left "$T/fuse" $by
+		kill -CONT "$FUSE"
+		[ -n "$(ls "$RELINKTRACE_STATE")" ]
+		# shellcheck disable=SC2086 # two words
+		rt_ok clean --deadline 60 $by
+		[[ $output == *', 0 left' ]]
+		nothing_left
+		rm "$M"
+	done
+	for by in 0 x ''; do
+		rt clean --deadline "$by" "$M"
+		[ "$status" -eq 2 ]
+	done
+}
+
+@test "clean --deadline: the journal stays for what does not answer" {
+	setup_holders
+	fuse_over "$DIR/source" "$T/fuse"
+	mkdir "$DIR/other"
+	hold l ab "$DIR/other"
+	hold f unlinked "$T/fuse"
+	remember
+	# what only the journal tells of: the first name of the copy, which would not go
+	KILLER_REFUSE='tmpfile noreplace unlink' "$HELPERS/killer" kill 0 \
+		"$RT" checkpoint --cgroup "$CG/h" --manifest "$M" || true
+	[ -e "$M.journal" ]
+	kill -STOP "$FUSE"
+	rt_in_time "$LONG" clean --deadline "$LONG" "$M"
+	[ "$status" -eq 3 ]
+	[[ $output == '1 removed, 0 gone already, 2 left' ]]
+	[ -e "$M.journal" ]
+	kill -CONT "$FUSE"
+	rt_ok clean --deadline 60 "$M"
+	[[ $output == '2 removed, 1 gone already, 0 left' ]]
+	nothing_left
+}
+
+@test "clean --deadline: a filesystem that lets nobody go" {
+	setup_holders
+	local at=$T/frozen
+	mkdir "$at"
+	truncate -s 16M "$T/frozen.image"
+	mkfs.ext4 -q -O ^has_journal "$T/frozen.image"
+	mount -o loop "$T/frozen.image" "$at"
+	hold f unlinked "$at"
+	hold l ab "$DIR"
+	remember "$at"
+	rt_ok checkpoint --cgroup "$CG/h" --manifest "$M"
+	fsfreeze -f "$at"
+	hung_is_left "$at" "$M"
+	[[ "$(ps -o stat= -C relink-cleaner)" == *D* ]]
+	fsfreeze -u "$at"
+	while pgrep -x relink-cleaner >/dev/null; do :; done
+	rt_ok clean "$M"
+	nothing_left "$at"
 }

@@ -95,6 +95,11 @@ bool interrupt_is_timed(void)
 	return end.tv_sec;
 }
 
+int interrupt_ms_left(void)
+{
+	return interrupt_ms_to(&end);
+}
+
 bool interrupt_late(void)
 {
 	struct timespec now;

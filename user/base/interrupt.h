@@ -40,6 +40,9 @@ void interrupt_at(const struct timespec *until);
 /* Whether there is such a time. */
 bool interrupt_is_timed(void);
 
+/* Milliseconds to that time, as interrupt_ms_to(). */
+int interrupt_ms_left(void);
+
 /* Whether that time has come. */
 bool interrupt_late(void);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "journal/index.h"
@@ -21,7 +22,7 @@ struct clean_options {
 	long expired; /* seconds; -1 unset */
 };
 
-enum { OPT_ID = 256, OPT_EXPIRED, OPT_STORE };
+enum { OPT_ID = 256, OPT_EXPIRED, OPT_STORE, OPT_DEADLINE };
 
 static const struct argp_option options[] = {
 	{"id", OPT_ID, "ID", 0, "The checkpoint of this id, wherever its manifest is", 0},
@@ -31,6 +32,10 @@ static const struct argp_option options[] = {
 	 "The store of MANIFEST is DIR now (without: found from the manifest's folder, "
 	 "or "
 	 "where it was)",
+	 0},
+	{"deadline", OPT_DEADLINE, "SECONDS", 0,
+	 "In that time, whatever a filesystem does: one that has not answered when half "
+	 "of it is over is left behind, and what is there told as left",
 	 0},
 	{0},
 };
@@ -55,6 +60,7 @@ static long age_parse(const char *text)
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct clean_options *chosen = state->input;
+	struct timespec until;
 
 	switch (key) {
 	case OPT_ID:
@@ -70,6 +76,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_STORE:
 		chosen->store = arg;
+		break;
+	case OPT_DEADLINE:
+		interrupt_time_in(words_seconds(arg, INTERRUPT_SECONDS, state), &until);
+		interrupt_at(&until);
 		break;
 	case ARGP_KEY_ARG:
 		if (chosen->path)

@@ -2,9 +2,13 @@
 #include "clean.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "apart.h"
 #include "base/auto.h"
+#include "base/interrupt.h"
 #include "den.h"
 #include "locate.h"
 #include "roots.h"
@@ -150,7 +154,7 @@ static void sync_folders(const struct manifest *manifest)
 	}
 }
 
-void clean_all(const struct manifest *manifest, struct clean_result *result)
+static void clean_here(const struct manifest *manifest, struct clean_result *result)
 {
 	size_t removed = result->removed;
 
@@ -159,4 +163,99 @@ void clean_all(const struct manifest *manifest, struct clean_result *result)
 	clean_folders(manifest);
 	if (result->removed > removed)
 		sync_folders(manifest);
+}
+
+static struct share share_of_store(const struct manifest *manifest)
+{
+	return (struct share){
+		.store = true,
+		.dev_major = manifest->store.dev_major,
+		.dev_minor = manifest->store.dev_minor,
+		.point = manifest->store_at ? manifest->store_at : manifest->store.path,
+	};
+}
+
+/* What has no name and is in the store was made again on its mount first. */
+static struct share share_of_entry(const struct manifest *manifest,
+				   const struct manifest_entry *entry)
+{
+	struct share share = {
+		.dev_major = entry->orphan.dev_major,
+		.dev_minor = entry->orphan.dev_minor,
+		.point = entry->orphan.mnt_point,
+	};
+
+	if (entry->store && entry->relink_path)
+		share = share_of_store(manifest);
+	share.names = entry->relink_path != NULL;
+	return share;
+}
+
+static struct share share_of_folder(const struct manifest *manifest,
+				    const struct manifest_folder *folder)
+{
+	if (folder->store)
+		return share_of_store(manifest);
+	return (struct share){
+		.dev_major = folder->dev_major,
+		.dev_minor = folder->dev_minor,
+		.point = folder->mount_point,
+	};
+}
+
+/* For apart_run(): the entries and folders of @share alone, whose contents are still those
+ * of the manifest. */
+static void clean_share(const struct share *share, struct clean_result *result,
+			void *data)
+{
+	const struct manifest *manifest = data;
+	struct manifest part = *manifest;
+
+	part.entries = calloc(manifest->n_entries + 1, sizeof(*part.entries));
+	part.folders = calloc(manifest->n_folders + 1, sizeof(*part.folders));
+	part.n_entries = part.n_folders = 0;
+	if (!part.entries || !part.folders)
+		_exit(EXIT_FAILURE);
+	for (size_t i = 0; i < manifest->n_entries; i++) {
+		struct share its = share_of_entry(manifest, &manifest->entries[i]);
+
+		if (share_same(&its, share))
+			part.entries[part.n_entries++] = manifest->entries[i];
+	}
+	for (size_t i = 0; i < manifest->n_folders; i++) {
+		struct share its = share_of_folder(manifest, &manifest->folders[i]);
+
+		if (share_same(&its, share))
+			part.folders[part.n_folders++] = manifest->folders[i];
+	}
+	clean_here(&part, result);
+	free(part.entries);
+	free(part.folders);
+}
+
+void clean_all(const struct manifest *manifest, struct clean_result *result)
+{
+	AUTO(shares_fini) struct shares shares = {0};
+	int ret = 0;
+
+	if (!interrupt_is_timed()) {
+		clean_here(manifest, result);
+		return;
+	}
+	for (size_t i = 0; i < manifest->n_entries && !ret; i++) {
+		struct share share = share_of_entry(manifest, &manifest->entries[i]);
+
+		ret = shares_add(&shares, &share);
+	}
+	for (size_t i = 0; i < manifest->n_folders && !ret; i++) {
+		struct share share = share_of_folder(manifest, &manifest->folders[i]);
+
+		ret = shares_add(&shares, &share);
+	}
+	if (ret) {
+		log_error("cannot clean: %s", strerror(-ret));
+		result->left++;
+		return;
+	}
+	apart_run(&shares, clean_share, (void *)manifest, result);
 }

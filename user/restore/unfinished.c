@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "apart.h"
 #include "base/auto.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "journal/index.h"
@@ -143,27 +145,76 @@ static bool manifest_has(const struct manifest *manifest, const char *path)
 	return false;
 }
 
-/* Removes all names, but those that @manifest (NULL: none) has. Whether none is left. */
-static bool clean_names(const struct journal *journal, const char *path,
-			const struct manifest *manifest, struct clean_result *result)
+static struct share share_of(const struct journal_place *place)
 {
+	return (struct share){
+		.store = place->store.path,
+		.dev_major =
+			place->store.path ? place->store.dev_major : place->dev_major,
+		.dev_minor =
+			place->store.path ? place->store.dev_minor : place->dev_minor,
+		.point = place->store.path ? place->store.path : place->mount_point,
+	};
+}
+
+/* What clean_names() is called for. */
+struct names {
+	const struct journal *journal;
+	const char *path;
+	const struct manifest *manifest;
+};
+
+/* Removes those names that are of @share (NULL: all). */
+static void clean_some(const struct share *share, struct clean_result *result, void *data)
+{
+	const struct names *names = data;
+	const struct journal *journal = names->journal;
 	const struct journal_name *last = NULL; /* removed, and not yet on the disk */
-	size_t left = result->left;
 
 	/* Inner ones come later. */
 	for (size_t i = journal->n_names; i-- > 0;) {
 		const struct journal_name *name = &journal->names[i];
+		struct share its = share_of(&journal->places[name->place]);
 
-		if (manifest && manifest_has(manifest, name->path))
+		if (share && !share_same(share, &its))
+			continue;
+		if (names->manifest && manifest_has(names->manifest, name->path))
 			continue;
 		if (last && (last->place != name->place ||
 			     !beneath_same_parent(last->path, name->path)))
-			sync_name(journal, TAKE_PTR(last), path, result);
-		if (clean_name(journal, name, path, result))
+			sync_name(journal, TAKE_PTR(last), names->path, result);
+		if (clean_name(journal, name, names->path, result))
 			last = name;
 	}
 	if (last)
-		sync_name(journal, last, path, result);
+		sync_name(journal, last, names->path, result);
+}
+
+/* Removes all names, but those that @manifest (NULL: none) has; with a deadline as
+ * clean_all(). Whether none is left. */
+static bool clean_names(const struct journal *journal, const char *path,
+			const struct manifest *manifest, struct clean_result *result)
+{
+	AUTO(shares_fini) struct shares shares = {0};
+	struct names names = {journal, path, manifest};
+	size_t left = result->left;
+	int ret = 0;
+
+	if (!interrupt_is_timed()) {
+		clean_some(NULL, result, &names);
+		return result->left == left;
+	}
+	for (unsigned int i = 0; i < journal->n_places && !ret; i++) {
+		struct share share = share_of(&journal->places[i]);
+
+		ret = shares_add(&shares, &share);
+	}
+	if (ret) {
+		log_error("cannot clean: %s", strerror(-ret));
+		result->left++;
+		return false;
+	}
+	apart_run(&shares, clean_some, &names, result);
 	return result->left == left;
 }
 

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "apart.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/abandon.h"
+#include "base/auto.h"
+#include "base/durable.h"
+#include "base/interrupt.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/readall.h"
+
+/* Of what all processes of a run have to say. */
+#define LOG_MOST (16U << 20)
+
+/* One share's, in memory that is shared with its process. */
+struct doing {
+	struct clean_result result;
+	bool ended;
+};
+
+/* Those that have been left behind. */
+static struct shares lost;
+
+void shares_fini(struct shares *shares)
+{
+	free(shares->shares);
+	*shares = (struct shares){0};
+}
+
+bool share_same(const struct share *a, const struct share *b)
+{
+	return a->store == b->store && a->dev_major == b->dev_major &&
+	       a->dev_minor == b->dev_minor;
+}
+
+int shares_add(struct shares *shares, const struct share *share)
+{
+	struct share *grown;
+
+	for (size_t i = 0; i < shares->n; i++) {
+		if (!share_same(&shares->shares[i], share))
+			continue;
+		shares->shares[i].names += share->names;
+		return 0;
+	}
+	grown = list_grow(shares->shares, shares->n, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	shares->shares = grown;
+	grown[shares->n++] = *share;
+	return 0;
+}
+
+/* A store on it would not answer either. */
+static bool is_lost(const struct share *share)
+{
+	for (size_t i = 0; i < lost.n; i++)
+		if (lost.shares[i].dev_major == share->dev_major &&
+		    lost.shares[i].dev_minor == share->dev_minor)
+			return true;
+	return false;
+}
+
+/* For log_set_sink(): nobody has to wait until it is read. */
+static void keep_line(const char *level, const char *line, void *data)
+{
+	AUTO_FREE char *text = NULL;
+	int len = asprintf(&text, "%c%s\n", *level, line);
+
+	if (len > 0)
+		durable_write(*(int *)data, text, len);
+}
+
+/* Says what the processes had to say. */
+static void tell_lines(int fd)
+{
+	AUTO_FREE char *text = NULL;
+	size_t len = 0;
+	char *line, *rest;
+
+	if (lseek(fd, 0, SEEK_SET) || readall(fd, LOG_MOST, &text, &len))
+		return;
+	for (line = text; (rest = memchr(line, '\n', text + len - line));
+	     line = rest + 1) {
+		*rest = '\0';
+		if (*line == 'w')
+			log_warning("%s", line + 1);
+		else
+			log_error("%s", line + 1);
+	}
+}
+
+/* The process that @work is done by, or -errno. */
+static pid_t begin(const struct share *share, struct doing *doing, int *log,
+		   void (*work)(const struct share *share, struct clean_result *result,
+				void *data),
+		   void *data)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid)
+		return pid < 0 ? -errno : pid;
+	prctl(PR_SET_NAME, "relink-cleaner");
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXIT_FAILURE);
+	abandon_shed_fds();
+	log_set_sink(keep_line, log);
+	work(share, &doing->result, data);
+	doing->ended = true;
+	_exit(EXIT_SUCCESS);
+}
+
+/* Waits for @pid, not longer than to @until. */
+static void await(pid_t pid, const struct timespec *until)
+{
+	struct pollfd polled = {.events = POLLIN};
+
+	if (pid < 0)
+		return;
+	polled.fd = syscall(SYS_pidfd_open, pid, 0);
+	if (polled.fd >= 0) {
+		poll(&polled, 1, interrupt_ms_to(until));
+		close(polled.fd);
+	}
+	abandon_end(&pid);
+}
+
+/* Adds what was done of @share to @result, and tells of what was not. */
+static void add(const struct share *share, const struct doing *doing, pid_t pid,
+		struct clean_result *result)
+{
+	size_t left = doing->result.left,
+	       told = doing->result.removed + doing->result.absent + left;
+
+	if (!doing->ended) {
+		left += share->names > told ? share->names - told : 1;
+		log_error("what is on the filesystem at %s is left: %s",
+			  share->point ? share->point : "a lost mount",
+			  pid < 0 ? strerror(-pid) : "it did not answer in time");
+		shares_add(&lost, share);
+	}
+	result->removed += doing->result.removed;
+	result->absent += doing->result.absent;
+	result->left += left;
+}
+
+void apart_run(const struct shares *shares,
+	       void (*work)(const struct share *share, struct clean_result *result,
+			    void *data),
+	       void *data, struct clean_result *result)
+{
+	size_t n = shares->n, bytes = (n + 1) * sizeof(struct doing);
+	AUTO_FREE pid_t *pids = calloc(n + 1, sizeof(*pids));
+	AUTO_FD log = memfd_create("log", MFD_CLOEXEC);
+	struct doing *doing = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct timespec until;
+
+	if (!pids || log < 0 || doing == MAP_FAILED) {
+		log_error("cannot clean: %s", strerror(errno));
+		result->left++;
+		if (doing != MAP_FAILED)
+			munmap(doing, bytes);
+		return;
+	}
+	interrupt_time_in(interrupt_ms_left() / 2000.0, &until);
+	for (size_t i = 0; i < n; i++)
+		pids[i] =
+			is_lost(&shares->shares[i])
+				? -ETIMEDOUT
+				: begin(&shares->shares[i], &doing[i], &log, work, data);
+	for (size_t i = 0; i < n; i++)
+		await(pids[i], &until);
+	tell_lines(log);
+	for (size_t i = 0; i < n; i++)
+		add(&shares->shares[i], &doing[i], pids[i], result);
+	munmap(doing, bytes);
+}
