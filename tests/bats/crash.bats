@@ -383,11 +383,11 @@ lost_after() {
 	after_loss cleaned_after_loss
 }
 
-# clean_lasts: and what has been said to be gone is gone.
-clean_lasts() {
+# lasts_after ARG...: and what has been said to be gone by then is gone.
+lasts_after() {
 	checkpoint_lasts
 	[ -e "$SMALL/made/of" ]
-	rt_ok clean "$M"
+	rt_ok "$@"
 	mkdir "$T/lost"
 	cp --sparse=always "$IMAGE" "$T/lost/1"
 	after_loss is_gone_after_loss
@@ -397,8 +397,30 @@ is_gone_after_loss() {
 	[ ! -e "$SMALL/made" ]
 }
 
+clean_lasts() {
+	lasts_after clean "$T/small/out/manifest.json"
+}
+
 @test "what clean has removed is gone, though the power fails" {
 	clean_lasts
+}
+
+@test "what restore has removed is gone, though the power fails" {
+	lasts_after restore "$T/small/out/manifest.json" -- true
+}
+
+@test "what restore has removed of one holder is gone, though the power fails" {
+	checkpoint_lasts
+	[ "$(find "$SMALL/made/of" -type f | wc -l)" -eq 2 ]
+	mkdir "$T/written"
+	rt_ok restore "$M" --holder "${HOLD_PID[g]}" --to "$T/written"
+	mkdir "$T/lost"
+	cp --sparse=always "$IMAGE" "$T/lost/1"
+	after_loss one_is_gone
+}
+
+one_is_gone() {
+	[ "$(find "$SMALL/made/of" -type f | wc -l)" -eq 1 ]
 }
 
 @test "what clean has removed is gone on xfs, though the power fails" {

@@ -11,6 +11,7 @@
 #include "base/interrupt.h"
 #include "den.h"
 #include "locate.h"
+#include "restore.h"
 #include "roots.h"
 #include "base/log.h"
 #include "base/why.h"
@@ -122,7 +123,8 @@ static void sync_entry(const struct manifest *manifest,
 	result->left++;
 }
 
-static void clean_entries(const struct manifest *manifest, struct clean_result *result)
+static void clean_entries(const struct manifest *manifest, pid_t holder,
+			  struct clean_result *result)
 {
 	const struct manifest_entry *last = NULL; /* removed, and not yet on the disk */
 
@@ -130,7 +132,7 @@ static void clean_entries(const struct manifest *manifest, struct clean_result *
 		const struct manifest_entry *entry = &manifest->entries[i];
 		size_t removed = result->removed;
 
-		if (!entry->relink_path)
+		if (!entry->relink_path || !restore_is_of(entry, holder))
 			continue;
 		if (last && !is_beside(last, entry))
 			sync_entry(manifest, TAKE_PTR(last), result);
@@ -154,11 +156,23 @@ static void sync_folders(const struct manifest *manifest)
 	}
 }
 
+void clean_held(const struct manifest *manifest, pid_t holder,
+		struct clean_result *result)
+{
+	size_t removed = result->removed;
+
+	clean_entries(manifest, holder, result);
+	/* As long as another holder's files are in them, they stay. */
+	clean_folders(manifest);
+	if (result->removed > removed)
+		sync_folders(manifest);
+}
+
 static void clean_here(const struct manifest *manifest, struct clean_result *result)
 {
 	size_t removed = result->removed;
 
-	clean_entries(manifest, result);
+	clean_entries(manifest, 0, result);
 	result->left += den_clean(manifest);
 	clean_folders(manifest);
 	if (result->removed > removed)

@@ -30,7 +30,12 @@ void clean_entry_of(const struct manifest *manifest, const struct manifest_entry
  * replaced or in use stays as it is. */
 void clean_folders(const struct manifest *manifest);
 
-/* Both, for all of @manifest; what was removed is gone on the disk too, or counted as left.
+/* Both, the names only of what process @holder held (0: of all); what was removed is gone on
+ * the disk too, or counted as left. */
+void clean_held(const struct manifest *manifest, pid_t holder,
+		struct clean_result *result);
+
+/* Both, and what a restore has left half made, for all of @manifest; what was removed is gone on the disk too, or counted as left.
  * Where there is a deadline (interrupt_at()), see apart.h. */
 void clean_all(const struct manifest *manifest, struct clean_result *result);
 

@@ -369,11 +369,7 @@ void restore_unlink(const struct manifest *manifest, pid_t holder)
 {
 	struct clean_result result = {0};
 
-	for (size_t i = 0; i < manifest->n_entries; i++)
-		if (restore_is_of(&manifest->entries[i], holder))
-			clean_entry(manifest, &manifest->entries[i], &result);
-	/* As long as another holder's files are in them, they stay. */
-	clean_folders(manifest);
+	clean_held(manifest, holder, &result);
 	/* Below other roots there are copies of the names: those stay here. */
 	if (!holder && !manifest->roots && !result.left)
 		index_remove(manifest->id);
