@@ -35,8 +35,9 @@ void clean_folders(const struct manifest *manifest);
 void clean_held(const struct manifest *manifest, pid_t holder,
 		struct clean_result *result);
 
-/* Both, and what a restore has left half made, for all of @manifest; what was removed is gone on the disk too, or counted as left.
- * Where there is a deadline (interrupt_at()), see apart.h. */
+/* Both, and what a restore has left half made, for all of @manifest; what was removed is
+ * gone on the disk too, or counted as left. Where there is a deadline (interrupt_at()), see
+ * apart.h. */
 void clean_all(const struct manifest *manifest, struct clean_result *result);
 
 #endif
