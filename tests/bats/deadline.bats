@@ -164,17 +164,22 @@ setup_holders() {
 	nothing_left
 }
 
+# freezable_at POINT: a filesystem of which one name will be, and another is elsewhere.
+freezable_at() {
+	mkdir "$1"
+	truncate -s 16M "$T/frozen.image"
+	mkfs.ext4 -q -O ^has_journal "$T/frozen.image"
+	mount -o loop "$T/frozen.image" "$1"
+	hold f unlinked "$1"
+	hold l ab "$DIR"
+	remember "$1"
+}
+
 # Whoever waits in there does not even heed SIGKILL, and has all that it was given.
 @test "a filesystem that lets nobody go: the checkpoint leaves its worker behind" {
 	setup_holders
 	local at=$T/frozen
-	mkdir "$at"
-	truncate -s 16M "$T/frozen.image"
-	mkfs.ext4 -q -O ^has_journal "$T/frozen.image"
-	mount -o loop "$T/frozen.image" "$at"
-	hold f unlinked "$at"
-	hold l ab "$DIR"
-	remember "$at"
+	freezable_at "$at"
 	fsfreeze -f "$at"
 	in_time "$LONG" --freeze
 	[[ "$(ps -o stat= -C relink-worker)" == *D* ]]
@@ -263,13 +268,7 @@ hung_is_left() {
 @test "clean --deadline: a filesystem that lets nobody go" {
 	setup_holders
 	local at=$T/frozen
-	mkdir "$at"
-	truncate -s 16M "$T/frozen.image"
-	mkfs.ext4 -q -O ^has_journal "$T/frozen.image"
-	mount -o loop "$T/frozen.image" "$at"
-	hold f unlinked "$at"
-	hold l ab "$DIR"
-	remember "$at"
+	freezable_at "$at"
 	rt_ok checkpoint --cgroup "$CG/h" --manifest "$M"
 	fsfreeze -f "$at"
 	hung_is_left "$at" "$M"

@@ -31,6 +31,11 @@ skipped() {
 		.recursion_misses // 0] | add // 0'
 }
 
+needs_skips() {
+	[[ $(backend) == fentry ]] || skip "no fentry on this kernel"
+	[[ $(uname -r) != 5.10.* ]] || skip "programs are not skipped on this kernel"
+}
+
 overtake_begin() {
 	mkfifo "$T/overtake.in" "$T/overtake.out"
 	in_cgroup "$CG" "$HELPERS/overtake" "$DIR" "$KEPT" \
@@ -57,8 +62,7 @@ overtake_end() {
 }
 
 @test "what one program is skipped for, another sees" {
-	[[ $(backend) == fentry ]] || skip "no fentry on this kernel"
-	[[ $(uname -r) != 5.10.* ]] || skip "programs are not skipped on this kernel"
+	needs_skips
 	preempt full
 	pin "$CG"
 	overtake_begin
@@ -76,8 +80,7 @@ overtake_end() {
 
 @test "a list while programs are skipped tells of no loss that is none" {
 	local n lost=0
-	[[ $(backend) == fentry ]] || skip "no fentry on this kernel"
-	[[ $(uname -r) != 5.10.* ]] || skip "programs are not skipped on this kernel"
+	needs_skips
 	preempt full
 	pin "$CG"
 	overtake_begin
@@ -96,8 +99,7 @@ overtake_end() {
 }
 
 @test "what no program has seen is counted, told, and found by its holders" {
-	[[ $(backend) == fentry ]] || skip "no fentry on this kernel"
-	[[ $(uname -r) != 5.10.* ]] || skip "programs are not skipped on this kernel"
+	needs_skips
 	preempt voluntary || skip "the kernel is always preemptible"
 	pin "$CG" # one program for each hook, since tasks are not held up in it
 	preempt full
