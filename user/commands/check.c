@@ -53,15 +53,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		chosen->store = arg;
 		break;
 	case OPT_STORE_MOUNTS:
-		if (depot_mounts_add(&chosen->store_mounts, arg))
-			argp_error(state, "\"%s\" is no list of absolute mount points",
-				   arg);
+		words_mounts(arg, state, &chosen->store_mounts);
 		break;
 	case ARGP_KEY_END:
 		if (!chosen->cgroups.n)
 			argp_error(state, "which cgroup? Give --cgroup CG");
-		if (chosen->store_mounts.n && !chosen->store)
-			argp_error(state, "--store-mounts goes with --store");
+		words_need_store(&chosen->store_mounts, chosen->store, state);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -168,9 +168,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		chosen->store = arg;
 		break;
 	case OPT_STORE_MOUNTS:
-		if (depot_mounts_add(&chosen->store_mounts, arg))
-			argp_error(state, "\"%s\" is no list of absolute mount points",
-				   arg);
+		words_mounts(arg, state, &chosen->store_mounts);
 		break;
 	case OPT_EXEC:
 		chosen->exec = arg;
@@ -182,8 +180,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--cgroup CG and --manifest FILE are needed");
 		if (chosen->precopy && !chosen->freeze)
 			argp_error(state, "--precopy goes with --freeze");
-		if (chosen->store_mounts.n && !chosen->store)
-			argp_error(state, "--store-mounts goes with --store");
+		words_need_store(&chosen->store_mounts, chosen->store, state);
 		if (chosen->store && chosen->preserve.method == METHOD_LINK)
 			argp_error(state, "--method link: a store takes copies only");
 		break;

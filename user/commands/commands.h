@@ -7,6 +7,7 @@
 #include <argp.h>
 #include <sys/types.h>
 
+#include "preserve/depot.h"
 #include "proc/target.h"
 
 /* docs/relinktrace.1 has the list; other programs rely on it. */
@@ -29,6 +30,14 @@ pid_t words_pid(const char *arg, struct argp_state *state);
 
 /* "10" or "0.5": seconds above 0, at most @most. Others end the program by argp_error(). */
 double words_seconds(const char *arg, double most, struct argp_state *state);
+
+/* Adds the list @arg of mount points to @mounts, which the caller owns. What is none ends the
+ * program by argp_error(). */
+void words_mounts(const char *arg, struct argp_state *state, struct depot_mounts *mounts);
+
+/* --store-mounts (@mounts) without --store (@store, NULL) ends the program by argp_error(). */
+void words_need_store(const struct depot_mounts *mounts, const char *store,
+		      struct argp_state *state);
 
 /* Takes "-- WORD..." off @argv, which is not argp's to look at. @behind becomes where the
  * words begin in @argv, and is untouched where there are none. Returns the new argc. */

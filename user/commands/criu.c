@@ -83,9 +83,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		chosen->store = arg;
 		break;
 	case OPT_STORE_MOUNTS:
-		if (depot_mounts_add(&chosen->store_mounts, arg))
-			argp_error(state, "\"%s\" is no list of absolute mount points",
-				   arg);
+		words_mounts(arg, state, &chosen->store_mounts);
 		break;
 	case OPT_ROOT:
 		if (roots_add(&chosen->roots, arg, &why))
@@ -97,8 +95,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!chosen->images)
 			argp_error(state, "--images-dir DIR is needed");
-		if (chosen->store_mounts.n && !chosen->store)
-			argp_error(state, "--store-mounts goes with --store");
+		words_need_store(&chosen->store_mounts, chosen->store, state);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -149,8 +149,7 @@ static void parse_end(struct hook_options *chosen, struct argp_state *state)
 		target_specs_add(&chosen->cgroups, "pid", chosen->tree);
 	if (chosen->wish.config && !chosen->tree)
 		argp_error(state, "--config goes with --tree");
-	if (chosen->wish.store_mounts.n && !chosen->wish.store)
-		argp_error(state, "--store-mounts goes with --store");
+	words_need_store(&chosen->wish.store_mounts, chosen->wish.store, state);
 	if (chosen->wish.store && chosen->action->run == action_prepare &&
 	    !chosen->wish.external)
 		argp_error(state, "--store goes with --external or --config: what criu "
@@ -203,9 +202,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		chosen->wish.store = arg;
 		break;
 	case KEY(OPT_MOUNTS):
-		if (depot_mounts_add(&chosen->wish.store_mounts, arg))
-			argp_error(state, "\"%s\" is no list of absolute mount points",
-				   arg);
+		words_mounts(arg, state, &chosen->wish.store_mounts);
 		break;
 	case KEY(OPT_ROOT):
 		parse_root(chosen, arg, state);

@@ -78,6 +78,19 @@ double words_seconds(const char *arg, double most, struct argp_state *state)
 	return seconds;
 }
 
+void words_mounts(const char *arg, struct argp_state *state, struct depot_mounts *mounts)
+{
+	if (depot_mounts_add(mounts, arg))
+		argp_error(state, "\"%s\" is no list of absolute mount points", arg);
+}
+
+void words_need_store(const struct depot_mounts *mounts, const char *store,
+		      struct argp_state *state)
+{
+	if (mounts->n && !store)
+		argp_error(state, "--store-mounts goes with --store");
+}
+
 int words_split(int argc, char **argv, char ***behind)
 {
 	for (int i = 1; i < argc; i++) {

@@ -156,27 +156,25 @@ static void sync_folders(const struct manifest *manifest)
 	}
 }
 
-void clean_held(const struct manifest *manifest, pid_t holder,
-		struct clean_result *result)
+/* @half_made: what a restore has left so, too. */
+static void clean_here(const struct manifest *manifest, pid_t holder, bool half_made,
+		       struct clean_result *result)
 {
 	size_t removed = result->removed;
 
 	clean_entries(manifest, holder, result);
+	if (half_made)
+		result->left += den_clean(manifest);
 	/* As long as another holder's files are in them, they stay. */
 	clean_folders(manifest);
 	if (result->removed > removed)
 		sync_folders(manifest);
 }
 
-static void clean_here(const struct manifest *manifest, struct clean_result *result)
+void clean_held(const struct manifest *manifest, pid_t holder,
+		struct clean_result *result)
 {
-	size_t removed = result->removed;
-
-	clean_entries(manifest, 0, result);
-	result->left += den_clean(manifest);
-	clean_folders(manifest);
-	if (result->removed > removed)
-		sync_folders(manifest);
+	clean_here(manifest, holder, false, result);
 }
 
 static struct share share_of_store(const struct manifest *manifest)
@@ -242,7 +240,7 @@ static void clean_share(const struct share *share, struct clean_result *result,
 		if (share_same(&its, share))
 			part.folders[part.n_folders++] = manifest->folders[i];
 	}
-	clean_here(&part, result);
+	clean_here(&part, 0, true, result);
 	free(part.entries);
 	free(part.folders);
 }
@@ -253,7 +251,7 @@ void clean_all(const struct manifest *manifest, struct clean_result *result)
 	int ret = 0;
 
 	if (!interrupt_is_timed()) {
-		clean_here(manifest, result);
+		clean_here(manifest, 0, true, result);
 		return;
 	}
 	for (size_t i = 0; i < manifest->n_entries && !ret; i++) {
