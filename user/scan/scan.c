@@ -27,11 +27,30 @@ static bool has_iterators(const struct scan_source *source)
 	return source->iterators.files_fd >= 0;
 }
 
+static bool read_counters(const struct scan_source *source, uint32_t place,
+			  struct rt_stats *stats)
+{
+	return source->stats_fd >= 0 &&
+	       !bpf_map_lookup_elem(source->stats_fd, &place, stats);
+}
+
+/* Whether nothing is in the map. To ask it for its first is to have the kernel pass over all of
+ * its 131072 buckets; as many released as were born a moment later say the same. */
+static bool map_is_empty(const struct scan_source *source)
+{
+	struct rt_stats before, now;
+
+	return (read_counters(source, RT_STATS_NOW, &before) &&
+		read_counters(source, RT_STATS_NOW, &now) &&
+		before.released == now.born) ||
+	       known_is_empty(source->orphans_fd);
+}
+
 static struct rt_stats read_stats(const struct scan_source *source, uint32_t place)
 {
-	struct rt_stats stats = {};
+	struct rt_stats stats;
 
-	if (source->stats_fd < 0 || bpf_map_lookup_elem(source->stats_fd, &place, &stats))
+	if (!read_counters(source, place, &stats))
 		return (struct rt_stats){};
 	/* Tracepoints know little, and whoever is asked for them knows: that they were
 	 * called at each event adds nothing. */
@@ -47,7 +66,7 @@ static bool skipped_the_same(const struct rt_stats *a, const struct rt_stats *b)
 }
 
 /* Of RT_STATS_NOW, what belongs together: the counters are read one after the other, and
- * whoever the first program of a pair was skipped for may be about to be seen by the second.
+ * what a hook's first program was skipped for may be about to be seen by another.
  * What was lost is so after a while too. */
 static struct rt_stats read_stats_at_rest(const struct scan_source *source,
 					  const struct rt_stats *settled)
@@ -367,7 +386,7 @@ int scan(const struct target *target, const struct scanner *scanner,
 		source.stats_fd = pins.stats_fd;
 		source.hooks = pins.hooks;
 	}
-	if (backend_is_exact(source.backend) && known_is_empty(source.orphans_fd) &&
+	if (backend_is_exact(source.backend) && map_is_empty(&source) &&
 	    !scan_lost(&source)) {
 		set->backend = source.backend;
 		set->by_iterator = true;
