@@ -66,6 +66,24 @@ struct backing_file___user_path {
  * (alloc_empty_backing_file) and no other that can be mapped. */
 #define RT_FMODE_BACKING (3U << 24)
 
+/* Semaphores under PREEMPT_RT, from 5.15 on (943f0edb754f "locking/rt: Add base code for RT
+ * rw_semaphore and rwlock"). */
+struct rt_mutex_base___rt {
+	struct task_struct *owner;
+} __attribute__((preserve_access_index));
+
+struct rwbase_rt___rt {
+	struct rt_mutex_base___rt rtmutex;
+} __attribute__((preserve_access_index));
+
+struct rw_semaphore___rt {
+	struct rwbase_rt___rt rwbase;
+} __attribute__((preserve_access_index));
+
+struct inode___rt {
+	struct rw_semaphore___rt i_rwsem;
+} __attribute__((preserve_access_index));
+
 /* The path that @file, which is mapped, was opened by. */
 static __always_inline struct path *file_user_path(struct file *file)
 {

@@ -31,37 +31,34 @@ static __always_inline bool dentry_is_counted(struct dentry *dentry)
 	return BPF_CORE_READ(dentry, d_sb, s_magic) != PROC_SUPER_MAGIC;
 }
 
-/* Whether the current task has locked the directory @dir for writing: the owner's low bits
- * are flags (kernel/locking/rwsem.c), the lowest of which says that it is a reader. Under
- * PREEMPT_RT there is no such member: then it is taken for granted. */
+/* Whether the current task has locked the directory @dir for writing. The owner's low bits are
+ * flags (kernel/locking/rwsem.c, kernel/locking/rtmutex_common.h), the lowest of which says of
+ * a semaphore that it is a reader, and of the mutex in its place under PREEMPT_RT that
+ * somebody waits. Where neither is known it is taken for granted. */
 #define RWSEM_READER_OWNED 1UL
 #define RWSEM_OWNER_FLAGS  7UL
 
 static __always_inline bool inode_is_locked_by_us(struct inode *dir)
 {
+	struct inode___rt *rt = (void *)dir;
 	__u64 owner;
 
-	if (!bpf_core_field_exists(dir->i_rwsem.owner))
+	if (bpf_core_field_exists(dir->i_rwsem.owner)) {
+		owner = BPF_CORE_READ(dir, i_rwsem.owner.counter);
+		if (owner & RWSEM_READER_OWNED)
+			return false;
+	} else if (bpf_core_field_exists(rt->i_rwsem.rwbase.rtmutex.owner)) {
+		owner = (__u64)BPF_CORE_READ(rt, i_rwsem.rwbase.rtmutex.owner);
+	} else {
 		return true;
-	owner = BPF_CORE_READ(dir, i_rwsem.owner.counter);
-	return !(owner & RWSEM_READER_OWNED) &&
-	       (owner & ~RWSEM_OWNER_FLAGS) == bpf_get_current_task();
+	}
+	return (owner & ~RWSEM_OWNER_FLAGS) == bpf_get_current_task();
 }
 
-/* Who the orphan is; the rest of @orphan must be zeroed. @typed: the verifier knows that
- * @inode is one, as what comes from an argument of fentry is. Then a member is a load, and
- * else a call of a helper, which is some 60 instructions. */
-static __always_inline void orphan_identify(struct rt_orphan *orphan, struct inode *inode,
-					    bool typed)
+/* Who the orphan is; the rest of @orphan must be zeroed. */
+static __always_inline void orphan_identify(struct rt_orphan *orphan, struct inode *inode)
 {
 	orphan->inode = (__u64)inode;
-	if (typed) {
-		orphan->ino = inode->i_ino;
-		orphan->dev = inode->i_sb->s_dev;
-		orphan->generation = inode->i_generation;
-		orphan->mode = inode->i_mode;
-		return;
-	}
 	orphan->ino = BPF_CORE_READ(inode, i_ino);
 	orphan->dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	orphan->generation = BPF_CORE_READ(inode, i_generation);

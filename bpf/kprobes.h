@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The same as track.h by kprobe and kretprobe. A return probe is not to be relied on: the
+ * The same as fentry.h by kprobe and kretprobe. A return probe is not to be relied on: the
  * kernel has a fixed number of calls that it can wait for (register_kretprobe() in
  * kernel/kprobes.c: one a processor before 6.0 without CONFIG_PREEMPTION, else 10 or two a
  * processor), and does not tell of those that it left out. Therefore what has to be seen is

@@ -16,7 +16,8 @@ struct {
 
 /* Calls that are under way, by thread: with fentry those of stacked filesystems only,
  * with kprobes all, since a return probe does not see the arguments. As many as there
- * can be threads inside unlink, rename, rmdir and O_TMPFILE at one moment. */
+ * can be threads inside unlink, rename, rmdir and O_TMPFILE at one moment. With fentry a call
+ * that failed stays, and the loader makes it a map that drops the oldest. */
 struct rt_call {
 	__u64 object; /* the dentry, or the file of an O_TMPFILE */
 	__u64 sp;     /* kprobe: the stack pointer at entry, tells nested calls apart */
@@ -74,17 +75,20 @@ const volatile bool rt_bootstrap = false;
 /* Somebody reads the ring buffer. */
 bool rt_streaming = false;
 
-/* fentry: each hook has two programs. */
-const volatile bool rt_looks_twice = false;
+/* fentry: each hook has three programs; and so has that of releases. */
+const volatile bool rt_looks_again = false;
+const volatile bool rt_releases_again = false;
 
-/* fentry: a stacked filesystem was called once, so that rt_calls has to be asked. */
-bool rt_has_stacked = false;
+/* fentry: a stacked filesystem was called once, so that rt_calls has to be asked: one that makes
+ * its own calls by other credentials than its caller's, or one that does not. */
+enum { RT_STACKED_AS_OTHER = 1, RT_STACKED_AS_CALLER = 2 };
+__u8 rt_stacked = 0;
 
 /* tp_btf: a change was announced and not yet looked at. */
 bool rt_change_pending = false;
 
-/* fentry: what the first program of a pair has looked at, until the second comes; by thread.
- * One is in use for the time between the two: that threads with the same lower 14 bits are
+/* fentry: what a hook's first program has looked at, until the last comes; by thread. One is
+ * in use for the time between the two: that threads with the same lower 14 bits are
  * there at once is rare, and counted. */
 #define RT_MARKS 16384
 __u64 rt_marks[RT_MARKS];

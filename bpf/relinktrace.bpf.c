@@ -2,7 +2,9 @@
 /*
  * The kernel half, one object for every kernel and every way to attach:
  *
- *   track.h      births and releases by fentry/fexit
+ *   track.h      what is recorded of births and releases
+ *   fentry.h     births and releases by fentry/fexit
+ *   marks.h      how more than one program sees each of them
  *   kprobes.h    the same by kprobe/kretprobe
  *   fallback.h   what tracepoints can tell where functions cannot be hooked
  *   holders.h    the iterators that say who holds which unlinked dentry
@@ -23,6 +25,8 @@
 #include "maps.h"
 #include "dentry.h"
 #include "track.h"
+#include "marks.h"
+#include "fentry.h"
 #include "kprobes.h"
 #include "fallback.h"
 #include "holders.h"

@@ -20,7 +20,7 @@
 #define RT_MAX_ORPHANS (1U << 17)
 
 /* Programs of one way to attach, at most. */
-#define RT_MAX_HOOKS 20
+#define RT_MAX_HOOKS 24
 
 enum rt_orphan_flags {
 	RT_ORPHAN_TMPFILE = 1 << 0,   /* made by O_TMPFILE, never had a name */
@@ -132,7 +132,7 @@ struct rt_target_info {
 
 /* Raised with every change of what is in this file: programs that are pinned outlive the
  * command that pinned them, and may meet a newer one. */
-#define RT_ABI 4
+#define RT_ABI 5
 
 /* Places in the map of counters: the kernel's own, and a copy of it that user space makes
  * after a bootstrap. What the first has more was lost since. */
@@ -146,7 +146,7 @@ struct rt_stats {
 	__u64 lost_events; /* the ring buffer took no more */
 	__u64 lost_nested; /* no room for a stacked call: inner ones may be listed */
 	__u64 changes;	   /* tp_btf: successful calls of the unlink family */
-	__u64 seen_alone;  /* events whose first program was skipped, see bpf/track.h */
+	__u64 seen_alone;  /* events whose first program was skipped, see bpf/marks.h */
 	__u64 marks_lost;  /* marks overwritten: as many of seen_alone may be wrong */
 	__u64 abi;	   /* RT_ABI, where it is settled */
 	__u32 skipped[RT_MAX_HOOKS]; /* where it is settled, see user/bpf/hooks.h */
@@ -155,6 +155,6 @@ struct rt_stats {
 _Static_assert(sizeof(struct rt_orphan) == 64, "map value is part of the contract");
 _Static_assert(sizeof(struct rt_event) == 88, "event is part of the contract");
 _Static_assert(sizeof(struct rt_holder) == 192, "record is part of the contract");
-_Static_assert(sizeof(struct rt_stats) == 152, "stats are part of the contract");
+_Static_assert(sizeof(struct rt_stats) == 168, "stats are part of the contract");
 
 #endif

@@ -285,6 +285,8 @@ struct task_struct {
 	struct fs_struct *fs;
 	struct files_struct *files;
 	struct css_set *cgroups;
+	const struct cred *cred;
+	const struct cred *real_cred;
 	char comm[16];
 };
 

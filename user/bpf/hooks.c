@@ -40,45 +40,57 @@ void hooks_read(const struct hooks *hooks, uint32_t skipped[static RT_MAX_HOOKS]
 	}
 }
 
-bool hook_is_second(const char *name)
+int hook_rank(const char *name)
 {
 	size_t length = strlen(name);
 
-	return length > 2 && !strcmp(name + length - 2, "_2");
+	if (length > 2 && name[length - 2] == '_' && name[length - 1] >= '2' &&
+	    name[length - 1] <= '9')
+		return name[length - 1] - '0';
+	return 1;
 }
 
-/* Whether the program behind @i is the second of the same pair. */
-static bool is_paired(const struct hooks *hooks, size_t i)
+/* How many there are, from @i on, that see the same: it, _2, _3. */
+static size_t group_size(const struct hooks *hooks, size_t i)
 {
-	size_t length = strlen(hooks->all[i].name);
+	size_t length = strlen(hooks->all[i].name), size = 1;
 
-	return i + 1 < hooks->n && hook_is_second(hooks->all[i + 1].name) &&
-	       strlen(hooks->all[i + 1].name) == length + 2 &&
-	       !strncmp(hooks->all[i + 1].name, hooks->all[i].name, length);
+	for (; i + size < hooks->n; size++) {
+		const char *name = hooks->all[i + size].name;
+
+		if (hook_rank(name) == 1 || strlen(name) != length + 2 ||
+		    strncmp(name, hooks->all[i].name, length))
+			break;
+	}
+	return size;
 }
 
-/* What was skipped since: of pairs, by the first, and at most by both; of the others. */
+/* What was skipped since: of those that see the same, by the first that is called, and at most
+ * by all of them; of the others. */
 struct skips {
-	uint64_t first, both, single;
+	uint64_t first, all, single;
 };
 
 static struct skips skips_since(const struct hooks *hooks, const struct rt_stats *before,
 				const struct rt_stats *now)
 {
 	struct skips skips = {0};
+	size_t size;
 
-	for (size_t i = 0; i < hooks->n; i++) {
-		/* They wrap around. */
-		uint32_t skipped = now->skipped[i] - before->skipped[i];
+	for (size_t i = 0; i < hooks->n; i += size) {
+		uint32_t least = UINT32_MAX, skipped = 0;
 
-		if (is_paired(hooks, i)) {
-			uint32_t other = now->skipped[i + 1] - before->skipped[i + 1];
-
-			skips.first += other;
-			skips.both += skipped < other ? skipped : other;
-			i++;
-		} else {
+		size = group_size(hooks, i);
+		for (size_t k = i; k < i + size; k++) {
+			/* They wrap around. */
+			skipped = now->skipped[k] - before->skipped[k];
+			least = skipped < least ? skipped : least;
+		}
+		if (size == 1) {
 			skips.single += skipped;
+		} else {
+			skips.first += skipped;
+			skips.all += least;
 		}
 	}
 	return skips;
@@ -89,13 +101,13 @@ uint64_t hooks_missed(const struct hooks *hooks, const struct rt_stats *before,
 {
 	struct skips skips = skips_since(hooks, before, now);
 	uint64_t alone = now->seen_alone - before->seen_alone;
-	uint64_t neither;
+	uint64_t nobody;
 
-	/* More seen alone than skipped: a kernel that calls the two in the other order. */
+	/* More seen alone than skipped: a kernel that calls them in another order. */
 	if (alone > skips.first)
-		return skips.single + skips.both;
-	neither = skips.first - alone + now->marks_lost - before->marks_lost;
-	return skips.single + (neither < skips.both ? neither : skips.both);
+		return skips.single + skips.all;
+	nobody = skips.first - alone + now->marks_lost - before->marks_lost;
+	return skips.single + (nobody < skips.all ? nobody : skips.all);
 }
 
 uint64_t hooks_between(const struct hooks *hooks, const struct rt_stats *before,

@@ -22,23 +22,23 @@ struct hooks {
 /* Adds a program; what is beyond RT_MAX_HOOKS is left out. */
 void hooks_add(struct hooks *hooks, const char *name, int fd);
 
-/* Whether the program @name is the second of two that see the same (it ends in _2), attached
- * last and called first. */
-bool hook_is_second(const char *name);
+/* Which of those that see the same the program @name is, by the order that they are attached
+ * in; they are called in the reverse. 1, or the figure that it ends in: _2 to _9. */
+int hook_rank(const char *name);
 
 /* How often the kernel has skipped each so far. What it does not count stays 0: before 5.12
  * it skips none by fentry, and before 6.7 it does not tell of kprobes'. */
 void hooks_read(const struct hooks *hooks, uint32_t skipped[static RT_MAX_HOOKS]);
 
-/* For how many events between @before and @now no program ran: of a pair (RT_TWICE in
- * bpf/track.h) what the first was skipped for and the second has not seen alone, and never
- * more than both were skipped for, be it at the same events or not. Both are of the counters
- * and then, not before, of hooks_read(). */
+/* For how many events between @before and @now no program ran: of several that see the same
+ * (RT_THRICE in bpf/marks.h) what the first that is called was skipped for and no other has
+ * seen alone, and never more than each of them was skipped for, be it at the same events or
+ * not. Both are of the counters and then, not before, of hooks_read(). */
 uint64_t hooks_missed(const struct hooks *hooks, const struct rt_stats *before,
 		      const struct rt_stats *now);
 
-/* How many events between @before and @now the first of a pair was skipped for while the
- * second has not told that it saw them: it is about to, or has missed them. Both as above. */
+/* How many events between @before and @now the first was skipped for while no other has told
+ * that it saw them: one is about to, or all have missed them. Both as above. */
 uint64_t hooks_between(const struct hooks *hooks, const struct rt_stats *before,
 		       const struct rt_stats *now);
 

@@ -182,6 +182,14 @@ static bool kernel_is_preemptible(void)
 	return uname(&name) || strstr(name.version, "PREEMPT");
 }
 
+/* Its build says so (scripts/mkcompile_h, init/Makefile). */
+static bool kernel_is_realtime(void)
+{
+	struct utsname name;
+
+	return uname(&name) || strstr(name.version, "PREEMPT_RT");
+}
+
 int kernel_read(struct kernel *out)
 {
 	AUTO(types_fini) struct types types = {0};
@@ -207,6 +215,7 @@ int kernel_read(struct kernel *out)
 			       function_proto(&types, "bpf_loop");
 	kernel.skips_programs =
 		has_member(&types, "bpf_prog", "active") && kernel_is_preemptible();
+	kernel.skips_releases = kernel.skips_programs && kernel_is_realtime();
 	kernel.id_unlink = types_find(&types, "vfs_unlink");
 	kernel.task_btf = function_proto(&types, "bpf_get_current_task_btf");
 	kernel.rdonly_cast = function_proto(&types, "bpf_rdonly_cast");

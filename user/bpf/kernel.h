@@ -31,9 +31,10 @@ struct kernel {
 	bool rdonly_cast;
 	bool task_btf; /* bpf_get_current_task_btf() (5.11) */
 	/* Tracing programs are skipped where they would run inside of themselves (5.12), and
-	 * tasks are held up in them, since the kernel is preemptible: see RT_TWICE in
-	 * bpf/track.h. */
+	 * tasks are held up in them, since the kernel is preemptible: see RT_THRICE in
+	 * bpf/marks.h. */
 	bool skips_programs;
+	bool skips_releases; /* and under spinlocks too (PREEMPT_RT) */
 	/* Tracepoints, of the kernel or of a loaded module. */
 	bool tp_ext4;
 	bool tp_xfs;

@@ -68,11 +68,12 @@ static bool is_hook_of(const char *program, enum backend backend)
 }
 
 /* Whether the kernel has what @program hooks; only tracepoints may be absent one by one,
- * and the second of two that see the same. */
+ * and the second and third that see the same. */
 static bool is_available(const char *program, const struct kernel *kernel)
 {
-	if (hook_is_second(program))
-		return kernel->skips_programs;
+	if (hook_rank(program) > 1)
+		return strncmp(program, "rt_fe_release", 13) ? kernel->skips_programs
+							     : kernel->skips_releases;
 	if (!strncmp(program, "rt_tp_ext4", 10))
 		return kernel->tp_ext4;
 	if (!strncmp(program, "rt_tp_xfs", 9))
@@ -125,7 +126,8 @@ static void set_constants(struct relinktrace_bpf *skel,
 	skel->rodata->rt_arg_tmpfile_flags = kernel->arg_tmpfile_flags;
 	skel->rodata->rt_ret_tmpfile = kernel->ret_tmpfile;
 	skel->rodata->rt_rmdir_is_split = kernel->rmdir_is_split;
-	skel->rodata->rt_looks_twice = kernel->skips_programs;
+	skel->rodata->rt_looks_again = kernel->skips_programs;
+	skel->rodata->rt_releases_again = kernel->skips_releases;
 	skel->rodata->rt_have_task_btf = kernel->task_btf;
 	skel->rodata->rt_have_d_path = kernel->iter_d_path;
 	/* tp_btf's map is keyed by inodes, and not exact anyway. */
@@ -142,6 +144,8 @@ static void set_maps(struct relinktrace_bpf *skel, const struct tracker_options 
 		bpf_map__set_max_entries(skel->maps.rt_orphans, options->max_orphans);
 	if (options->backend == BACKEND_KPROBE)
 		bpf_map__set_map_flags(skel->maps.rt_orphans, 0);
+	if (options->backend == BACKEND_FENTRY)
+		bpf_map__set_type(skel->maps.rt_calls, BPF_MAP_TYPE_LRU_HASH);
 	if (options->backend != BACKEND_NONE)
 		return;
 	/* Iterators alone keep nothing. */
