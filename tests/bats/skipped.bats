@@ -22,6 +22,11 @@ teardown_file() {
 
 # preempt MODE: whether tasks are held up in the kernel.
 preempt() {
+	# with PREEMPT_RT there is no choice
+	if [[ ! -e $PREEMPT && $(uname -v) == *PREEMPT_RT* ]]; then
+		[[ $1 == full ]]
+		return
+	fi
 	grep -qw "$1" "$PREEMPT" && echo "$1" >"$PREEMPT"
 }
 
