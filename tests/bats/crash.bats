@@ -434,8 +434,22 @@ one_is_gone() {
 }
 
 # What is gone by then was given to the command.
-@test "a power failure anywhere in restore: clean finds what is left" {
+lost_restore() {
 	checkpoint_lasts
 	lost_after restore "$M" -- /bin/true
 	after_loss cleaned_after_loss
+}
+
+@test "a power failure anywhere in restore: clean finds what is left" {
+	lost_restore
+}
+
+@test "a power failure anywhere in restore on xfs: clean finds what is left" {
+	LOST=xfs
+	lost_restore
+}
+
+@test "a power failure anywhere in restore on btrfs: clean finds what is left" {
+	LOST=btrfs
+	lost_restore
 }

@@ -327,6 +327,27 @@ restorable() {
 	nothing_left
 }
 
+@test "what post-restore has removed in another root is gone, though the power fails" {
+	restorable
+	mkdir "$T/lost"
+	truncate -s 16M "$T/image"
+	mkfs.ext4 -q "$T/image"
+	mount -o loop,commit=900 "$T/image" "$T/lost"
+	cp -a "$T/root/." "$T/lost"
+	sync -f "$T/lost"
+	hook_is 0 pre-restore --images-dir "$T/images" --root "$T/lost"
+	hook_is 0 post-restore
+	json_is '.cleaned.removed == 1'
+	# what reached the disk
+	cp --sparse=always "$T/image" "$T/image.lost"
+	umount "$T/lost"
+	mount -o loop "$T/image.lost" "$T/lost"
+	[ -d "$T/lost$(realpath "$DIR")" ]
+	[ ! -e "$T/lost$NAME" ]
+	umount "$T/lost"
+	hook_is 0 clean
+}
+
 @test "what images say that CRIU has not written leads nowhere" {
 	restorable
 	hook_is 0 clean

@@ -242,6 +242,19 @@ void action_pre_restore(struct txn *txn, const struct action_wish *wish,
 	report_worsen(report, OUTCOME_FAILED);
 }
 
+/* For clean_by(), of the transaction @data. */
+static void remove_name(const struct manifest *manifest,
+			const struct manifest_entry *entry, void *data,
+			struct clean_result *result)
+{
+	const struct txn_link *link = txn_link_of(data, entry->n);
+
+	if (link && link->ino)
+		links_remove_entry(manifest, entry, link, result);
+	else
+		clean_entry(manifest, entry, NULL, result);
+}
+
 /* Removes the names of a restore that came to its end where it found them. 0 or -errno:
  * logged. */
 static int remove_restored(struct txn *txn, const struct action_wish *wish,
@@ -256,20 +269,9 @@ static int remove_restored(struct txn *txn, const struct action_wish *wish,
 		return ret;
 	}
 	restoring.roots.in_use = true;
-	for (size_t i = 0; i < restoring.manifest.n_entries; i++) {
-		const struct manifest_entry *entry = &restoring.manifest.entries[i];
-		const struct txn_link *link = txn_link_of(txn, entry->n);
-
-		if (!entry->relink_path)
-			continue;
-		if (link && link->ino)
-			links_remove_entry(&restoring.manifest, entry, link, result);
-		else
-			clean_entry(&restoring.manifest, entry, result);
-	}
+	clean_by(&restoring.manifest, remove_name, txn, result);
 	if (restoring.keys.root.path)
 		signposts_remove(&restoring.manifest, &restoring.keys, result);
-	clean_folders(&restoring.manifest);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/durable.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "preserve/beneath.h"
@@ -220,6 +221,8 @@ void signposts_remove(const struct manifest *manifest, const struct criu_keys *k
 	AUTO_FREE char *why = NULL;
 	AUTO_FD root = keys->root.path && keys->n_keys ? open_root(manifest, keys, &why)
 						       : -ENOENT;
+	bool removed = false;
+	int err;
 
 	if (root < 0 && keys->root.path && keys->n_keys) {
 		log_error("%zu signposts are left: %s", keys->n_keys, why_text(why));
@@ -233,11 +236,20 @@ void signposts_remove(const struct manifest *manifest, const struct criu_keys *k
 		const char *name = name_of(&keys->keys[i], text);
 		int ret = target ? remove_one(root, name, target) : -ESTALE;
 
+		if (!ret)
+			removed = true;
 		if (!ret || ret == -ENOENT)
 			continue;
 		log_error("signpost %s is left: %s", name,
 			  ret == -ESTALE ? "it is another name than the one that was made"
 					 : strerror(-ret));
+		result->left++;
+	}
+	/* What tells of them may be gone for good by a power failure. */
+	err = removed ? durable_folder(root) : 0;
+	if (err) {
+		log_error("that signposts are gone did not come to the disk: %s",
+			  strerror(-err));
 		result->left++;
 	}
 }

@@ -64,14 +64,15 @@ void clean_entry_of(const struct manifest *manifest, const struct manifest_entry
 }
 
 void clean_entry(const struct manifest *manifest, const struct manifest_entry *entry,
-		 struct clean_result *result)
+		 void *unused, struct clean_result *result)
 {
 	struct relink_identity identity = clean_identity(manifest, entry);
 
+	(void)unused;
 	clean_entry_of(manifest, entry, &identity, result);
 }
 
-void clean_folders(const struct manifest *manifest)
+static void clean_folders(const struct manifest *manifest)
 {
 	/* Inner ones come later in the list. */
 	for (size_t i = manifest->n_folders; i-- > 0;) {
@@ -123,7 +124,7 @@ static void sync_entry(const struct manifest *manifest,
 	result->left++;
 }
 
-static void clean_entries(const struct manifest *manifest, pid_t holder,
+static void clean_entries(const struct manifest *manifest, clean_fn remove, void *data,
 			  struct clean_result *result)
 {
 	const struct manifest_entry *last = NULL; /* removed, and not yet on the disk */
@@ -132,11 +133,11 @@ static void clean_entries(const struct manifest *manifest, pid_t holder,
 		const struct manifest_entry *entry = &manifest->entries[i];
 		size_t removed = result->removed;
 
-		if (!entry->relink_path || !restore_is_of(entry, holder))
+		if (!entry->relink_path)
 			continue;
 		if (last && !is_beside(last, entry))
 			sync_entry(manifest, TAKE_PTR(last), result);
-		clean_entry(manifest, entry, result);
+		remove(manifest, entry, data, result);
 		if (result->removed > removed)
 			last = entry;
 	}
@@ -157,12 +158,12 @@ static void sync_folders(const struct manifest *manifest)
 }
 
 /* @half_made: what a restore has left so, too. */
-static void clean_here(const struct manifest *manifest, pid_t holder, bool half_made,
-		       struct clean_result *result)
+static void clean_here(const struct manifest *manifest, clean_fn remove, void *data,
+		       bool half_made, struct clean_result *result)
 {
 	size_t removed = result->removed;
 
-	clean_entries(manifest, holder, result);
+	clean_entries(manifest, remove, data, result);
 	if (half_made)
 		result->left += den_clean(manifest);
 	/* As long as another holder's files are in them, they stay. */
@@ -171,10 +172,27 @@ static void clean_here(const struct manifest *manifest, pid_t holder, bool half_
 		sync_folders(manifest);
 }
 
+/* For clean_here(): of one holder, whose pid @data points to. */
+static void clean_if_held(const struct manifest *manifest,
+			  const struct manifest_entry *entry, void *data,
+			  struct clean_result *result)
+{
+	const pid_t *holder = data;
+
+	if (restore_is_of(entry, *holder))
+		clean_entry(manifest, entry, NULL, result);
+}
+
 void clean_held(const struct manifest *manifest, pid_t holder,
 		struct clean_result *result)
 {
-	clean_here(manifest, holder, false, result);
+	clean_here(manifest, clean_if_held, &holder, false, result);
+}
+
+void clean_by(const struct manifest *manifest, clean_fn remove, void *data,
+	      struct clean_result *result)
+{
+	clean_here(manifest, remove, data, false, result);
 }
 
 static struct share share_of_store(const struct manifest *manifest)
@@ -240,7 +258,7 @@ static void clean_share(const struct share *share, struct clean_result *result,
 		if (share_same(&its, share))
 			part.folders[part.n_folders++] = manifest->folders[i];
 	}
-	clean_here(&part, 0, true, result);
+	clean_here(&part, clean_entry, NULL, true, result);
 	free(part.entries);
 	free(part.folders);
 }
@@ -251,7 +269,7 @@ void clean_all(const struct manifest *manifest, struct clean_result *result)
 	int ret = 0;
 
 	if (!interrupt_is_timed()) {
-		clean_here(manifest, 0, true, result);
+		clean_here(manifest, clean_entry, NULL, true, result);
 		return;
 	}
 	for (size_t i = 0; i < manifest->n_entries && !ret; i++) {

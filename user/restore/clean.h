@@ -17,27 +17,31 @@ struct clean_result {
 struct relink_identity clean_identity(const struct manifest *manifest,
 				      const struct manifest_entry *entry);
 
-/* Removes the relink name of @entry; does nothing where it has none. Counts in @result.
- */
+/* Removes the relink name of @entry, and counts in @result. @data is clean_by()'s. */
+typedef void (*clean_fn)(const struct manifest *manifest,
+			 const struct manifest_entry *entry, void *data,
+			 struct clean_result *result);
+
+/* The same of any entry; does nothing where it has no name. */
 void clean_entry(const struct manifest *manifest, const struct manifest_entry *entry,
-		 struct clean_result *result);
+		 void *unused, struct clean_result *result);
 
 /* The same where the name leads to the file of @identity. */
 void clean_entry_of(const struct manifest *manifest, const struct manifest_entry *entry,
 		    const struct relink_identity *identity, struct clean_result *result);
 
-/* Removes the folders that the checkpoint made and that are empty now. One that is gone,
- * replaced or in use stays as it is. */
-void clean_folders(const struct manifest *manifest);
+/* Calls @remove, with @data, for each entry that has a relink name, and removes the folders
+ * that the checkpoint made and that are empty then: one that is gone, replaced or in use stays
+ * as it is. What was removed is gone on the disk too, or counted as left. */
+void clean_by(const struct manifest *manifest, clean_fn remove, void *data,
+	      struct clean_result *result);
 
-/* Both, the names only of what process @holder held (0: of all); what was removed is gone on
- * the disk too, or counted as left. */
+/* The same, of the names of what process @holder held (0: of all). */
 void clean_held(const struct manifest *manifest, pid_t holder,
 		struct clean_result *result);
 
-/* Both, and what a restore has left half made, for all of @manifest; what was removed is
- * gone on the disk too, or counted as left. Where there is a deadline (interrupt_at()), see
- * apart.h. */
+/* The same of all of @manifest, and of what a restore has left half made. Where there is a
+ * deadline (interrupt_at()), see apart.h. */
 void clean_all(const struct manifest *manifest, struct clean_result *result);
 
 #endif
