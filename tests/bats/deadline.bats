@@ -278,3 +278,52 @@ hung_is_left() {
 	rt_ok clean "$M"
 	nothing_left "$at"
 }
+
+# left_in_time STATUS PATH ARG...: clean in time, while what PATH is on does not answer.
+left_in_time() {
+	rt_in_time "$LONG" clean --deadline "$LONG" "${@:3}"
+	[ "$status" -eq "$1" ]
+	[[ $stderr == *"$2 is left: a filesystem that it needs did not answer in time"* ]]
+}
+
+@test "clean --deadline: manifests on a filesystem that does not answer keep no other's names" {
+	setup_holders
+	fuse_over "$T/source" "$T/fuse"
+	hold l ab
+	remember
+	rt_ok checkpoint --cgroup "$CG/h" --manifest "$T/fuse/one"
+	rt_ok checkpoint --cgroup "$CG/h" --manifest "$T/fuse/two"
+	rt_ok checkpoint --cgroup "$CG/h" --manifest "$M"
+	kill -STOP "$FUSE"
+	left_in_time 3 "$T/fuse/one" "$T/fuse/one"
+	[[ $output == '0 removed, 0 gone already, 1 left' ]]
+	# the second is not waited for
+	left_in_time 3 "$T/fuse/two" --expired 0s
+	[[ $stderr == *"$T/fuse/one is left: "* ]]
+	[[ $output == '1 removed, 0 gone already, 2 left' ]]
+	kill -CONT "$FUSE"
+	rt_ok clean --deadline 60 --expired 0s
+	[[ $output == '2 removed, 0 gone already, 0 left' ]]
+	nothing_left
+}
+
+@test "clean --deadline: what is known of checkpoints does not answer" {
+	setup_holders
+	fuse_over "$T/source" "$T/fuse"
+	hold l ab
+	remember
+	local id
+	export RELINKTRACE_STATE=$T/fuse
+	rt_ok checkpoint --cgroup "$CG/h" --manifest "$M"
+	id=$(jq -r .id "$M")
+	kill -STOP "$FUSE"
+	left_in_time 3 "$T/fuse" --expired 0s
+	left_in_time 3 "$T/fuse" --id "$id"
+	# the names go all the same
+	left_in_time 3 "$M" "$M"
+	[[ $output == '1 removed, 0 gone already, 1 left' ]]
+	kill -CONT "$FUSE"
+	rt_ok clean --deadline 60 --id "$id"
+	[[ $output == '0 removed, 1 gone already, 0 left' ]]
+	nothing_left
+}

@@ -248,6 +248,36 @@ static void test_by_dev(void)
 	MUST(!umount2("/tmp/.relinktrace-unit", 0) && !rmdir("/tmp/.relinktrace-unit"));
 }
 
+/* Which mount, and so which filesystem, @path is on. */
+static void expect_letters(const char *path, const char *point, const char *fstype)
+{
+	AUTO(mount_fini) struct mount found = {0};
+
+	CHECK_INT(mount_find_by_letters(path, &found), 0);
+	CHECK_STR(found.point ? found.point : "", point);
+	if (fstype)
+		CHECK_STR(found.fstype ? found.fstype : "", fstype);
+}
+
+static void test_by_letters(void)
+{
+	char sub[128];
+
+	MUST(!mount("none", dir, "tmpfs", 0, NULL));
+	snprintf(sub, sizeof(sub), "%s", below("/sub"));
+	MUST(!mkdir(sub, 0755) && !mount("none", sub, "tmpfs", 0, NULL));
+	/* over another */
+	MUST(!mount("none", sub, "ramfs", 0, NULL));
+	mount_cache_drop();
+	expect_letters("/", "/", NULL);
+	expect_letters(dir, dir, "tmpfs");
+	expect_letters(below("/subs"), dir, "tmpfs");
+	expect_letters(sub, sub, "ramfs");
+	expect_letters(below("/sub/x/y"), sub, "ramfs");
+	MUST(!umount(sub) && !umount(sub) && !umount(dir));
+	mount_cache_drop();
+}
+
 /* Counts the mounts that are tried, and takes that of @point. Forgets all tables, as a
  * caller may. */
 struct tried {
@@ -309,6 +339,7 @@ int main(void)
 	test_jailed();
 	test_jailed_here();
 	test_by_dev();
+	test_by_letters();
 	test_try_by_dev();
 	CHECK(!rmdir(dir));
 	return check_done();

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "journal/index.h"
+#include "restore/apart.h"
 #include "restore/cleanup.h"
 #include "commands.h"
 
@@ -35,7 +36,8 @@ static const struct argp_option options[] = {
 	 0},
 	{"deadline", OPT_DEADLINE, "SECONDS", 0,
 	 "In that time, whatever a filesystem does: one that has not answered when half "
-	 "of it is over is left behind, and what is there told as left",
+	 "of it is over (three quarters, where a manifest or what is known of it is) is "
+	 "left behind, and what is there told as left",
 	 0},
 	{0},
 };
@@ -120,21 +122,57 @@ static char *manifest_of(const char *path)
 	return strdup(path);
 }
 
+/* A checkpoint that is to be cleaned, see clean_checkpoint(). */
+struct wanted {
+	const char *path, *id, *store;
+};
+
+static int do_wanted(void *data, struct clean_result *result)
+{
+	const struct wanted *wanted = data;
+
+	return clean_checkpoint(wanted->path, wanted->id, wanted->store, result);
+}
+
+static int clean_wanted(const char *path, const char *id, const char *store,
+			struct clean_result *result)
+{
+	struct wanted wanted = {path, id, store};
+
+	return apart_do(path, do_wanted, &wanted, result);
+}
+
 static int clean_argument(const char *path, const char *store,
 			  struct clean_result *result)
 {
 	AUTO_FREE char *manifest = manifest_of(path);
 
-	return manifest ? clean_checkpoint(manifest, NULL, store, result) : -ENOMEM;
+	return manifest ? clean_wanted(manifest, NULL, store, result) : -ENOMEM;
+}
+
+/* For apart_do(): only whether it answers. What is wrong with it is told by whoever reads it
+ * next. */
+static int try_index(void *data, struct clean_result *result)
+{
+	AUTO(index_list_fini) struct index_list list = {0};
+	AUTO_FREE char *why = NULL;
+
+	(void)data;
+	(void)result;
+	index_read(&list, &why);
+	return 0;
 }
 
 static int clean_id(const char *id, struct clean_result *result)
 {
 	AUTO_FREE char *path = NULL;
-	int ret = index_find(id, &path);
+	int ret = apart_do(index_directory(), try_index, NULL, result);
 
+	if (ret)
+		return ret;
+	ret = index_find(id, &path);
 	if (!ret)
-		return clean_checkpoint(path, id, NULL, result);
+		return clean_wanted(path, id, NULL, result);
 	if (ret == -ENOENT) {
 		log_warning(
 			"no checkpoint %s is known in %s: it was cleaned or restored, "
@@ -151,15 +189,18 @@ static int clean_expired(long age, struct clean_result *result)
 	AUTO(index_list_fini) struct index_list list = {0};
 	AUTO_FREE char *why = NULL;
 	time_t before = time(NULL) - age;
-	int ret = index_read(&list, &why), first = 0;
+	int ret = apart_do(index_directory(), try_index, NULL, result), first = 0;
 
+	if (ret)
+		return ret;
+	ret = index_read(&list, &why);
 	if (ret) {
 		log_error("%s", why_text(why));
 		return ret;
 	}
 	for (size_t i = 0; i < list.n && list.entries[i].created <= before; i++) {
-		ret = clean_checkpoint(list.entries[i].manifest, list.entries[i].id, NULL,
-				       result);
+		ret = clean_wanted(list.entries[i].manifest, list.entries[i].id, NULL,
+				   result);
 		first = first ?: ret;
 	}
 	return first;

@@ -375,6 +375,36 @@ int mount_find_by_type(const char *fstype, struct mount *out)
 	return err == -ENOENT ? view_find(view, match_type, fstype, out) : err;
 }
 
+/* Whether @path is @point, or below it. */
+static bool is_at(const char *path, const char *point)
+{
+	size_t len = strlen(point);
+
+	while (len && point[len - 1] == '/')
+		len--;
+	return !strncmp(path, point, len) && (path[len] == '/' || !path[len]);
+}
+
+int mount_find_by_letters(const char *path, struct mount *out)
+{
+	AUTO(auto_iter) struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_fs *fs, *found = NULL;
+	const struct view *view;
+	int err = view_of(getpid(), &view);
+
+	if (err || !iter)
+		return err ?: -ENOMEM;
+	while (!mnt_table_next_fs(view->table, iter, &fs)) {
+		const char *point = mnt_fs_get_target(fs);
+
+		/* What is mounted over another comes later. */
+		if (point && is_at(path, point) &&
+		    (!found || strlen(point) >= strlen(mnt_fs_get_target(found))))
+			found = fs;
+	}
+	return found ? mount_from_fs(view, found, out) : -ENOENT;
+}
+
 /* statx of what @fd is open on, with the mount's id. */
 static int fd_statx(int fd, struct statx *stx)
 {

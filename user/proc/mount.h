@@ -54,6 +54,10 @@ int mount_copy(const struct mount *from, struct mount *to);
  * there is one. 0; -ENOENT; -errno. */
 int mount_find_by_type(const char *fstype, struct mount *out);
 
+/* The mount in our own namespace that @path, absolute, is on by its letters: no symbolic link
+ * is followed and no filesystem asked, which may not answer. 0; -ENOENT; -errno. */
+int mount_find_by_letters(const char *path, struct mount *out);
+
 /* Calls @each with every mount that @pid sees of what has lost its name ("//deleted" in
  * mountinfo: a bind mount whose source was unlinked), until it returns other than 0.
  * @mount is not the callee's, and it must not ask for mounts itself; @data is handed to

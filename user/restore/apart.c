@@ -19,18 +19,28 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/readall.h"
+#include "proc/mount.h"
 
 /* Of what all processes of a run have to say. */
 #define LOG_MOST (16U << 20)
 
-/* One share's, in memory that is shared with its process. */
+/* What one process does, in memory that is shared with it. */
 struct doing {
 	struct clean_result result;
+	int ret;
 	bool ended;
 };
 
-/* Those that have been left behind. */
-static struct shares lost;
+/* The filesystems that have been left behind: processes that come later know of them too.
+ * What is beyond is asked again. */
+#define MOST_LOST 256
+
+static struct lost {
+	size_t n;
+	struct {
+		uint32_t dev_major, dev_minor;
+	} all[MOST_LOST];
+} * lost;
 
 void shares_fini(struct shares *shares)
 {
@@ -62,12 +72,30 @@ int shares_add(struct shares *shares, const struct share *share)
 	return 0;
 }
 
+static void *shared_memory(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void lose(const struct share *share)
+{
+	/* 0:0 is not known. */
+	if (!lost || lost->n == MOST_LOST || (!share->dev_major && !share->dev_minor))
+		return;
+	lost->all[lost->n].dev_major = share->dev_major;
+	lost->all[lost->n].dev_minor = share->dev_minor;
+	lost->n++;
+}
+
 /* A store on it would not answer either. */
 static bool is_lost(const struct share *share)
 {
-	for (size_t i = 0; i < lost.n; i++)
-		if (lost.shares[i].dev_major == share->dev_major &&
-		    lost.shares[i].dev_minor == share->dev_minor)
+	for (size_t i = 0; lost && i < lost->n; i++)
+		if (lost->all[i].dev_major == share->dev_major &&
+		    lost->all[i].dev_minor == share->dev_minor)
 			return true;
 	return false;
 }
@@ -101,11 +129,9 @@ static void tell_lines(int fd)
 	}
 }
 
-/* The process that @work is done by, or -errno. */
-static pid_t begin(const struct share *share, struct doing *doing, int *log,
-		   void (*work)(const struct share *share, struct clean_result *result,
-				void *data),
-		   void *data)
+/* The process that @work is done by, with @data, or -errno. */
+static pid_t begin(struct doing *doing, int *log,
+		   int (*work)(void *data, struct clean_result *result), void *data)
 {
 	pid_t parent = getpid(), pid = fork();
 
@@ -117,7 +143,7 @@ static pid_t begin(const struct share *share, struct doing *doing, int *log,
 		_exit(EXIT_FAILURE);
 	abandon_shed_fds();
 	log_set_sink(keep_line, log);
-	work(share, &doing->result, data);
+	doing->ret = work(data, &doing->result);
 	doing->ended = true;
 	_exit(EXIT_SUCCESS);
 }
@@ -149,11 +175,27 @@ static void add(const struct share *share, const struct doing *doing, pid_t pid,
 		log_error("what is on the filesystem at %s is left: %s",
 			  share->point ? share->point : "a lost mount",
 			  pid < 0 ? strerror(-pid) : "it did not answer in time");
-		shares_add(&lost, share);
+		if (pid >= 0)
+			lose(share);
 	}
 	result->removed += doing->result.removed;
 	result->absent += doing->result.absent;
 	result->left += left;
+}
+
+/* What is done of one share. */
+struct part {
+	const struct share *share;
+	void (*work)(const struct share *share, struct clean_result *result, void *data);
+	void *data;
+};
+
+static int do_part(void *data, struct clean_result *result)
+{
+	const struct part *part = data;
+
+	part->work(part->share, result, part->data);
+	return 0;
 }
 
 void apart_run(const struct shares *shares,
@@ -164,27 +206,96 @@ void apart_run(const struct shares *shares,
 	size_t n = shares->n, bytes = (n + 1) * sizeof(struct doing);
 	AUTO_FREE pid_t *pids = calloc(n + 1, sizeof(*pids));
 	AUTO_FD log = memfd_create("log", MFD_CLOEXEC);
-	struct doing *doing = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct doing *doing = shared_memory(bytes);
 	struct timespec until;
 
-	if (!pids || log < 0 || doing == MAP_FAILED) {
+	lost = lost ?: shared_memory(sizeof(*lost));
+	if (!pids || log < 0 || !doing || !lost) {
 		log_error("cannot clean: %s", strerror(errno));
 		result->left++;
-		if (doing != MAP_FAILED)
+		if (doing)
 			munmap(doing, bytes);
 		return;
 	}
 	interrupt_time_in(interrupt_ms_left() / 2000.0, &until);
-	for (size_t i = 0; i < n; i++)
-		pids[i] =
-			is_lost(&shares->shares[i])
-				? -ETIMEDOUT
-				: begin(&shares->shares[i], &doing[i], &log, work, data);
+	for (size_t i = 0; i < n; i++) {
+		struct part part = {&shares->shares[i], work, data};
+
+		pids[i] = is_lost(part.share) ? -ETIMEDOUT
+					      : begin(&doing[i], &log, do_part, &part);
+	}
 	for (size_t i = 0; i < n; i++)
 		await(pids[i], &until);
 	tell_lines(log);
 	for (size_t i = 0; i < n; i++)
 		add(&shares->shares[i], &doing[i], pids[i], result);
 	munmap(doing, bytes);
+}
+
+/* What @path is on, without asking it. */
+static struct share share_of_path(const char *path)
+{
+	AUTO_FREE char *cwd = getcwd(NULL, 0), *whole = NULL;
+	AUTO(mount_fini) struct mount mount = {0};
+	struct share share = {.point = path};
+
+	if (*path != '/' && (!cwd || asprintf(&whole, "%s/%s", cwd, path) < 0)) {
+		whole = NULL;
+		return share;
+	}
+	if (!mount_find_by_letters(whole ? whole : path, &mount)) {
+		share.dev_major = mount.dev_major;
+		share.dev_minor = mount.dev_minor;
+	}
+	return share;
+}
+
+/* Of @pid, which has ended, or been left behind. */
+static int outcome(const struct share *share, const struct doing *doing, pid_t pid,
+		   struct clean_result *result)
+{
+	result->removed += doing->result.removed;
+	result->absent += doing->result.absent;
+	result->left += doing->result.left;
+	if (doing->ended)
+		return doing->ret;
+	log_error("%s is left: %s", share->point,
+		  pid < 0 && pid != -ETIMEDOUT
+			  ? strerror(-pid)
+			  : "a filesystem that it needs did not answer in time");
+	result->left++;
+	if (pid >= 0)
+		lose(share);
+	return pid < 0 ? pid : -ETIMEDOUT;
+}
+
+int apart_do(const char *path, int (*work)(void *data, struct clean_result *result),
+	     void *data, struct clean_result *result)
+{
+	struct share share = {0};
+	struct doing *doing;
+	AUTO_FD log = -1;
+	struct timespec until;
+	pid_t pid;
+	int ret;
+
+	if (!interrupt_is_timed())
+		return work(data, result);
+	log = memfd_create("log", MFD_CLOEXEC);
+	doing = shared_memory(sizeof(*doing));
+	lost = lost ?: shared_memory(sizeof(*lost));
+	if (log < 0 || !doing || !lost) {
+		ret = -errno;
+		if (doing)
+			munmap(doing, sizeof(*doing));
+		return ret;
+	}
+	share = share_of_path(path);
+	interrupt_time_in(interrupt_ms_left() * 3 / 4000.0, &until);
+	pid = is_lost(&share) ? -ETIMEDOUT : begin(doing, &log, work, data);
+	await(pid, &until);
+	tell_lines(log);
+	ret = outcome(&share, doing, pid, result);
+	munmap(doing, sizeof(*doing));
+	return ret;
 }

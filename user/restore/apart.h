@@ -29,6 +29,14 @@ int shares_add(struct shares *shares, const struct share *share);
 /* Whether @a and @b are of the same filesystem. Pure. */
 bool share_same(const struct share *a, const struct share *b);
 
+/* Calls @work with @data, by a process of its own where there is a deadline, and adds what it
+ * has done to @result; returns what it returned. @path is what it has to read first, for
+ * whoever reads: where it has not ended when three quarters of the time to the deadline have
+ * passed, or its filesystem is left behind already, that is logged, counts as one left, and
+ * -ETIMEDOUT is returned. */
+int apart_do(const char *path, int (*work)(void *data, struct clean_result *result),
+	     void *data, struct clean_result *result);
+
 /* Calls @work with @data for each of @shares, all at once, and adds what they have done to
  * @result. One that has not ended when half of the time to the deadline has passed, which
  * leaves some for whatever else there is to do, is logged and left behind, and what it has
