@@ -54,7 +54,7 @@ bool share_same(const struct share *a, const struct share *b)
 	       a->dev_minor == b->dev_minor;
 }
 
-int shares_add(struct shares *shares, const struct share *share)
+void shares_add(struct shares *shares, const struct share *share)
 {
 	struct share *grown;
 
@@ -62,14 +62,15 @@ int shares_add(struct shares *shares, const struct share *share)
 		if (!share_same(&shares->shares[i], share))
 			continue;
 		shares->shares[i].names += share->names;
-		return 0;
+		return;
 	}
 	grown = list_grow(shares->shares, shares->n, sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
+	if (!grown) {
+		shares->err = -ENOMEM;
+		return;
+	}
 	shares->shares = grown;
 	grown[shares->n++] = *share;
-	return 0;
 }
 
 static void *shared_memory(size_t bytes)
@@ -210,8 +211,9 @@ void apart_run(const struct shares *shares,
 	struct timespec until;
 
 	lost = lost ?: shared_memory(sizeof(*lost));
-	if (!pids || log < 0 || !doing || !lost) {
-		log_error("cannot clean: %s", strerror(errno));
+	if (shares->err || !pids || log < 0 || !doing || !lost) {
+		log_error("cannot clean: %s",
+			  strerror(shares->err ? -shares->err : errno));
 		result->left++;
 		if (doing)
 			munmap(doing, bytes);

@@ -18,13 +18,14 @@ struct share {
 struct shares {
 	struct share *shares; /* owned */
 	size_t n;
+	int err; /* 0; -ENOMEM: one could not be added, which apart_run() tells */
 };
 
 /* Frees what @shares owns; for AUTO(). */
 void shares_fini(struct shares *shares);
 
-/* Adds @share, or its names to the one that is the same. 0 or -ENOMEM. */
-int shares_add(struct shares *shares, const struct share *share);
+/* Adds @share, or its names to the one that is the same. */
+void shares_add(struct shares *shares, const struct share *share);
 
 /* Whether @a and @b are of the same filesystem. Pure. */
 bool share_same(const struct share *a, const struct share *b);
@@ -40,7 +41,8 @@ int apart_do(const char *path, int (*work)(void *data, struct clean_result *resu
 /* Calls @work with @data for each of @shares, all at once, and adds what they have done to
  * @result. One that has not ended when half of the time to the deadline has passed, which
  * leaves some for whatever else there is to do, is logged and left behind, and what it has
- * not done counts as left; on that filesystem nothing is begun any more. */
+ * not done counts as left; on that filesystem nothing is begun any more. Where memory is out
+ * nothing is done, and one counts as left. */
 void apart_run(const struct shares *shares,
 	       void (*work)(const struct share *share, struct clean_result *result,
 			    void *data),

@@ -266,26 +266,20 @@ static void clean_share(const struct share *share, struct clean_result *result,
 void clean_all(const struct manifest *manifest, struct clean_result *result)
 {
 	AUTO(shares_fini) struct shares shares = {0};
-	int ret = 0;
 
 	if (!interrupt_is_timed()) {
 		clean_here(manifest, clean_entry, NULL, true, result);
 		return;
 	}
-	for (size_t i = 0; i < manifest->n_entries && !ret; i++) {
+	for (size_t i = 0; i < manifest->n_entries; i++) {
 		struct share share = share_of_entry(manifest, &manifest->entries[i]);
 
-		ret = shares_add(&shares, &share);
+		shares_add(&shares, &share);
 	}
-	for (size_t i = 0; i < manifest->n_folders && !ret; i++) {
+	for (size_t i = 0; i < manifest->n_folders; i++) {
 		struct share share = share_of_folder(manifest, &manifest->folders[i]);
 
-		ret = shares_add(&shares, &share);
-	}
-	if (ret) {
-		log_error("cannot clean: %s", strerror(-ret));
-		result->left++;
-		return;
+		shares_add(&shares, &share);
 	}
 	apart_run(&shares, clean_share, (void *)manifest, result);
 }
