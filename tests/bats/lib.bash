@@ -51,6 +51,17 @@ place_remove() {
 	rm -rf -- "$DIR"
 }
 
+# How tasks are held up in the kernel: none, voluntary, full or lazy.
+PREEMPT=/sys/kernel/debug/sched/preempt
+
+preempt_mode() {
+	if [[ -r $PREEMPT ]]; then
+		sed 's/.*(\(.*\)).*/\1/' "$PREEMPT"
+	elif [[ $(uname -v) == *PREEMPT_RT* ]]; then
+		echo full
+	fi
+}
+
 # mount_of FSTYPE: where the first of that kind is mounted.
 mount_of() {
 	local point type

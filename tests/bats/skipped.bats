@@ -6,14 +6,10 @@
 
 load lib
 
-readonly KEPT=100 PREEMPT=/sys/kernel/debug/sched/preempt
-
-mode() {
-	sed 's/.*(\(.*\)).*/\1/' "$PREEMPT"
-}
+readonly KEPT=100
 
 setup_file() {
-	[[ ! -r $PREEMPT ]] || mode >"$BATS_FILE_TMPDIR/preempt"
+	[[ ! -r $PREEMPT ]] || preempt_mode >"$BATS_FILE_TMPDIR/preempt"
 }
 
 teardown_file() {
@@ -22,12 +18,8 @@ teardown_file() {
 
 # preempt MODE: whether tasks are held up in the kernel.
 preempt() {
-	# with PREEMPT_RT there is no choice
-	if [[ ! -e $PREEMPT && $(uname -v) == *PREEMPT_RT* ]]; then
-		[[ $1 == full ]]
-		return
-	fi
-	grep -qw "$1" "$PREEMPT" && echo "$1" >"$PREEMPT"
+	[[ $(preempt_mode) != "$1" ]] || return 0
+	[[ -e $PREEMPT ]] && grep -qw "$1" "$PREEMPT" && echo "$1" >"$PREEMPT"
 }
 
 # For how many events programs of births and releases were skipped.

@@ -54,7 +54,7 @@ storm_freezes() {
 
 # Whether tasks are held up in programs, which are skipped for others then.
 skips_programs() {
-	grep -qE '\((full|lazy)\)' /sys/kernel/debug/sched/preempt 2>/dev/null
+	[[ $(preempt_mode) == @(full|lazy) ]]
 }
 
 # What the map lacks at the stop where the comparison ended, and nothing else is wrong there, is
