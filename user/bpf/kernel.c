@@ -2,9 +2,12 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -169,11 +172,32 @@ static bool has_tracepoint(const struct types *types, const char *module,
 	return own && btf__find_by_name_kind(own, typedef_name, BTF_KIND_TYPEDEF) > 0;
 }
 
-/* What /sys/kernel/debug/sched/preempt says, "none (voluntary) full lazy" or so; where it
- * cannot be read, how the kernel was built. */
+/* /sys/kernel/debug/sched/preempt. Where debugfs is not mounted, as in a container, by a mount
+ * that nobody else sees (fsmount(2), 5.2), for which it takes CAP_SYS_ADMIN. NULL. */
+static FILE *open_preempt(void)
+{
+	FILE *file = fopen("/sys/kernel/debug/sched/preempt", "re");
+	AUTO_FD context = -1, mount = -1, fd = -1;
+
+	if (file)
+		return file;
+	context = fsopen("debugfs", FSOPEN_CLOEXEC);
+	if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		return NULL;
+	mount = fsmount(context, FSMOUNT_CLOEXEC, 0);
+	if (mount >= 0)
+		fd = openat(mount, "sched/preempt", O_RDONLY | O_CLOEXEC);
+	file = fd < 0 ? NULL : fdopen(fd, "re");
+	if (file)
+		fd = -1;
+	return file;
+}
+
+/* What it says, "none (voluntary) full lazy" or so; where it cannot be read, how the kernel was
+ * built. */
 static bool kernel_is_preemptible(void)
 {
-	AUTO_FILE *file = fopen("/sys/kernel/debug/sched/preempt", "re");
+	AUTO_FILE *file = open_preempt();
 	char modes[128] = "";
 	struct utsname name;
 
