@@ -62,6 +62,17 @@ preempt_mode() {
 	fi
 }
 
+# of_daemonset EXPRESSION: of its pod template's spec (s) and container (c).
+of_daemonset() {
+	python3 -c 'import sys, yaml
+documents = list(yaml.safe_load_all(open(sys.argv[1])))
+s = [d for d in documents if d["kind"] == "DaemonSet"][0]["spec"]["template"]["spec"]
+c = s["containers"][0]
+got = eval(sys.argv[2])
+print("\n".join(got) if isinstance(got, list) else got)' \
+		"$TOP/tools/kubernetes/relinktrace.yaml" "$1"
+}
+
 # mount_of FSTYPE: where the first of that kind is mounted.
 mount_of() {
 	local point type

@@ -10,6 +10,8 @@ load tenant
 teardown() {
 	# not what somebody else's podman has
 	[[ ${CONTAINERS_STORAGE_CONF:-} != "$T"/* ]] || podman rm --all --force --time 0 >&2 || true
+	[[ -z ${PODS:-} ]] || cgroup_remove "$PODS"
+	[[ ! -e /sys/fs/bpf/relinktrace ]] || "$RT" detach --all >&2 || true
 	place_remove
 }
 
@@ -140,4 +142,75 @@ restored_twice() {
 	podman rm --force --time 0 c1 >&2
 	imported
 	goes_on "$(pid_of c1)"
+}
+
+# image_make DIR PROGRAM...: what these need.
+image_make() {
+	local program
+	mkdir -p "$1"/{bin,dev,proc,sys/fs/bpf,sys/fs/cgroup,run,tmp,var/lib/relinktrace,etc/criu}
+	for program in "${@:2}"; do
+		cp "$program" "$1/bin"
+		ldd "$program" | grep -o '/[^ ]*' | (cd / && xargs cp --parents -Lut "$1")
+	done
+}
+
+# daemonset_run NAME: what a kubelet would run, but for where the state is, and criu's options.
+daemonset_run() {
+	local options=() words word
+	image_make "$T/tracer" "$RT" "$(command -v sh)" "$(command -v nsenter)" \
+		"$(command -v sleep)"
+	tar -C "$T/tracer" -cf - . | podman import - tracer:1 >/dev/null 2>&1
+	while read -r word; do options+=(--cap-add "$word"); done \
+		< <(of_daemonset 'c["securityContext"]["capabilities"]["add"]')
+	while read -r word; do options+=(--env "$word"); done \
+		< <(of_daemonset '[e["name"] + "=" + e["value"] for e in c["env"]]')
+	mkdir -p "$T/var/lib/relinktrace" "$T/etc/criu"
+	while read -r word; do
+		[[ $word == /sys/* ]] || word=$T$word
+		options+=(--volume "$word:${word#"$T"}")
+	done < <(of_daemonset '[v["hostPath"]["path"] for v in s["volumes"]]')
+	mapfile -d '' words < <(of_daemonset '"\0".join(c["command"] + c["args"]) + "\0"' | head -c -1)
+	podman run --detach --name "$1" --network none --pid host --cap-drop ALL \
+		--security-opt no-new-privileges --read-only --read-only-tmpfs=false \
+		--log-driver k8s-file --log-opt "path=$T/$1.said" "${options[@]}" \
+		--cgroup-parent "$(cgroup_name "$CG")" tracer:1 "${words[@]}" >"$T/$1.id" 3>&-
+}
+
+# in_tracer ARG...: as docs/agents.md says.
+in_tracer() {
+	run --separate-stderr timeout "$PATIENCE" podman exec tracer \
+		nsenter --target 1 --cgroup -- relinktrace "$@"
+	echo "$output" "$stderr"
+	[ "$status" -eq 0 ]
+}
+
+@test "the DaemonSet's container tracks the pods of a node, and an agent calls the hook in it" {
+	podman_begin
+	local uid=0a1b2c3d-1111-2222-3333-444455556666 id tail by
+	PODS=$(dirname "$CG")/kubepods
+	mkdir "$PODS"
+	daemonset_run tracer
+	exec {FROM}< <(alone tail -n +1 -F "$T/tracer.said" 2>/dev/null)
+	tail=$!
+	until_said '*attached by fentry, pinned: *'
+	kill "$tail"
+	# how the kernel is preempted is known without debugfs
+	[[ $(preempt_mode) != voluntary || ! -e /sys/fs/bpf/relinktrace/rt_fx_rename_2 ]]
+	CG=$PODS/burstable/pod$uid tenant_run c1 1
+	id=$(<"$T/c1.id")
+	# the hooks have seen who unlinked them
+	for by in "--container ${id:0:12}" "--pod $uid"; do
+		# shellcheck disable=SC2086 # two words
+		in_tracer list $by -j
+		json_is '.exact and .complete and (.orphans | length) == 4 and
+			all(.orphans[]; .unlinked.comm == "tenant")'
+	done
+	in_tracer hook prepare --id T --container "${id:0:12}"
+	json_is '.preserved == 3 and .failed == 0 and .messages == []'
+	tenant_moved_sees "$PID" "$T/out/report" | diff "$T/before" - >&2
+	in_tracer hook clean --id T
+	json_is '.cleaned.removed == 3 and .cleaned.left == 0'
+	nothing_of_ours_in "/proc/$PID/root/" "/proc/$PID/root/dev/shm/"
+	podman stop --time "$PATIENCE" tracer
+	[ ! -e /sys/fs/bpf/relinktrace ]
 }
