@@ -98,6 +98,55 @@ program_end() {
 	no_new_names
 }
 
+# criu_told: each criu that is executed is noted in $T/told with its first word.
+criu_told() {
+	CRIU=$T/criu
+	export CRIU
+	printf '#!/bin/sh\necho "$1" >>"%s"\nexec "%s" "$@"\n' "$T/told" "$(command -v criu)" >"$CRIU"
+	chmod 755 "$CRIU"
+}
+
+# images_again: as if there had been no dump into the folder.
+images_again() {
+	[[ ! -e $T/images/relinktrace.json ]] || rt_ok clean "$T/images/relinktrace.json"
+	rm -r "$T/images"
+	mkdir "$T/images"
+	: >"$T/told"
+}
+
+@test "CRIU waits for its request; what cannot be asked for so is a command line" {
+	can_criu || skip "criu does not work on this kernel"
+	orphanage_begin
+	seen_to "$T/before"
+	criu_told
+	dump --leave-running
+	[ "$(<"$T/told")" = swrk ]
+	# its log has a name where it is given none
+	images_again
+	rt_ok criu dump --tree "$PROGRAM" --images-dir "$T/images" --leave-running
+	[ "$(<"$T/told")" = swrk ]
+	[ -e "$T/images/dump.log" ]
+	# where it cannot write, that is said, and nothing stays
+	images_again
+	mkdir "$T/images/pstree.img"
+	rt criu dump --tree "$PROGRAM" --images-dir "$T/images" --leave-running
+	[ "$status" -eq 1 ]
+	[ "$(<"$T/told")" = swrk ]
+	[[ $stderr == *"criu failed: "*pstree.img*"; its log tells why; what was preserved is removed again"* ]]
+	no_new_names
+	sees_the_same
+	images_again
+	rt_ok criu dump --tree "$PROGRAM" --images-dir "$T/images" --leave-running -- \
+		--skip-in-flight
+	[ "$(<"$T/told")" = dump ]
+	sees_the_same
+	program_end
+	restore
+	sees_the_same
+	program_end
+	no_new_names
+}
+
 @test "CRIU alone aborts on this program" {
 	can_criu || skip "criu does not work on this kernel"
 	orphanage_begin

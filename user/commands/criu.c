@@ -294,10 +294,9 @@ static int run_dump(const struct criu_options *chosen)
 {
 	AUTO_FREE char *path = criu_path(chosen->images, CRIU_MANIFEST);
 	AUTO(criu_dump_fini)
-	struct criu_dump dump = {.images = chosen->images,
-				 .tree = chosen->tree,
-				 .leave_running = chosen->leave_running,
-				 .extra = chosen->extra};
+	struct criu_dump dump = {
+		CRIU_DUMP_INIT, .images = chosen->images, .tree = chosen->tree,
+		.leave_running = chosen->leave_running, .extra = chosen->extra};
 	struct checkpoint_wish wish = {
 		.manifest = path,
 		.preserve.stop = !chosen->leave_running,
@@ -308,6 +307,7 @@ static int run_dump(const struct criu_options *chosen)
 		.data = &dump,
 	};
 
+	criu_dump_begin(&dump);
 	return run_frozen(chosen, &wish, &dump.keys, "dumped");
 }
 

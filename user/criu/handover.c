@@ -16,6 +16,8 @@
 
 void criu_dump_fini(struct criu_dump *dump)
 {
+	criu_worker_fini(&dump->worker);
+	auto_close(&dump->images_fd);
 	criu_keys_fini(&dump->keys);
 }
 
@@ -78,15 +80,12 @@ static int add_extra(struct criu_words *words, char *const *extra)
 	return ret;
 }
 
-int criu_dump(struct criu_dump *dump, const struct manifest *manifest,
-	      const char *cgroup_dir, char **why)
+/* By a command line. */
+static int execute(const struct criu_dump *dump, const char *cgroup_dir, char **why)
 {
 	AUTO(criu_words_fini) struct criu_words words = {0};
-	int ret = criu_keys_collect(manifest, &dump->keys, why);
+	int ret = criu_words_add(&words, "dump");
 
-	if (ret)
-		return ret;
-	ret = criu_words_add(&words, "dump");
 	ret = ret ?: criu_words_add(&words, "--tree");
 	ret = ret ?: criu_words_add(&words, "%d", dump->tree);
 	ret = ret ?: criu_words_add(&words, "--images-dir");
@@ -98,11 +97,67 @@ int criu_dump(struct criu_dump *dump, const struct manifest *manifest,
 		ret = ret ?: criu_words_add(&words, "--leave-running");
 	ret = ret ?: criu_words_dump(&words, &dump->keys);
 	ret = ret ?: add_extra(&words, dump->extra);
+	return ret ?: criu_run(&words, why);
+}
+
+/* As criu_words_dump(). Whether it can be said so. */
+static bool say_keys(struct criu_rpc *opts, const struct criu_keys *keys)
+{
+	for (size_t i = 0; i < keys->n_keys; i++) {
+		char text[64];
+
+		criu_key_text(&keys->keys[i], text);
+		criu_rpc_text(opts, CRIU_RPC_EXTERNAL, text);
+	}
+	if (keys->n_left || keys->others)
+		criu_rpc_number(opts, CRIU_RPC_LINK_REMAP, true);
+	if (keys->ghost_bytes)
+		criu_rpc_number(opts, CRIU_RPC_GHOST_LIMIT, keys->ghost_bytes);
+	return keys->ghost_bytes <= UINT32_MAX;
+}
+
+/* By criu_dump_begin()'s. As criu_worker_dump(). */
+static int request(struct criu_dump *dump, const char *cgroup_dir, char **why)
+{
+	AUTO(criu_rpc_fini) struct criu_rpc opts = {0};
+
+	if (dump->worker.pid < 0)
+		return -EAGAIN;
+	criu_rpc_number(&opts, CRIU_RPC_IMAGES_DIR_FD, dump->images_fd);
+	criu_rpc_number(&opts, CRIU_RPC_PID, dump->tree);
+	criu_rpc_text(&opts, CRIU_RPC_FREEZE_CGROUP, cgroup_dir);
+	if (dump->leave_running)
+		criu_rpc_number(&opts, CRIU_RPC_LEAVE_RUNNING, true);
+	/* What comes later counts. */
+	criu_rpc_text(&opts, CRIU_RPC_LOG_FILE, CRIU_LOG);
+	if (!criu_rpc_words(&opts, dump->extra) || !say_keys(&opts, &dump->keys))
+		return -EAGAIN;
+	return criu_worker_dump(&dump->worker, &opts, why);
+}
+
+void criu_dump_begin(struct criu_dump *dump)
+{
+	AUTO(criu_rpc_fini) struct criu_rpc opts = {0};
+
+	if (!criu_rpc_words(&opts, dump->extra))
+		return;
+	dump->images_fd = open(dump->images, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dump->images_fd >= 0)
+		criu_worker_start(&dump->worker);
+}
+
+int criu_dump(struct criu_dump *dump, const struct manifest *manifest,
+	      const char *cgroup_dir, char **why)
+{
+	int ret = criu_keys_collect(manifest, &dump->keys, why);
+
 	if (!ret && !dump->leave_running)
 		ret = criu_keys_write(dump->images, &dump->keys, why);
 	if (ret)
 		return ret;
-	ret = criu_run(&words, why);
+	ret = request(dump, cgroup_dir, why);
+	if (ret == -EAGAIN)
+		ret = execute(dump, cgroup_dir, why);
 	if (ret && !dump->leave_running)
 		criu_keys_remove(dump->images);
 	return ret;

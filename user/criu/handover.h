@@ -4,10 +4,14 @@
 #define RELINKTRACE_CRIU_HANDOVER_H
 
 #include "run.h"
+#include "worker.h"
 
 /* The files that a dump leaves in its folder of images. */
 #define CRIU_MANIFEST "relinktrace.json"
 #define CRIU_KEYS     "relinktrace-criu.json"
+
+/* And CRIU's log, where it is given no other name. */
+#define CRIU_LOG "dump.log"
 
 struct criu_dump {
 	const char *images; /* the folder, which exists */
@@ -15,10 +19,20 @@ struct criu_dump {
 	bool leave_running;
 	char *const *extra;    /* words for criu; NULL behind the last; not owned */
 	struct criu_keys keys; /* owned; filled by criu_dump() */
+	/* Owned; of criu_dump_begin(). */
+	struct criu_worker worker;
+	int images_fd;
 };
+
+#define CRIU_DUMP_INIT .worker = CRIU_WORKER_INIT, .images_fd = -1
 
 /* Frees what @dump owns; for AUTO(). */
 void criu_dump_fini(struct criu_dump *dump);
+
+/* Has criu started, so that criu_dump() needs not wait for that. Where that cannot be, or
+ * @dump->extra has what cannot be asked for so, criu_dump() executes it, and fails where there
+ * is none. */
+void criu_dump_begin(struct criu_dump *dump);
 
 /* Dumps the tree, which is frozen with cgroup @cgroup_dir (a directory), without the files
  * of @manifest, and writes their keys into the folder first, unless @dump->leave_running:
