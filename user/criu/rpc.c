@@ -24,6 +24,8 @@ void criu_rpc_fini(struct criu_rpc *rpc)
 
 static void put(struct criu_rpc *rpc, const void *bytes, size_t len)
 {
+	if (!len)
+		return;
 	if (rpc->len + len > rpc->room) {
 		size_t room = (rpc->len + len) * 2;
 		unsigned char *grown = realloc(rpc->bytes, room);
