@@ -391,6 +391,7 @@ int main(int argc, char **argv)
 		die("prctl, fcntl");
 	signal(SIGPIPE, SIG_IGN);
 	fd_at(open_or_die(dir, O_RDONLY | O_DIRECTORY), DIR_FD);
+	dir_dev = dev_of_fd(DIR_FD);
 	for (int i = 0; i < n_cgroups; i++)
 		fd_at(open_or_die(path_of("%s/cgroup.procs", argv[4 + i]), O_WRONLY),
 		      CGROUP_FD + i);

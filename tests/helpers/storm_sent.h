@@ -13,6 +13,18 @@
 
 static struct ledger *ledger;
 
+/* Of all files that the ledger has. */
+static dev_t dir_dev;
+
+static inline dev_t dev_of_fd(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		die("fstat");
+	return st.st_dev;
+}
+
 static inline uint64_t ino_of(int fd)
 {
 	struct stat stat;
@@ -103,6 +115,12 @@ static inline void do_send(void)
 	fd = lost_open(loss, name);
 	if (fd < 0)
 		return;
+	/* Another thread of the process may have mounted something there meanwhile. */
+	if (dev_of_fd(fd) != dir_dev) {
+		lost_end(loss, name);
+		close(fd);
+		return;
+	}
 	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
 	ledger_begin(me->sent);
 	me->sent->inos[me->sent->n] = ino_of(fd);
