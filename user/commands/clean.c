@@ -190,6 +190,7 @@ static int clean_expired(long age, struct clean_result *result)
 	AUTO_FREE char *why = NULL;
 	time_t before = time(NULL) - age;
 	int ret = apart_do(index_directory(), try_index, NULL, result), first = 0;
+	size_t n = 0;
 
 	if (ret)
 		return ret;
@@ -198,8 +199,12 @@ static int clean_expired(long age, struct clean_result *result)
 		log_error("%s", why_text(why));
 		return ret;
 	}
-	for (size_t i = 0; i < list.n && list.entries[i].created <= before; i++) {
-		ret = clean_wanted(list.entries[i].manifest, list.entries[i].id, NULL,
+	while (n < list.n && list.entries[n].created <= before)
+		n++;
+	/* The latest first: a folder for the names goes with the one that made it, which is the
+	 * first that had a name in it. */
+	while (n--) {
+		ret = clean_wanted(list.entries[n].manifest, list.entries[n].id, NULL,
 				   result);
 		first = first ?: ret;
 	}

@@ -126,6 +126,7 @@ static int add(struct index_list *list, int fd, const char *id)
 		return 0;
 	memcpy(entry.id, id, sizeof(entry.id));
 	entry.created = st.st_mtim.tv_sec;
+	entry.created_ns = st.st_mtim.tv_nsec;
 	ret = proctext_readlink(fd, id, &entry.manifest);
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
@@ -143,7 +144,9 @@ static int by_age(const void *left, const void *right)
 {
 	const struct index_entry *a = left, *b = right;
 
-	return a->created < b->created ? -1 : a->created > b->created;
+	if (a->created != b->created)
+		return a->created < b->created ? -1 : 1;
+	return a->created_ns < b->created_ns ? -1 : a->created_ns > b->created_ns;
 }
 
 void index_list_fini(struct index_list *list)

@@ -15,6 +15,7 @@ struct index_entry {
 	char id[33];
 	char *manifest; /* owned; absolute */
 	time_t created;
+	long created_ns; /* and so many nanoseconds */
 };
 
 struct index_list {
