@@ -130,21 +130,12 @@ static __always_inline void fexit_forget(struct dentry *dentry)
 		bpf_map_delete_elem(&rt_calls, &tid);
 }
 
-static __always_inline void fexit_rename(struct dentry *dentry)
+/* After a call by which @dentry may have lost its name. */
+static __always_inline void fexit_leave(struct dentry *dentry, bool is_rmdir_split)
 {
 	if (!dentry)
 		return;
-	typed_lost_name(dentry, false);
-	if (rt_stacked)
-		fexit_forget(dentry);
-}
-
-/* d_delete() has unhashed what is used by others, and released what is not. */
-static __always_inline void fexit_delete(struct dentry *dentry)
-{
-	if (!dentry)
-		return;
-	typed_lost_name(dentry, rt_rmdir_is_split);
+	typed_lost_name(dentry, is_rmdir_split);
 	if (rt_stacked)
 		fexit_forget(dentry);
 }
@@ -171,10 +162,12 @@ RT_THRICE_ARG("fentry/vfs_rmdir", rt_fe_rmdir, rt_arg_rmdir, fentry_enter)
 RT_THRICE("fentry/vfs_rename", rt_fe_rename, event_of(rename_target(ctx)),
 	  fentry_enter(rename_target(ctx)))
 
-RT_THRICE_ARG("fexit/d_delete", rt_fx_delete, 0, fexit_delete)
+/* d_delete() has unhashed what is used by others, and released what is not. */
+RT_THRICE("fexit/d_delete", rt_fx_delete, event_of((void *)ctx_arg(ctx, 0)),
+	  fexit_leave((void *)ctx_arg(ctx, 0), rt_rmdir_is_split))
 
 RT_THRICE("fexit/vfs_rename", rt_fx_rename, event_of(rename_target(ctx)),
-	  fexit_rename(rename_target(ctx)))
+	  fexit_leave(rename_target(ctx), false))
 
 static __always_inline void fexit_tmpfile(const void *ctx)
 {
