@@ -140,13 +140,13 @@ static void set_constants(struct relinktrace_bpf *skel,
  * kernel/bpf/verifier.c warns, 94dacdbd5d2d): the map is allocated whole for it. */
 static void set_maps(struct relinktrace_bpf *skel, const struct tracker_options *options)
 {
-	int cpus = libbpf_num_possible_cpus();
-
 	if (options->max_orphans)
 		bpf_map__set_max_entries(skel->maps.rt_orphans, options->max_orphans);
 	if (options->backend == BACKEND_KPROBE)
 		bpf_map__set_map_flags(skel->maps.rt_orphans, 0);
 	if (options->backend == BACKEND_FENTRY) {
+		int cpus = libbpf_num_possible_cpus();
+
 		bpf_map__set_type(skel->maps.rt_calls, BPF_MAP_TYPE_LRU_HASH);
 		/* Each processor keeps 128 free elements to itself (LOCAL_FREE_TARGET,
 		 * kernel/bpf/bpf_lru_list.c), and is to drop none that is in use for them. */
