@@ -35,7 +35,16 @@ static void test_format(void)
 		   "16.0 EiB of 16.0 EiB, 16000000000.0 EiB/s, 0 s left");
 }
 
-/* What a work of 2 MiB writes to stderr, which is @fd meanwhile. */
+/* A work of which half is done. */
+static void work(uint64_t total)
+{
+	progress_begin(total, 0);
+	progress_add(total / 2, 0);
+	progress_end();
+}
+
+/* What a work of 2 MiB writes to stderr, which is @fd meanwhile, behind one of 8 MiB that is
+ * hidden. */
 static size_t shown(int fd, int from, char *out, size_t size)
 {
 	int stderr_was = dup(STDERR_FILENO);
@@ -43,9 +52,10 @@ static size_t shown(int fd, int from, char *out, size_t size)
 	ssize_t n;
 
 	MUST(stderr_was >= 0 && dup2(fd, STDERR_FILENO) >= 0);
-	progress_begin(2 * MIB, 0);
-	progress_add(MIB, 0);
-	progress_end();
+	progress_hide(true);
+	work(8 * MIB);
+	progress_hide(false);
+	work(2 * MIB);
 	MUST(dup2(stderr_was, STDERR_FILENO) >= 0);
 	close(stderr_was);
 	/* A terminal passes on what was written bit by bit. */
@@ -67,6 +77,7 @@ static void test_terminal(void)
 	MUST(end >= 0 && !pipe2(ends, O_NONBLOCK));
 	shown(end, terminal, text, sizeof(text));
 	CHECK(strstr(text, "\r1.0 MiB of 2.0 MiB\033[K"));
+	CHECK(!strstr(text, "8.0 MiB"));
 	CHECK(strstr(text, "\r\033[K"));
 	CHECK_INT(shown(ends[1], ends[0], text, sizeof(text)), 0);
 	close(end);

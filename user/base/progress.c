@@ -12,6 +12,7 @@ static struct {
 	pthread_mutex_t lock;
 	bool active; /* stderr is a terminal */
 	bool shown;  /* there is a line to be taken away */
+	bool hidden; /* nobody is to see one */
 	uint64_t total, done, moved;
 	uint64_t begun_ns, shown_ns, delay_ns;
 } progress = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -53,10 +54,17 @@ void progress_format(char *buf, size_t size, uint64_t done, uint64_t total,
 		snprintf(buf, size, "%s of %s, %s/s, %.0f min left", a, b, c, left / 60);
 }
 
+void progress_hide(bool hidden)
+{
+	pthread_mutex_lock(&progress.lock);
+	progress.hidden = hidden;
+	pthread_mutex_unlock(&progress.lock);
+}
+
 void progress_begin(uint64_t total, unsigned int delay_ms)
 {
 	pthread_mutex_lock(&progress.lock);
-	progress.active = isatty(STDERR_FILENO);
+	progress.active = !progress.hidden && isatty(STDERR_FILENO);
 	progress.shown = false;
 	progress.total = total;
 	progress.done = progress.moved = 0;

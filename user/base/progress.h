@@ -4,12 +4,16 @@
 #ifndef RELINKTRACE_PROGRESS_H
 #define RELINKTRACE_PROGRESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* From now on work of @total bytes is shown, after @delay_ms for the first time and no
  * more often than that. */
 void progress_begin(uint64_t total, unsigned int delay_ms);
+
+/* Whether work that begins from now on is shown nowhere: stderr is another's. */
+void progress_hide(bool hidden);
 
 /* @bytes more are done, @moved of them really: the rate is made of those. */
 void progress_add(uint64_t bytes, uint64_t moved);
