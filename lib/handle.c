@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include <bpf/libbpf.h>
+#include <jansson.h>
 
 #include "base/auto.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "proc/cgroup.h"
 #include "proc/mount.h"
 
@@ -76,6 +78,7 @@ void handle_enter(struct relinktrace *rt)
 	pthread_mutex_lock(&turn);
 	free(TAKE_PTR(rt->message));
 	log_set_sink(message_add, rt);
+	progress_hide(true);
 	print_before = libbpf_set_print(print_nothing);
 }
 
@@ -86,6 +89,7 @@ int handle_leave(struct relinktrace *rt, int ret)
 	mount_cache_drop();
 	cgroup_cache_drop();
 	libbpf_set_print(print_before);
+	progress_hide(false);
 	log_set_sink(NULL, NULL);
 	pthread_mutex_unlock(&turn);
 	return ret;
@@ -99,5 +103,16 @@ int handle_wish(void *own, const void *wish, size_t size)
 		if (((const char *)wish)[i])
 			return -EINVAL;
 	memcpy(own, wish, theirs < size ? theirs : size);
+	return 0;
+}
+
+int handle_text(json_t *root, char **out)
+{
+	char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+
+	json_decref(root);
+	if (!text)
+		return -ENOMEM;
+	*out = text;
 	return 0;
 }

@@ -3,6 +3,8 @@
 #ifndef RELINKTRACE_HANDLE_H
 #define RELINKTRACE_HANDLE_H
 
+#include <jansson.h>
+
 #include "relinktrace.h"
 
 /* Takes the turn of the calls: the log goes to @rt's message, which is empty, and nothing
@@ -16,5 +18,9 @@ int handle_leave(struct relinktrace *rt, int ret);
  * knows it; what that does not have is zero. 0 or -EINVAL, where it is longer and the rest
  * is not zero: a later version's wishes are not to be ignored. */
 int handle_wish(void *own, const void *wish, size_t size);
+
+/* @root (NULL: memory is out), which is given back, as text in *@out, owned by the caller. 0
+ * or -ENOMEM. */
+int handle_text(json_t *root, char **out);
 
 #endif
