@@ -36,6 +36,8 @@ static int wish_check(const struct relinktrace_checkpoint *wish, int *method)
 		log_error("method \"%s\": it is auto, link, clone or copy", wish->method);
 	else if (wish->store && *method == METHOD_LINK)
 		log_error("method \"link\": a store takes copies only");
+	else if (wish->precopy && !wish->freeze)
+		log_error("precopy goes with freeze");
 	else if (!(wish->deadline >= 0) || wish->deadline > INTERRUPT_SECONDS)
 		log_error("a deadline of %f seconds", wish->deadline);
 	else
@@ -80,7 +82,10 @@ static int checkpoint(const struct relinktrace_checkpoint *theirs, char **json)
 	run.template = wish.names ? wish.names : TEMPLATE_DEFAULT;
 	run.preserve.method = method;
 	run.preserve.stop = wish.stop;
+	run.preserve.digest = wish.digest;
+	run.preserve.max_bytes = wish.max_bytes;
 	run.freeze = wish.freeze;
+	run.precopy = wish.precopy;
 	run.late = !wish.frozen;
 	if (wish.deadline > 0) {
 		interrupt_time_in(wish.deadline, &until);

@@ -63,6 +63,12 @@ struct relinktrace_checkpoint {
 	double deadline; /* seconds: then the manifest says what was not reached, and the
 			  * cgroup is thawed (RELINKTRACE_PARTLY); the work is done by a
 			  * process of its own; 0 none */
+	int precopy; /* with freeze: copies what can only be copied before it, and inside of
+		      * it what changed since */
+	uint64_t
+		max_bytes; /* -EDQUOT, and nothing is made, when the names would keep more
+			     * allocated; 0 any number */
+	int digest;	   /* the SHA-256 of every regular file, for restore to verify */
 };
 
 /* Preserves the orphans of a cgroup. The manifest as JSON (manifest.schema.json) in

@@ -5,42 +5,68 @@
 
 load lib
 
-# build_use STATIC: tests/library/use.c against the copy installed below $T/root.
-build_use() {
-	local flags sanitize=()
-	flags=$(PKG_CONFIG_PATH=$T/root/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$T/root \
-		pkg-config ${1:+--static} --cflags --libs relinktrace)
-	! nm -D "$T/root/usr/lib/librelinktrace.so" | grep -q __asan || sanitize=(-fsanitize=address,undefined)
-	# what is Debian's is not below the root
-	flags=${flags//"$T/root/usr/include/"/"/usr/include/"}
-	[[ -z ${1:-} ]] || flags="${flags/-lrelinktrace/-l:librelinktrace.a}"
-	# shellcheck disable=SC2086 # words
-	cc -Wall -Werror "${sanitize[@]}" -o "$T/use" "$TOP/tests/library/use.c" $flags
+ROOT=${BATS_FILE_TMPDIR:-}/root
+
+setup_file() {
+	make -C "$TOP" --no-print-directory OUTPUT="${RELINKTRACE_BUILD:-$TOP/build}" DESTDIR="$ROOT" \
+		PREFIX=/usr install >/dev/null
+	build use
+	build use static
+	build do
 }
 
-# use [VARIABLE=VALUE]: what the program said is in $output.
+# build NAME [STATIC]: tests/library/NAME.c against the copy installed below $ROOT.
+build() {
+	local flags sanitize=()
+	flags=$(PKG_CONFIG_PATH=$ROOT/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$ROOT \
+		pkg-config ${2:+--static} --cflags --libs relinktrace)
+	! nm -D "$ROOT/usr/lib/librelinktrace.so" | grep -q __asan || sanitize=(-fsanitize=address,undefined)
+	# what is Debian's is not below the root
+	flags=${flags//"$ROOT/usr/include/"/"/usr/include/"}
+	[[ -z ${2:-} ]] || flags="${flags/-lrelinktrace/-l:librelinktrace.a}"
+	# shellcheck disable=SC2086 # words
+	cc -Wall -Werror "${sanitize[@]}" -o "$BATS_FILE_TMPDIR/$1${2:-}" "$TOP/tests/library/$1.c" $flags
+}
+
+# use NAME [VARIABLE=VALUE]: what the program said is in $output.
 use() {
 	rm -rf "$M" "$T/written"
-	run --separate-stderr alone env "$@" timeout "$PATIENCE" "$T/use" "$(cgroup_name "$CG")" \
+	run --separate-stderr alone env "${@:2}" timeout "$PATIENCE" "$BATS_FILE_TMPDIR/$1" "$(cgroup_name "$CG")" \
 		"$M" "$CG/cgroup.events" "$T/written"
 	printf '%s\n%s\n' "$output" "$stderr"
 	[ "$status" -eq 0 ]
 	[ -z "$stderr" ]
 }
 
+# does FUNCTION [MEMBER=VALUE]...: as rt, by tests/library/do.c.
+does() {
+	run --separate-stderr alone env LD_LIBRARY_PATH="$ROOT/usr/lib" timeout "$PATIENCE" \
+		"$BATS_FILE_TMPDIR/do" "$@"
+	printf '$ do %s\n%s\n%s\nstatus %d\n' "$*" "$output" "$stderr" "$status"
+}
+
+does_ok() {
+	does "$@"
+	[ "$status" -eq 0 ]
+}
+
+# fails_with ERRNO FUNCTION [MEMBER=VALUE]...: and gives nothing.
+fails_with() {
+	does "${@:2}"
+	[ "$status" -eq 1 ]
+	[[ $stderr == "errno $1"$'\n'?* && -z $output ]]
+}
+
 @test "a program built against the installed library does what the command does" {
-	make -C "$TOP" --no-print-directory OUTPUT="$RELINKTRACE_BUILD" DESTDIR="$T/root" PREFIX=/usr \
-		install >/dev/null
-	[ "$(readlink -f "$T/root/usr/lib/librelinktrace.so")" = \
-		"$T/root/usr/lib/librelinktrace.so.0.$("$RT" --version | cut -d ' ' -f 2)" ]
-	[ -s "$T/root/usr/share/man/man3/relinktrace.3" ]
+	[ "$(readlink -f "$ROOT/usr/lib/librelinktrace.so")" = \
+		"$ROOT/usr/lib/librelinktrace.so.0.$("$RT" --version | cut -d ' ' -f 2)" ]
+	[ -s "$ROOT/usr/share/man/man3/relinktrace.3" ]
 	hold h ab
 	hold g unlinked
 	rt_ok list --cgroup "$CG" -j
 	local listed=$output
-	for kind in '' static; do
-		build_use "$kind"
-		use LD_LIBRARY_PATH="$T/root/usr/lib"
+	for program in use usestatic; do
+		use $program LD_LIBRARY_PATH="$ROOT/usr/lib"
 		local said=$output
 		[[ $said == "version $("$RT" --version | cut -d ' ' -f 2)"$'\n'* ]]
 		jq -en --argjson a "$listed" --argjson b "$(sed -n 's/^list //p' <<<"$said")" '$a == $b'
@@ -53,5 +79,37 @@ use() {
 		no_new_names
 	done
 	# the shared one is the one that was loaded, and nothing else of it can be seen
-	[ "$(nm -D --defined-only "$T/root/usr/lib/librelinktrace.so" | grep -cv ' relinktrace_\| RELINKTRACE_')" -eq 0 ]
+	[ "$(nm -D --defined-only "$ROOT/usr/lib/librelinktrace.so" | grep -cv ' relinktrace_\| RELINKTRACE_')" -eq 0 ]
+}
+
+# how FIELDS: of the manifest in $output, what does not differ from one checkpoint of the
+# same files to the next.
+how() {
+	json "[.entries[] | $1]"
+}
+
+@test "checkpoint: precopy, digest and max_bytes are the command's" {
+	local cgroup args=(--freeze --precopy --digest --method copy)
+	local fields='.method, .path, .relinked.sha256, .bytes_copied, (.precopy | .bytes, .unchanged)'
+	cgroup=$(cgroup_name "$CG")
+	hold h ab
+	hold g unlinked
+	checkpoint_ok "${args[@]}"
+	json_is 'all(.entries[]; .precopy and .relinked.sha256)'
+	local command
+	command=$(how "$fields")
+	rt_ok clean "$M"
+	rm "$M"
+	does_ok checkpoint cgroup="$cgroup" manifest="$M" freeze=1 precopy=1 digest=1 method=copy
+	json_is --slurpfile m "$M" '. == $m[0]'
+	[ "$(how "$fields")" = "$command" ]
+	rt_ok clean "$M"
+	rm "$M"
+	fails_with 22 checkpoint cgroup="$cgroup" manifest="$M" precopy=1
+	fails_with 122 checkpoint cgroup="$cgroup" manifest="$M" max_bytes=1024
+	[[ $stderr == *'nothing was made' ]]
+	[ ! -e "$M" ] && [ ! -e "$M.journal" ]
+	no_new_names
+	does_ok checkpoint cgroup="$cgroup" manifest="$M" max_bytes=1048576
+	json_is 'all(.entries[]; .precopy == null and .relinked.sha256 == null)'
 }
