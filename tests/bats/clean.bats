@@ -55,37 +55,87 @@ checkpoint_to() {
 	no_new_names
 }
 
-@test "checkpoints at once and in a row leave what their manifests say" {
-	hold h ab
-	hold g unlinked
-	local i pids=() CG_other=$CG.other
-	mkdir "$CG_other"
-	HOLD_CGROUP=$CG_other hold o unlinked "$DIR" other
-	for i in 1 2 3 4 5; do
-		checkpoint_to $i.json 3>&- &
+# ten_made: ten checkpoints in a row, and ten at once, five of them of another cgroup, on a
+# mount that has no folder for names yet.
+ten_made() {
+	local i pids=()
+	POINT=$T/point CG_other=$CG.other
+	mkdir -p "$DIR/in" "$POINT" "$CG_other"
+	mount --bind "$DIR/in" "$POINT"
+	hold h ab "$POINT"
+	hold g unlinked "$POINT"
+	HOLD_CGROUP=$CG_other hold o unlinked "$POINT" other
+	for i in 0 1 2 3 4; do
+		checkpoint_to "at-once-$i.json" 3>&- &
 		pids+=($!)
-		CG=$CG_other checkpoint_to o$i.json 3>&- &
+		CG=$CG_other checkpoint_to "other-$i.json" 3>&- &
 		pids+=($!)
 	done
 	for i in "${pids[@]}"; do
 		wait "$i"
 	done
-	for i in 6 7 8 9 10; do
-		checkpoint_to $i.json
+	for i in {0..9}; do
+		checkpoint_to "row-$i.json"
 	done
-	# every name that is there is in one manifest, and the other way round
-	jq -r '.entries[].relink_path' "$T"/*.json | sort >"$T/said"
-	(cd "${MOUNT%/}/" && find lost+found/checkpoint -type f -newer "$T/bpf_before" |
-		grep -vxFf <(sed "s|^${MOUNT%/}/||" <<<"$NAMES_BEFORE")) | sort >"$T/there"
-	[ "$(wc -l <"$T/said")" -eq 25 ]
-	diff "$T/said" "$T/there"
-	# the one that made the folder goes first: the others keep it
-	for i in "$T"/*.json; do
-		rt_ok clean "$i"
+}
+
+# Every name that is there is in one of the manifests, and the other way round; and so is
+# every folder.
+as_manifests_say() {
+	jq -r '.entries[].relink_path' "$@" | sort >"$T/said"
+	find "$POINT/lost+found" -mindepth 2 -printf 'lost+found/%P\n' | sort >"$T/there"
+	diff "$T/said" "$T/there" >&2
+	jq -r '.folders[] | "\(.path) \(.ino)"' "$@" | sort -u >"$T/said.folders"
+	(cd "$POINT" && stat -c '%n %i' lost+found lost+found/checkpoint) >"$T/there.folders"
+	diff "$T/said.folders" "$T/there.folders" >&2
+}
+
+# in_order FILTER: the manifests that ten_made() made, the oldest first, through FILTER.
+in_order() {
+	jq -r '"\(.created_at) \(input_filename)"' "$T"/*.json | sort | cut -d ' ' -f 2- | "$1"
+}
+
+# cleaned_one_by_one FILTER: and after each there is what is said by those that are left.
+cleaned_one_by_one() {
+	local manifests n
+	ten_made
+	mapfile -t manifests < <(in_order "$1")
+	[ "${#manifests[@]}" -eq 20 ]
+	as_manifests_say "${manifests[@]}"
+	[ "$(wc -l <"$T/said")" -eq 35 ]
+	while ((${#manifests[@]})); do
+		rt_ok clean "${manifests[0]}"
+		n=$(jq '.entries | length' "${manifests[0]}")
+		[[ $output == "$n removed, 0 gone already, 0 left" ]]
+		manifests=("${manifests[@]:1}")
+		((${#manifests[@]} == 0)) || as_manifests_say "${manifests[@]}"
 	done
-	[ -z "$(find "${MOUNT%/}/lost+found/checkpoint" -name 'unlink-at-*' -newer "$T/bpf_before" 2>/dev/null)" ]
+	[ ! -e "$POINT/lost+found" ]
+	[ -z "$(ls "$RELINKTRACE_STATE")" ]
 	cgroup_remove "$CG_other"
-	rmdir "${MOUNT%/}/lost+found/checkpoint" "${MOUNT%/}/lost+found" 2>/dev/null || true
+}
+
+@test "ten checkpoints in a row and ten at once leave what their manifests say, cleaned as they were made" {
+	cleaned_one_by_one cat
+}
+
+@test "ten checkpoints in a row and ten at once leave what their manifests say, the last cleaned first" {
+	cleaned_one_by_one tac
+}
+
+@test "a folder that no checkpoint made stays, and what was made in it goes" {
+	POINT=$T/point
+	mkdir -p "$DIR/in/lost+found" "$POINT"
+	chmod 700 "$DIR/in/lost+found"
+	mount --bind "$DIR/in" "$POINT"
+	hold h ab "$POINT"
+	checkpoint_to first.json
+	checkpoint_to second.json
+	[ -d "$POINT/lost+found/checkpoint" ]
+	rt_ok clean "$T/first.json"
+	rt_ok clean "$T/second.json"
+	[ -d "$POINT/lost+found" ]
+	[ -z "$(ls -A "$POINT/lost+found")" ]
 }
 
 @test "what the names pin is in the manifest, and --max-bytes refuses before any is made" {

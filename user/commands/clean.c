@@ -201,8 +201,8 @@ static int clean_expired(long age, struct clean_result *result)
 	}
 	while (n < list.n && list.entries[n].created <= before)
 		n++;
-	/* The latest first: a folder for the names goes with the one that made it, which is the
-	 * first that had a name in it. */
+	/* The latest first: where a folder for the names has no mark (preserve/mark.h), it goes
+	 * with the one that made it, which is the first that had a name in it. */
 	while (n--) {
 		ret = clean_wanted(list.entries[n].manifest, list.entries[n].id, NULL,
 				   result);

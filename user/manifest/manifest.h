@@ -98,7 +98,7 @@ struct manifest_failed {
 	char *text;	      /* owned */
 };
 
-/* A folder that the checkpoint made for its names. */
+/* A folder that the checkpoint made for its names, or another one before. */
 struct manifest_folder {
 	bool store; /* in the manifest's store, and on no mount; all but path and ino is
 		     * unset then */

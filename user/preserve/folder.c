@@ -8,14 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/advice.h"
 #include "base/auto.h"
-#include "base/caps.h"
 #include "base/durable.h"
 #include "base/log.h"
-#include "beneath.h"
+#include "making.h"
 #include "mountroot.h"
-#include "project.h"
 #include "relink.h"
 #include "manifest/template.h"
 #include "base/why.h"
@@ -49,20 +46,6 @@ struct folder *folder_set_find(const struct folder_set *set, bool store, int mnt
 	return NULL;
 }
 
-/* How the mount of @folder, which @holder sees, is found again. 0 or -ENOMEM. */
-static int record_mount(struct manifest_folder *made, const struct folder *folder,
-			const struct holder *holder)
-{
-	if (folder->store)
-		return 0;
-	made->mount_point = strdup(folder->mount.point);
-	made->mount_root = strdup(folder->mount.root);
-	made->pid = holder->pid;
-	made->start_time = holder->start_time;
-	made->mnt_id = folder->mount.id;
-	return made->mount_point && made->mount_root ? 0 : -ENOMEM;
-}
-
 void folder_litter(struct folder_set *set, const struct folder *folder, const char *name,
 		   int error)
 {
@@ -71,150 +54,9 @@ void folder_litter(struct folder_set *set, const struct folder *folder, const ch
 	set->n_litter++;
 }
 
-/* Records folder @path, which was made; removes it again where that fails. */
-static int record(struct folder_set *set, struct manifest *manifest,
-		  const struct folder *folder, const struct holder *holder,
-		  const char *path, uint64_t ino)
-{
-	int ret;
-	AUTO(manifest_folder_fini)
-	struct manifest_folder made = {
-		.store = folder->store,
-		.dev_major = folder->mount.dev_major,
-		.dev_minor = folder->mount.dev_minor,
-		.ino = ino,
-		.path = strdup(path),
-	};
-
-	if (made.path && !record_mount(&made, folder, holder) &&
-	    !manifest_add_folder(manifest, &made))
-		return 0;
-	ret = relink_remove_folder(folder->root_fd, path, ino);
-	if (ret)
-		folder_litter(set, folder, path, ret);
-	return -ENOMEM;
-}
-
-/* The next number of a name of the checkpoint's own. */
-static unsigned int own_number(struct folder_set *set)
+unsigned int folder_own_number(struct folder_set *set)
 {
 	return set->journal ? set->journal->n_own++ : set->n_own++;
-}
-
-/* Writes down that @path may be a folder, of inode number *@ino where that is known. */
-static int intend(struct folder_set *set, const struct folder *folder, const char *path,
-		  const uint64_t *ino)
-{
-	struct relink_identity identity = {.type = S_IFDIR, .ino = ino ? *ino : 0};
-	int ret;
-
-	if (!set->journal)
-		return 0;
-	ret = journal_file_name(set->journal, folder->place, path, ino, &identity);
-	return ret ?: journal_file_sync(set->journal);
-}
-
-/* rename(2) that takes no other's place. Where the filesystem cannot say so, the name has
- * been looked for before; an empty directory is all that this could replace. */
-static int rename_exclusively(int dir_fd, const char *from, const char *to)
-{
-	if (!renameat2(dir_fd, from, dir_fd, to, RENAME_NOREPLACE))
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -errno;
-	return renameat(dir_fd, from, dir_fd, to) ? -errno : 0;
-}
-
-/* Makes the folder with name @name in @parent, and @path below the mount's root. It is
- * made under a name of our own, so that its inode number is in the journal before it has
- * the one that it is to have. 0; -EEXIST; -errno. */
-static int make_folder(struct folder_set *set, const struct folder *folder,
-		       const char *id, int parent, const char *name, const char *path,
-		       uint64_t *ino)
-{
-	char own[JOURNAL_OWN_NAME], own_path[RELINK_PATH_MAX + JOURNAL_OWN_NAME];
-	struct stat st;
-	int ret;
-
-	journal_own_name(id, own_number(set), own);
-	snprintf(own_path, sizeof(own_path), "%.*s%s", (int)(strlen(path) - strlen(name)),
-		 path, own);
-	if (!relink_path_valid(own_path))
-		return -ENAMETOOLONG;
-	ret = intend(set, folder, own_path, NULL);
-	if (ret)
-		return ret;
-	if (mkdirat(parent, own, 0700))
-		return -errno;
-	ret = fstatat(parent, own, &st, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
-	ret = ret ?: project_end_inheritance(parent, own);
-	ret = ret ?: intend(set, folder, path, (const uint64_t *)&st.st_ino);
-	ret = ret ?: rename_exclusively(parent, own, name);
-	if (ret) {
-		if (unlinkat(parent, own, AT_REMOVEDIR) && errno != ENOENT)
-			folder_litter(set, folder, own_path, -errno);
-		return ret;
-	}
-	*ino = st.st_ino;
-	return durable_folder(parent);
-}
-
-/* Makes folder @path where it is missing. */
-static int make_one(struct folder_set *set, struct manifest *manifest,
-		    const struct folder *folder, const struct holder *holder,
-		    const char *path, char **why)
-{
-	AUTO_FD parent = -1;
-	const char *name, *seal;
-	uint64_t ino = 0;
-	int ret = relink_check_folder(folder->root_fd, path, why);
-
-	if (ret != -ENOENT)
-		return ret;
-	parent = beneath_open_parent(folder->root_fd, path, &name);
-	if (parent < 0)
-		return why_set(why, parent, "cannot open the folder of %s: %s", path,
-			       strerror(-parent));
-	/* In an append-only folder it could not get its name by rename, nor go again. */
-	seal = advice_seal(parent);
-	if (seal)
-		return why_set(why, -EPERM,
-			       "cannot make folder %s: what it is to be in is %s", path,
-			       seal);
-	ret = make_folder(set, folder, manifest->id, parent, name, path, &ino);
-	if (ino) {
-		int recorded = record(set, manifest, folder, holder, path, ino);
-
-		if (recorded)
-			ret = recorded;
-	}
-	/* Somebody made it at the same time: then it is judged as theirs. */
-	if (ret == -EEXIST)
-		ret = relink_check_folder(folder->root_fd, path, why);
-	else if (ret)
-		why_set(why, ret, "cannot make folder %s: %s%s", path, strerror(-ret),
-			caps_refused(ret, CAPS_REACH));
-	return ret;
-}
-
-/* Makes what is missing of the folders of @relink_path. */
-static int make_all(struct folder_set *set, struct manifest *manifest,
-		    const struct folder *folder, const struct holder *holder,
-		    const char *relink_path, char **why)
-{
-	char path[RELINK_PATH_MAX];
-	size_t len = 0;
-
-	while ((len = relink_next_folder(relink_path, len))) {
-		int ret;
-
-		memcpy(path, relink_path, len);
-		path[len] = '\0';
-		ret = make_one(set, manifest, folder, holder, path, why);
-		if (ret)
-			return ret;
-	}
-	return 0;
 }
 
 static int append(struct folder_set *set, struct folder **folder)
@@ -288,13 +130,20 @@ static int open_folder(struct folder_set *set, struct manifest *manifest,
 	int ret = -ENOENT;
 
 	for (int i = 0; i < FOLDER_TRIES && ret == -ENOENT; i++) {
-		ret = make_all(set, manifest, folder, holder, relink_path, why);
+		ret = making_all(set, manifest, folder, holder, relink_path, why);
 		if (ret)
 			continue;
 		ret = folder->fd =
 			relink_open_folder(folder->root_fd, relink_path, &name, why);
+		if (ret < 0)
+			continue;
+		ret = making_adopt(set, manifest, folder, holder, relink_path, why);
+		if (ret) {
+			auto_close(&folder->fd);
+			folder->fd = -1;
+		}
 	}
-	return ret < 0 ? ret : 0;
+	return ret;
 }
 
 /* Opens @folder, which is in @set, where it is not open, or gone. */
@@ -386,7 +235,7 @@ int folder_own_name(struct folder_set *set, struct folder *folder, const char *i
 	if (set->journal && !folder->own_left) {
 		folder->own_next = set->journal->n_own;
 		for (int i = 0; i < OWN_NAMES && !ret; i++) {
-			journal_own_name(id, own_number(set), out);
+			journal_own_name(id, folder_own_number(set), out);
 			snprintf(path, sizeof(path), "%.*s%s",
 				 slash ? (int)(slash + 1 - relink_path) : 0, relink_path,
 				 out);

@@ -40,8 +40,8 @@ void folder_set_fini(struct folder_set *set);
 
 /* The folder for relink paths like @relink_path on mount @mnt_id, reached through
  * @holder; opened, and made where it is missing, at the first call for a mount and when it
- * is gone. Folders that were made are added to @manifest. *@out belongs to @set. 0; -errno and the reason
- * in @why. */
+ * is gone. Folders that were made, by this checkpoint or by another, are added to @manifest.
+ * *@out belongs to @set. 0; -errno and the reason in @why. */
 int folder_set_get(struct folder_set *set, struct manifest *manifest, int mnt_id,
 		   const struct holder *holder, const char *relink_path,
 		   struct folder **out, char **why);
@@ -56,6 +56,9 @@ struct folder *folder_set_find(const struct folder_set *set, bool store, int mnt
 /* Whether somebody removed @folder meanwhile: no name can be made in it any more. Another
  * checkpoint, which made it, may have been cleaned. */
 bool folder_is_gone(const struct folder *folder);
+
+/* The next number of a name of the checkpoint's own (journal_own_name()). */
+unsigned int folder_own_number(struct folder_set *set);
 
 /* A name in @folder of the checkpoint @id's own, for a file that will be known by its
  * inode only when it is there; on the disk in the journal. @relink_path names the folder.
