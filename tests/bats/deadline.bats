@@ -9,14 +9,6 @@ load lib
 LONG=3
 [[ $(hostname) != relinktrace-vm ]] || LONG=8
 
-# fuse_over DIR POINT [OPTION]...: in $FUSE is the daemon.
-fuse_over() {
-	mkdir -p "$CG/daemon" "$1" "$2"
-	modprobe -q fuse 2>/dev/null || true
-	(in_cgroup "$CG/daemon" bindfs "${@:3}" "$1" "$2")
-	FUSE=$(<"$CG/daemon/cgroup.procs")
-}
-
 # in_time SECONDS ARG...: as checkpoint; it does not last longer.
 in_time() {
 	rt_in_time "$1" checkpoint --cgroup "$CG/h" --manifest "$M" --deadline "$@"

@@ -246,6 +246,116 @@ left_and_found() {
 	[ ! -e "$SMALL/lost+found" ]
 }
 
+# denied WORDS REFUSED [OPTION]...: as refusing, while the kernel does what WORDS say, and answers
+# that it failed.
+denied() {
+	KILLER_DENY=$1 refusing "${@:2}"
+}
+
+# Whether nothing but what the manifest tells of was made, or is known of.
+nothing_forgotten() {
+	rt_ok clean "$M"
+	[ ! -e "$M.journal" ]
+	[ -z "$(ls -A "$RELINKTRACE_STATE")" ]
+	tree | diff "$T/tree" - >&2
+	no_new_names
+	rm -f "$M"
+}
+
+# Of two orphans one is linked and one copied, first under a name of its own.
+setup_denied() {
+	in_memory 4M
+	hold link ab "$SMALL"
+	hold copy unlinked "$SMALL"
+	tree >"$T/tree"
+}
+
+# made_all_the_same WORDS ERROR: both are preserved, or where that could not be the rest is gone.
+made_all_the_same() {
+	local more
+	for more in tmpfile 'tmpfile noreplace'; do
+		echo "# $1 $2 $more"
+		KILLER_ERRNO=$2 denied "$1" "$more" --freeze
+		[ "$ended" -eq 0 ]
+		output=$(<"$M")
+		json_is '.complete and (.entries | length) == 2 and
+			([.entries[].method] | sort) == ["copy", "link"]'
+		[ ! -e "$M.journal" ]
+		rt_ok restore "$M" --check
+		nothing_forgotten
+	done
+}
+
+@test "EIO, EEXIST: what a call was to do is done, but its answer is lost: it counts" {
+	setup_denied
+	local words
+	for words in link mkdir rename commit; do
+		made_all_the_same "$words" 5
+		made_all_the_same "$words" 17
+	done
+	# no other has the name, and so the next one will do
+	made_all_the_same 'create once' 17
+}
+
+@test "EINTR, ESTALE, ETIMEDOUT: so it is with them" {
+	setup_denied
+	local error
+	for error in 4 116 110; do
+		made_all_the_same link "$error"
+	done
+}
+
+@test "EIO: what a restore makes again is there, but its answer is lost: it is given back" {
+	in_memory 4M
+	tree >"$T/tree"
+	hold d dirfd "$SMALL"
+	hold f fifo "$SMALL"
+	checkpoint_ok
+	cgroup_empty "$CG"
+	KILLER_DENY='mkdir node' "$HELPERS/killer" kill 0 "$RT" restore "$M" -- touch "$T/ran" || [ $? -eq 1 ]
+	[ -e "$T/ran" ]
+	rm "$M"
+	tree | diff "$T/tree" - >&2
+}
+
+@test "EIO: a file whose answer was lost is gone, and what it was for has failed" {
+	setup_denied
+	denied create tmpfile
+	[ "$ended" -eq 3 ]
+	output=$(<"$M")
+	json_is '(.entries | length) == 1 and .failed[0].errno == 5'
+	[ ! -e "$M.journal" ]
+	nothing_forgotten
+}
+
+@test "EEXIST: without %t in the template it may be another checkpoint's name" {
+	SMALL=$T/small
+	fuse_over "$DIR/source" "$SMALL"
+	mkdir "$CG/h"
+	HOLD_CGROUP=$CG/h hold link ab "$SMALL"
+	tree >"$T/tree"
+	CG=$CG/h KILLER_ERRNO=17 denied 'link once' tmpfile --template 'names/%n'
+	[ "$ended" -eq 0 ]
+	output=$(<"$M")
+	json_is '.complete and (.entries | length) == 1 and .entries[0].method == "link"'
+	[[ $stderr == *"may be there"*"relinktrace clean $M"* ]]
+	nothing_forgotten
+}
+
+@test "EIO: what a call that failed has done cannot be found out: clean finds it" {
+	setup_denied
+	local words more
+	for words in link mkdir create rename; do
+		for more in 'tmpfile look' 'tmpfile noreplace look'; do
+			echo "# $words $more"
+			denied "$words" "$more"
+			[ -e "$M.journal" ]
+			[[ $stderr == *'may be there'*"relinktrace clean $M"* ]]
+			nothing_forgotten
+		done
+	done
+}
+
 # An ext4 at $SMALL on a device that takes no block that it does not have already.
 full_below() {
 	mkdir "$T/below"
@@ -487,11 +597,9 @@ small_again() {
 }
 
 @test "ESTALE: its server knows the file no more" {
-	mkdir -p "$DIR/source" "$T/small" "$CG/daemon" "$CG/h"
-	modprobe -q fuse 2>/dev/null || true
+	mkdir "$CG/h"
 	SMALL=$T/small
-	(in_cgroup "$CG/daemon" bindfs -o hard_remove,attr_timeout=0,entry_timeout=0 \
-		"$DIR/source" "$SMALL")
+	fuse_over "$DIR/source" "$SMALL" -o hard_remove,attr_timeout=0,entry_timeout=0
 	HOLD_CGROUP=$CG/h actor h "$SMALL"
 	act h 'create a 1' 'unlink a'
 	HOLD_CGROUP=$CG/h good_one

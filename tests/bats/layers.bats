@@ -125,13 +125,6 @@ counted_is_empty() {
 	json_is '[.fds[].size] | sort == [6, 13]'
 }
 
-# fuse_over DIR POINT [OPTION]...: by a daemon in a cgroup of its own.
-fuse_over() {
-	mkdir -p "$CG/daemon" "$2"
-	modprobe -q fuse 2>/dev/null || true
-	(in_cgroup "$CG/daemon" bindfs "${@:3}" "$1" "$2")
-}
-
 @test "FUSE: an orphan of the FUSE filesystem, and of the one below only if it is one there" {
 	[ "$(backend)" = none ] || pin "$CG"
 	mkdir "$DIR/source" "$CG/h"

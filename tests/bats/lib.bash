@@ -108,6 +108,14 @@ in_cgroup() {
 	alone "${@:2}"
 }
 
+# fuse_over DIR POINT [OPTION]...: by a daemon in a cgroup of its own, whose pid is in $FUSE.
+fuse_over() {
+	mkdir -p "$CG/daemon" "$1" "$2"
+	modprobe -q fuse 2>/dev/null || true
+	(in_cgroup "$CG/daemon" bindfs "${@:3}" "$1" "$2")
+	FUSE=$(<"$CG/daemon/cgroup.procs")
+}
+
 # Ends every task of a cgroup and of those below it, and waits until they are gone.
 cgroup_empty() {
 	local dir pids

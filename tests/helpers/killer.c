@@ -20,6 +20,16 @@
  *   noreplace  no renameat2() but with no flags (EINVAL), as on one that has none
  *   unlink     no name that a file has for a while (.relinktrace-*) is removed (EIO)
  *   rmdir      no folder is (EIO)
+ *   look       nobody finds out by fstatat() what a name that a checkpoint made is (EIO)
+ *
+ * and those of KILLER_DENY what it does, but the command is told that it failed
+ * (KILLER_ERRNO, or EIO), as with a server whose answer is lost:
+ *
+ *   link, mkdir, node  every name is made
+ *   create       every file with a name for a while
+ *   rename       every name that takes the place of one for a while
+ *   commit       the manifest gets its name
+ *   once         but only the first of them
  *
  * Being killed before a call is being killed after the one before it. A row of calls that
  * only look counts as one: in between nothing is different.
@@ -35,16 +45,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 
-#include "lib.h"
-
-struct call {
-	pid_t tid;
-	int nr;
-	const __u64 *args;
-};
+#include "call.h"
 
 struct watch {
 	pid_t pid;
@@ -55,100 +58,12 @@ struct watch {
 	bool dirty; /* the journal was written to since it was synced */
 	int syncing_fd;
 	long checked, bad;
-	const char *refused; /* words of the environment */
-	const char *command; /* without symbolic links */
-	bool executing;	     /* the last call was execve */
-	bool looked;	     /* the last call changed nothing */
+	const char *refused, *denied; /* words of the environment */
+	int denial;		      /* errno */
+	const char *command;	      /* without symbolic links */
+	bool executing;		      /* the last call was execve */
+	bool looked;		      /* the last call changed nothing */
 };
-
-/* Of each of them the last argument that is a path names what comes into being or goes. */
-static const struct {
-	int nr;
-	const char *name;
-	int dir_arg, path_arg; /* dir_arg -1: relative to the current directory */
-} changing[] = {
-#ifdef __NR_mkdir
-	{__NR_mkdir, "mkdir", -1, 0},	     {__NR_rmdir, "rmdir", -1, 0},
-	{__NR_unlink, "unlink", -1, 0},	     {__NR_rename, "rename", -1, 1},
-	{__NR_link, "link", -1, 1},	     {__NR_symlink, "symlink", -1, 1},
-#endif
-	{__NR_mkdirat, "mkdirat", 0, 1},     {__NR_mknodat, "mknodat", 0, 1},
-	{__NR_unlinkat, "unlinkat", 0, 1},   {__NR_renameat, "renameat", 2, 3},
-	{__NR_renameat2, "renameat2", 2, 3}, {__NR_linkat, "linkat", 2, 3},
-	{__NR_symlinkat, "symlinkat", 1, 2}, {__NR_openat, "openat", 0, 1},
-};
-
-#define N_CHANGING (sizeof(changing) / sizeof(changing[0]))
-
-/* The row of @call, or -1 where it changes nothing. */
-static int changing_find(const struct call *call)
-{
-	for (size_t i = 0; i < N_CHANGING; i++) {
-		if (changing[i].nr != call->nr)
-			continue;
-		if (call->nr == __NR_openat && !(call->args[2] & O_CREAT))
-			return -1;
-		return i;
-	}
-	return -1;
-}
-
-/* Whether @call cannot change a file, a name or a lock. */
-static bool only_looks(const struct call *call)
-{
-	static const int calls[] = {
-		__NR_read,	 __NR_pread64,	  __NR_lseek,	   __NR_fstat,
-		__NR_newfstatat, __NR_statx,	  __NR_readlinkat, __NR_getdents64,
-		__NR_mmap,	 __NR_munmap,	  __NR_mprotect,   __NR_brk,
-		__NR_bpf,	 __NR_openat2,	  __NR_kcmp,	   __NR_getpid,
-		__NR_fstatfs,	 __NR_pidfd_open, __NR_fgetxattr,  __NR_flistxattr,
-		__NR_getrandom,	 __NR_faccessat,  __NR_epoll_wait, __NR_name_to_handle_at,
-#ifdef __NR_readlink
-		__NR_readlink,	 __NR_stat,	  __NR_lstat,	   __NR_access,
-#endif
-	};
-
-	if (call->nr == __NR_openat)
-		return !(call->args[2] & (O_CREAT | O_TRUNC | O_ACCMODE)) &&
-		       (call->args[2] & O_TMPFILE) != O_TMPFILE;
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
-		if (calls[i] == call->nr)
-			return true;
-	return false;
-}
-
-static const char *call_name(const struct call *call)
-{
-	for (size_t i = 0; i < N_CHANGING; i++)
-		if (changing[i].nr == call->nr)
-			return changing[i].name;
-	return path_of("%d", call->nr);
-}
-
-/* A string of the command's memory. */
-static void read_string(pid_t pid, __u64 address, char *out, size_t size)
-{
-	size_t done = 0;
-
-	while (done < size - 1) {
-		/* up to the end of the page: the next one may not be there */
-		size_t len = 4096 - (address + done) % 4096;
-		struct iovec ours, theirs;
-		ssize_t n;
-
-		if (len > size - 1 - done)
-			len = size - 1 - done;
-		ours = (struct iovec){out + done, len};
-		theirs = (struct iovec){(void *)(uintptr_t)(address + done), len};
-		n = process_vm_readv(pid, &ours, 1, &theirs, 1, 0);
-		if (n <= 0)
-			break;
-		if (memchr(out + done, 0, n))
-			return;
-		done += n;
-	}
-	out[done] = '\0';
-}
 
 /* Whether fd @fd of @pid is the journal. */
 static bool is_journal(const struct watch *watch, pid_t pid, int fd)
@@ -259,11 +174,22 @@ static bool look(struct watch *watch, const struct call *call)
 	return true;
 }
 
+/* Whether @name is one for a while, see journal_own_name(). */
+static bool is_for_a_while(const char *name)
+{
+	return strstr(name, ".relinktrace-") == name && !strstr(name, ".tmp");
+}
+
 /* What is refused of @call, or 0. */
 static int refusal(const struct watch *watch, const struct call *call)
 {
 	char path[4096];
 
+	if (call->nr == __NR_newfstatat && strstr(watch->refused, "look")) {
+		read_string(call->tid, call->args[1], path, sizeof(path));
+		return is_for_a_while(path) || strstr(path, "unlink-at-restart") ? -EIO
+										 : 0;
+	}
 	if (call->nr == __NR_openat && (call->args[2] & O_TMPFILE) == O_TMPFILE)
 		return strstr(watch->refused, "tmpfile") ? -EOPNOTSUPP : 0;
 	if (call->nr == __NR_renameat2 && call->args[4])
@@ -275,7 +201,93 @@ static int refusal(const struct watch *watch, const struct call *call)
 	if (!strstr(watch->refused, "unlink"))
 		return 0;
 	read_string(call->tid, call->args[1], path, sizeof(path));
-	return strstr(path, ".relinktrace-") == path && !strstr(path, ".tmp") ? -EIO : 0;
+	return is_for_a_while(path) ? -EIO : 0;
+}
+
+/* fd @fd of @tid, or -1. */
+static int their_folder(pid_t tid, int fd)
+{
+	return fd < 0 ? -1
+		      : open(path_of("/proc/%d/fd/%d", tid, fd),
+			     O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Does linkat() of @tid: 0 or -1. */
+static int link_for(const struct call *call, int to, const char *from_name,
+		    const char *to_name)
+{
+	int fd, from, ret;
+
+	if (sscanf(from_name, "/proc/self/fd/%d", &fd) == 1)
+		return linkat(AT_FDCWD, path_of("/proc/%d/fd/%d", call->tid, fd), to,
+			      to_name, AT_SYMLINK_FOLLOW);
+	from = their_folder(call->tid, call->args[0]);
+	ret = linkat(from, from_name, to, to_name, call->args[4]);
+	close(from);
+	return ret;
+}
+
+/* Does @call, which makes @name in @folder: 0 or -1. */
+static int do_for(const struct call *call, int folder, const char *from, const char *name)
+{
+	int fd;
+
+	switch (call->nr) {
+	case __NR_linkat:
+		return link_for(call, folder, from, name);
+	case __NR_mkdirat:
+		return mkdirat(folder, name, call->args[2]);
+	case __NR_mknodat:
+		return mknodat(folder, name, call->args[2], call->args[3]);
+	case __NR_renameat2:
+		return renameat2(folder, from, folder, name, call->args[4]);
+	}
+	fd = openat(folder, name, (int)call->args[2], (mode_t)call->args[3]);
+	return fd < 0 ? -1 : close(fd);
+}
+
+/* The word of KILLER_DENY for @call, which has @from as the first of two names. */
+static const char *word_of(const struct call *call, const char *from, const char *name)
+{
+	switch (call->nr) {
+	case __NR_linkat:
+		return "link";
+	case __NR_mkdirat:
+		return "mkdir";
+	case __NR_mknodat:
+		return "node";
+	case __NR_renameat2:
+		return is_for_a_while(from)   ? "rename"
+		       : strstr(from, ".tmp") ? "commit"
+					      : NULL;
+	}
+	return call->nr == __NR_openat && is_for_a_while(name) ? "create" : NULL;
+}
+
+/* What is told of @call when it is done and denied, or that it failed; 0: the kernel is to
+ * do it. */
+static int denial(struct watch *watch, const struct call *call)
+{
+	int row = *watch->denied ? changing_find(call) : -1, folder, ret;
+	char from[4096] = "", name[4096];
+	const char *word;
+
+	if (row < 0)
+		return 0;
+	read_string(call->tid, call->args[changing[row].path_arg], name, sizeof(name));
+	if (changing[row].path_arg == 3)
+		read_string(call->tid, call->args[1], from, sizeof(from));
+	word = word_of(call, from, name);
+	if (!word || !strstr(watch->denied, word))
+		return 0;
+	folder = their_folder(call->tid, call->args[changing[row].dir_arg]);
+	if (folder < 0)
+		return 0;
+	ret = do_for(call, folder, from, name) ? -errno : -watch->denial;
+	close(folder);
+	if (strstr(watch->denied, "once"))
+		watch->denied = "";
+	return ret;
 }
 
 static bool killed;
@@ -292,7 +304,7 @@ static void answer(struct watch *watch, const struct seccomp_notif_sizes *sizes)
 		if (!killed && call.tid == watch->pid)
 			killed = look(watch, &call);
 		response->id = request->id;
-		response->error = refusal(watch, &call);
+		response->error = refusal(watch, &call) ?: denial(watch, &call);
 		if (!response->error)
 			response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 		ioctl(watch->listener, SECCOMP_IOCTL_NOTIF_SEND, response);
@@ -387,6 +399,8 @@ int main(int argc, char **argv)
 	struct watch watch = {
 		.syncing_fd = -1,
 		.refused = getenv("KILLER_REFUSE") ?: "",
+		.denied = getenv("KILLER_DENY") ?: "",
+		.denial = atoi(getenv("KILLER_ERRNO") ?: "") ?: EIO,
 	};
 	char **command;
 	int status;

@@ -72,6 +72,14 @@ static void test_bad(void)
 			printf("# \"%s\"\n", bad[i]);
 }
 
+static void test_clock(void)
+{
+	CHECK(template_has_clock(TEMPLATE_DEFAULT));
+	CHECK(template_has_clock("%t/%n"));
+	CHECK(!template_has_clock("t/%n"));
+	CHECK(!template_has_clock("%%t/%n"));
+}
+
 /* The longest component that every clock and counter leaves room for. */
 static void test_component_length(void)
 {
@@ -122,6 +130,7 @@ int main(void)
 	test_expand_refusals();
 	test_good();
 	test_bad();
+	test_clock();
 	test_component_length();
 	test_paths();
 	test_folders();

@@ -11,6 +11,7 @@
 
 #include "base/auto.h"
 #include "base/log.h"
+#include "base/name.h"
 #include "base/why.h"
 #include "manifest/template.h"
 #include "preserve/beneath.h"
@@ -192,16 +193,17 @@ enum links_state links_make(const struct roots *roots, const struct manifest *ma
 	const char *last;
 	AUTO_FD file = links_open(manifest, entry, why);
 	AUTO_FD folder = file < 0 ? -1 : open_folder(roots, link, &last, why);
-	struct stat st, now;
+	struct stat st;
+	bool doubt;
 	int ret;
 
 	if (file < 0 || folder < 0 || fstat(file, &st))
 		return LINKS_FAILED;
-	ret = relink_link(file, &st, folder, last);
+	/* Where that cannot be found out, post-restore does: the transaction has the link. */
+	ret = relink_link(file, &st, folder, last, &doubt);
 	if (!ret)
 		return LINKS_MADE;
-	if (ret == -EEXIST && !fstatat(folder, last, &now, AT_SYMLINK_NOFOLLOW) &&
-	    now.st_ino == st.st_ino && now.st_dev == st.st_dev)
+	if (ret == -EEXIST && !name_leads_to(folder, last, &st))
 		return LINKS_THERE;
 	why_set(why, ret, "cannot link it to /%s: %s", link->name,
 		ret == -EEXIST ? "another file has that name" : strerror(-ret));

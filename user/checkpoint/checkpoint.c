@@ -128,8 +128,8 @@ static int record_begin(const struct checkpoint_wish *wish, const struct target 
 static void record_give_up(struct record *record, const char *path, size_t left)
 {
 	if (left) {
-		log_error("%zu names or folders are left: `relinktrace clean %s` removes "
-			  "them",
+		log_error("%zu names or folders are left, or may be: `relinktrace clean "
+			  "%s` removes them",
 			  left, path);
 		record->file.temp[0] = '\0'; /* says that it is unfinished */
 		return;
@@ -153,16 +153,26 @@ static int commit(const struct checkpoint_wish *wish, struct record *record)
 	return ret;
 }
 
-/* What was made and is not in the manifest, @left of it, is in the journal, which is to stay
+/* What was made and is not in the manifest, @left of it at most, is in the journal, which is to stay
  * for that. 0 or -errno. */
 static int keep_journal(struct record *record, const char *path, size_t left)
 {
 	if (!left)
 		return 0;
-	log_warning("%zu names or folders that are not needed are left: `relinktrace "
-		    "clean %s` removes them, too",
+	log_warning("%zu names or folders that are not needed are left, or may be: "
+		    "`relinktrace clean %s` removes them, too",
 		    left, path);
 	return journal_file_abandon(&record->journal);
+}
+
+/* Removes the journal, which nothing needs any more, unless it is for clean to find the
+ * manifest's first name by. */
+static void forget_journal(struct record *record, const char *path)
+{
+	if (record->file.temp[0])
+		log_warning("`relinktrace clean %s.journal` removes it", path);
+	else
+		journal_file_remove(&record->journal);
 }
 
 /* Ends what preserve_all() was called for (@ret): nothing of it stays, or all. */
@@ -179,7 +189,7 @@ static int finish(const struct checkpoint_wish *wish, struct record *record,
 	}
 	preserve_keep(preserve);
 	if (!litter)
-		journal_file_remove(&record->journal);
+		forget_journal(record, wish->manifest);
 	return 0;
 }
 
@@ -407,7 +417,7 @@ static int work_in_time(const struct checkpoint_wish *wish, const struct target 
 		return ret;
 	}
 	if (!worker.abandoned && !worker.left)
-		journal_file_remove(&record->journal);
+		forget_journal(record, wish->manifest);
 	return wish->inside && wish->inside(&record->manifest, wish->data) ? 1 : 0;
 }
 

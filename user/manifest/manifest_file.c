@@ -11,6 +11,8 @@
 
 #include "base/auto.h"
 #include "base/durable.h"
+#include "base/log.h"
+#include "base/name.h"
 #include "base/trusted.h"
 #include "base/readall.h"
 #include "base/why.h"
@@ -72,11 +74,10 @@ int manifest_file_begin(struct manifest_file *file, const char *path, const char
 	manifest_file_temp(id, begun.temp);
 	begun.fd = openat(begun.dir_fd, begun.temp,
 			  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (begun.fd < 0) {
-		begun.temp[0] = '\0';
+	/* It goes again, if it was made all the same: nobody else's has the id in it. */
+	if (begun.fd < 0)
 		return why_set(why, -errno, "cannot write into the directory of %s: %m",
 			       path);
-	}
 	/* The journal tells by the temporary name whether the manifest was finished. */
 	ret = durable_directory(begun.dir_fd);
 	if (ret)
@@ -113,21 +114,6 @@ static int write_json(int fd, const struct manifest *manifest)
 	return ret ? -(errno ?: EIO) : 0;
 }
 
-/* Without RENAME_NOREPLACE (a filesystem may lack it, rename(2)) two steps do the same.
- */
-static int rename_exclusively(const struct manifest_file *file)
-{
-	if (!renameat2(file->dir_fd, file->temp, file->dir_fd, file->name,
-		       RENAME_NOREPLACE))
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -errno;
-	if (linkat(file->dir_fd, file->temp, file->dir_fd, file->name, 0))
-		return -errno;
-	unlinkat(file->dir_fd, file->temp, 0);
-	return 0;
-}
-
 int manifest_file_write(struct manifest_file *file, const struct manifest *manifest)
 {
 	return write_json(file->fd, manifest);
@@ -135,11 +121,18 @@ int manifest_file_write(struct manifest_file *file, const struct manifest *manif
 
 int manifest_file_commit(struct manifest_file *file)
 {
-	int ret = rename_exclusively(file);
+	struct name_moved moved;
+	struct stat st;
+	int ret = fstat(file->fd, &st) ? -errno : 0;
 
+	ret = ret ?: name_move(file->dir_fd, file->temp, file->name, &st, &moved);
 	if (ret)
 		return ret;
-	file->temp[0] = '\0';
+	if (moved.left)
+		log_warning("cannot remove %s beside the manifest: %s", file->temp,
+			    strerror(-moved.left));
+	else
+		file->temp[0] = '\0';
 	ret = durable_directory(file->dir_fd);
 	if (ret)
 		unlinkat(file->dir_fd, file->name, 0);

@@ -29,8 +29,9 @@ void manifest_file_temp(const char *id, char out[static 64]);
 /* Writes @manifest and syncs it, still under its temporary name. 0 or -errno. */
 int manifest_file_write(struct manifest_file *file, const struct manifest *manifest);
 
-/* Gives what was written its name and syncs the directory. 0; -EEXIST somebody else was
- * quicker; -errno, then no manifest is left. */
+/* Gives what was written its name and syncs the directory. 0, and where @file->temp is not ""
+ * then, that name could not be removed, which is logged; -EEXIST somebody else was quicker;
+ * -errno, then no manifest is left. */
 int manifest_file_commit(struct manifest_file *file);
 
 /* Removes the temporary file where it is still there, and frees what @file owns; for

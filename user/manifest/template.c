@@ -71,16 +71,21 @@ int template_expand(const char *template, uint64_t ktime, unsigned int n,
 	return 0;
 }
 
-/* Whether @text has the conversion %n; "%%n" is a percent and an n. */
-static bool has_counter(const char *text, size_t len)
+/* Whether @text has the conversion @which; "%%n" is a percent and an n. */
+static bool has(const char *text, size_t len, char which)
 {
 	for (size_t i = 0; i + 1 < len; i++) {
 		if (text[i] != '%')
 			continue;
-		if (text[++i] == 'n')
+		if (text[++i] == which)
 			return true;
 	}
 	return false;
+}
+
+bool template_has_clock(const char *template)
+{
+	return has(template, strlen(template), 't');
 }
 
 const char *template_problem(const char *template)
@@ -101,9 +106,9 @@ const char *template_problem(const char *template)
 		return "it must be relative: it is taken below the root of each mount";
 	if (!relink_path_valid(path))
 		return "a component is empty, \".\", \"..\" or too long";
-	if (!has_counter(last, strlen(last)))
+	if (!has(last, strlen(last), 'n'))
 		return "the last component must have %n, which keeps the names apart";
-	if (has_counter(template, last - template))
+	if (has(template, last - template, 'n'))
 		return "%n may be in the last component only: all names go into one "
 		       "folder";
 	return NULL;

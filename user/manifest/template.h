@@ -19,6 +19,10 @@
  * one; expanded it fits RELINK_PATH_MAX, each component NAME_MAX. */
 const char *template_problem(const char *template);
 
+/* Whether @template, which can be used, has %t anywhere, so that no two checkpoints make the
+ * same names. */
+bool template_has_clock(const char *template);
+
 /* Expands @template: %t to @ktime (ns) as %08llx, %n to @n. 0; -EINVAL for an unknown
  * conversion; -ENAMETOOLONG. */
 int template_expand(const char *template, uint64_t ktime, unsigned int n,

@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/durable.h"
 #include "base/log.h"
+#include "base/name.h"
 #include "making.h"
 #include "mountroot.h"
 #include "relink.h"
@@ -52,6 +53,32 @@ void folder_litter(struct folder_set *set, const struct folder *folder, const ch
 	log_warning("cannot remove %s on the mount at %s: %s", name, folder->mount.point,
 		    strerror(-error));
 	set->n_litter++;
+}
+
+void folder_doubt(struct folder_set *set, const struct folder *folder, const char *name,
+		  int error)
+{
+	log_warning("%s may be there on the mount at %s: what was to make it says: %s",
+		    name, folder->mount.point, strerror(-error));
+	set->n_litter++;
+}
+
+void folder_take_back(struct folder_set *set, const struct folder *folder, int dir_fd,
+		      const char *name, mode_t type, int error)
+{
+	struct stat st;
+	int ret = fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
+
+	if (ret) {
+		if (ret != -ENOENT || name_may_be_made(error))
+			folder_doubt(set, folder, name, error);
+		return;
+	}
+	/* As clean judges it: no other could be ours. */
+	if ((st.st_mode & S_IFMT) != type || st.st_uid != geteuid())
+		return;
+	if (unlinkat(dir_fd, name, S_ISDIR(type) ? AT_REMOVEDIR : 0) && errno != ENOENT)
+		folder_litter(set, folder, name, -errno);
 }
 
 unsigned int folder_own_number(struct folder_set *set)

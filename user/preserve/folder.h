@@ -71,6 +71,18 @@ int folder_own_name(struct folder_set *set, struct folder *folder, const char *i
 void folder_litter(struct folder_set *set, const struct folder *folder, const char *name,
 		   int error);
 
+/* Whether @name, which is to be on the mount of @folder, was made cannot be found out, since
+ * the call that was to make it failed with @error (-errno): as folder_litter(). */
+void folder_doubt(struct folder_set *set, const struct folder *folder, const char *name,
+		  int error);
+
+/* Removes @name, of the checkpoint's own and of type @type (of S_IFMT), from @dir_fd, on the
+ * mount of @folder, where the call that was to make it failed with @error (-errno) and may
+ * have made it. Where that cannot be done, or known, folder_litter() or folder_doubt() is
+ * told. */
+void folder_take_back(struct folder_set *set, const struct folder *folder, int dir_fd,
+		      const char *name, mode_t type, int error);
+
 /* Brings the names in @folder to the disk, where it was opened. 0 or -errno. */
 int folder_sync(const struct folder *folder);
 

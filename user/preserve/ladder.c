@@ -128,6 +128,31 @@ static int fill_new(struct ladder *ladder, enum method method, int fd)
 	return record_digest(ladder, fd);
 }
 
+/* Own names that may be taken in a row. */
+#define OWN_TRIES 8
+
+/* Makes ladder->fd with a name of our own, ladder->own, in the folder of @path. 0 or -errno:
+ * then it is not there, or told of. */
+static int own_file(struct ladder *ladder, const char *path)
+{
+	struct folder *folder = ladder->folder;
+	int ret = folder_own_name(ladder->folders, folder, ladder->manifest->id, path,
+				  ladder->own);
+
+	if (!ret) {
+		ladder->fd =
+			openat(folder->fd, ladder->own,
+			       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		ret = ladder->fd < 0 ? -errno : 0;
+		if (ret)
+			folder_take_back(ladder->folders, folder, folder->fd, ladder->own,
+					 S_IFREG, ret);
+	}
+	if (ret)
+		ladder->own[0] = '\0';
+	return ret;
+}
+
 /* Makes a file for the contents that has no name: nothing half filled is ever seen. Where
  * the filesystem cannot (O_TMPFILE, open(2); overlay can from 6.3 on), it has a name of our
  * own until it is filled. */
@@ -150,17 +175,10 @@ static int new_file(struct ladder *ladder)
 	if (!path)
 		return -ENOMEM;
 	ret = manifest_name(ladder->manifest, ladder->store, ladder->entry->n, path);
-	ret = ret
-		      ?: folder_own_name(ladder->folders, folder, ladder->manifest->id,
-					 path, ladder->own);
-	if (!ret) {
-		ladder->fd =
-			openat(folder->fd, ladder->own,
-			       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		ret = ladder->fd < 0 ? -errno : 0;
-	}
-	if (ret)
-		ladder->own[0] = '\0';
+	ret = ret ?: own_file(ladder, path);
+	/* One that is there was made by a call that a server was asked for twice. */
+	for (int i = 1; ret == -EEXIST && i < OWN_TRIES; i++)
+		ret = own_file(ladder, path);
 	return ret;
 }
 

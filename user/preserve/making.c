@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/caps.h"
 #include "base/durable.h"
+#include "base/name.h"
 #include "base/why.h"
 #include "beneath.h"
 #include "mark.h"
@@ -84,15 +85,34 @@ static int intend(struct folder_set *set, const struct folder *folder, const cha
 	return ret || !set->journal ? ret : journal_file_sync(set->journal);
 }
 
-/* rename(2) that takes no other's place. Where the filesystem cannot say so, the name has
- * been looked for before; an empty directory is all that this could replace. */
-static int rename_exclusively(int dir_fd, const char *from, const char *to)
+/* Makes directory @own, which nobody else would, in @parent, and looks at it. What was made
+ * though the kernel says otherwise is as good. 0; -errno: it is not there, or is told of. */
+static int make_own(struct folder_set *set, const struct folder *folder, int parent,
+		    const char *own, struct stat *st)
 {
-	if (!renameat2(dir_fd, from, dir_fd, to, RENAME_NOREPLACE))
+	int ret = mkdirat(parent, own, 0700) ? -errno : 0;
+	int looked = fstatat(parent, own, st, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
+
+	if (!ret && !looked)
 		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -errno;
-	return renameat(dir_fd, from, dir_fd, to) ? -errno : 0;
+	if (!looked && S_ISDIR(st->st_mode) && st->st_uid == geteuid())
+		return 0;
+	folder_take_back(set, folder, parent, own, S_IFDIR, ret ?: looked);
+	return ret ?: looked;
+}
+
+/* Gives directory @own of @st in @parent its name, which is the last of @path. 0; -EEXIST;
+ * -errno: both are gone, or told of. */
+static int move_own(struct folder_set *set, const struct folder *folder, int parent,
+		    const char *own, const struct stat *st, const char *path,
+		    const char *name)
+{
+	struct name_moved moved;
+	int ret = name_move(parent, own, name, st, &moved);
+
+	if (moved.doubt)
+		folder_doubt(set, folder, path, ret);
+	return ret;
 }
 
 /* Makes the folder with name @name in @parent, and @path below the mount's root. It is
@@ -114,14 +134,14 @@ static int make_folder(struct folder_set *set, const struct folder *folder,
 	ret = intend(set, folder, own_path, NULL);
 	if (ret)
 		return ret;
-	if (mkdirat(parent, own, 0700))
-		return -errno;
-	ret = fstatat(parent, own, &st, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
-	ret = ret ?: project_end_inheritance(parent, own);
+	ret = make_own(set, folder, parent, own, &st);
+	if (ret)
+		return ret;
+	ret = project_end_inheritance(parent, own);
 	if (!ret)
 		mark_put(parent, own, st.st_ino, id);
 	ret = ret ?: intend(set, folder, path, (const uint64_t *)&st.st_ino);
-	ret = ret ?: rename_exclusively(parent, own, name);
+	ret = ret ?: move_own(set, folder, parent, own, &st, path, name);
 	if (ret) {
 		if (unlinkat(parent, own, AT_REMOVEDIR) && errno != ENOENT)
 			folder_litter(set, folder, own_path, -errno);

@@ -12,6 +12,7 @@
 #include "base/advice.h"
 #include "base/auto.h"
 #include "base/caps.h"
+#include "base/name.h"
 #include "project.h"
 #include "relink.h"
 #include "base/why.h"
@@ -52,38 +53,48 @@ int naming_choose(struct ladder *ladder)
 	return ret;
 }
 
-/* Gives ladder->own the name @to. */
-static int rename_exclusively(struct ladder *ladder, const char *to)
+/* Gives the file of @st, which is at ladder->own, the name @name instead. */
+static int rename_own(struct ladder *ladder, const struct stat *st, const char *name)
 {
-	const char *from = ladder->own;
-	int dir_fd = ladder->folder->fd;
+	struct name_moved moved;
+	int ret = name_move(ladder->folder->fd, ladder->own, name, st, &moved);
 
-	if (!renameat2(dir_fd, from, dir_fd, to, RENAME_NOREPLACE))
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -errno;
-	/* Two steps do the same, and with the first one it is preserved. */
-	if (linkat(dir_fd, from, dir_fd, to, 0))
-		return -errno;
-	if (unlinkat(dir_fd, from, 0) && errno != ENOENT)
-		folder_litter(ladder->folders, ladder->folder, from, -errno);
-	return 0;
+	if (moved.doubt)
+		folder_doubt(ladder->folders, ladder->folder, name, ret);
+	if (moved.left)
+		folder_litter(ladder->folders, ladder->folder, ladder->own, moved.left);
+	if (!ret)
+		ladder->own[0] = '\0';
+	return ret;
+}
+
+/* Links the file of @fd and @st to @name. @ours: nobody else can have linked it to that. */
+static int link_file(struct ladder *ladder, int fd, const struct stat *st,
+		     const char *name, bool ours)
+{
+	const struct folder *folder = ladder->folder;
+	bool doubt;
+	int ret = relink_link(fd, st, folder->fd, name, &doubt);
+
+	/* A server may have been asked twice, and told of the second time. */
+	if (ret == -EEXIST && !name_leads_to(folder->fd, name, st)) {
+		if (ours)
+			return 0;
+		doubt = mount_may_hang(folder->mount.fstype);
+	}
+	if (doubt)
+		folder_doubt(ladder->folders, folder, name, ret);
+	return ret;
 }
 
 static int name_new_file(struct ladder *ladder, const char *name)
 {
 	struct stat st;
-	int ret;
 
-	if (ladder->own[0]) {
-		ret = rename_exclusively(ladder, name);
-		if (!ret)
-			ladder->own[0] = '\0';
-		return ret;
-	}
 	if (fstat(ladder->fd, &st))
 		return -errno;
-	return relink_link(ladder->fd, &st, ladder->folder->fd, name);
+	return ladder->own[0] ? rename_own(ladder, &st, name)
+			      : link_file(ladder, ladder->fd, &st, name, true);
 }
 
 /* In the folder's project for a moment, see project.h. */
@@ -106,9 +117,10 @@ int naming_make(struct ladder *ladder)
 	const char *name = naming_last(ladder->path);
 	int ret;
 
+	/* Of one orphan several checkpoints make names, which the clock keeps apart. */
 	if (ladder->fd < 0)
-		return relink_link(ladder->source->fd, &ladder->source->stat,
-				   ladder->folder->fd, name);
+		return link_file(ladder, ladder->source->fd, &ladder->source->stat, name,
+				 template_has_clock(ladder->manifest->template));
 	ret = name_new_file(ladder, name);
 	return ret == -EXDEV ? name_in_project(ladder, name) : ret;
 }

@@ -13,7 +13,7 @@ const char *naming_last(const char *path);
 int naming_choose(struct ladder *ladder);
 
 /* Gives what was prepared its name, ladder->path. 0; -EEXIST somebody else has taken it;
- * -errno. */
+ * -errno: it is not there, or folder_doubt() was told. */
 int naming_make(struct ladder *ladder);
 
 /* Sets @why to why naming_make() has failed with @ret. */

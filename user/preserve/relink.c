@@ -10,6 +10,7 @@
 #include "base/auto.h"
 #include "base/advice.h"
 #include "base/caps.h"
+#include "base/name.h"
 #include "beneath.h"
 #include "source.h"
 #include "manifest/manifest.h"
@@ -165,21 +166,23 @@ int relink_open_folder(int root_fd, const char *relink_path, const char **name,
 	return TAKE_FD(dir);
 }
 
-int relink_link(int fd, const struct stat *st, int dir_fd, const char *name)
+int relink_link(int fd, const struct stat *st, int dir_fd, const char *name, bool *doubt)
 {
-	struct stat now;
+	int ret, leads;
 	char link[64];
 
+	*doubt = false;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	if (linkat(AT_FDCWD, link, dir_fd, name, AT_SYMLINK_FOLLOW))
-		return -errno;
-	/* It is there; whether it can be reached is for the caller to see. */
-	if (fstatat(dir_fd, name, &now, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT ? -ENOENT : 0;
-	if (now.st_ino == st->st_ino && now.st_dev == st->st_dev)
-		return 0;
-	/* Somebody renamed another file onto it: theirs, so it stays. */
-	return -ESTALE;
+	ret = linkat(AT_FDCWD, link, dir_fd, name, AT_SYMLINK_FOLLOW) ? -errno : 0;
+	if (ret && !name_may_be_made(ret))
+		return ret;
+	leads = name_leads_to(dir_fd, name, st);
+	*doubt = ret && leads;
+	if (!ret || !leads)
+		/* It is there; whether it can be reached is for the caller to see. Where
+		 * somebody renamed another file onto it, that is theirs and stays. */
+		ret = leads == -ENOENT || leads == -ESTALE ? leads : 0;
+	return ret;
 }
 
 /* A difference in what a move to another filesystem keeps. */

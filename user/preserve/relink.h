@@ -62,8 +62,9 @@ int relink_leads_to(int root_fd, const char *path, const struct stat *st);
 /* Gives the file behind O_PATH fd @fd, whose stat is @st, the name @name in @dir_fd and
  * verifies that it has it (through /proc/self/fd: AT_EMPTY_PATH needs
  * CAP_DAC_READ_SEARCH before 6.10, linkat(2)). 0; -EEXIST; -ENOENT for nlink 0 (since
- * 2.6.39, fs/namei.c, vfs_link); -EXDEV; -ESTALE; -errno. */
-int relink_link(int fd, const struct stat *st, int dir_fd, const char *name);
+ * 2.6.39, fs/namei.c, vfs_link); -EXDEV; -ESTALE; -errno. What the kernel says to have failed
+ * counts as made where the name is there; where it is not seen, but may be, *@doubt is set. */
+int relink_link(int fd, const struct stat *st, int dir_fd, const char *name, bool *doubt);
 
 /* Compares the file behind @fd with @identity, its digest excepted. 0; -ESTALE another
  * one, with what differs in @why; -errno. */

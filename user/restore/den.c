@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/log.h"
+#include "base/name.h"
 #include "base/why.h"
 #include "journal/journal.h"
 #include "locate.h"
@@ -88,6 +89,10 @@ int den_make(const struct manifest *manifest, const struct manifest_entry *entry
 	for (unsigned int i = 0; i < TRIES && ret == -EEXIST; i++) {
 		journal_own_name(manifest->id, getpid() | i << PID_BITS, den.name);
 		ret = mkdirat(den.parent, den.name, 0700) ? -errno : 0;
+		/* What is looked at below is as good as made. */
+		if (name_may_be_made(ret) &&
+		    !fstatat(den.parent, den.name, &st, AT_SYMLINK_NOFOLLOW))
+			ret = 0;
 	}
 	if (ret)
 		return why_set(why, ret,

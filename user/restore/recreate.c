@@ -10,6 +10,7 @@
 #include "base/auto.h"
 #include "base/caps.h"
 #include "base/log.h"
+#include "base/name.h"
 #include "preserve/carry.h"
 #include "preserve/source.h"
 #include "preserve/beneath.h"
@@ -84,6 +85,11 @@ int recreate_bare(int dir_fd, const char *name, const struct manifest_entry *ent
 	struct stat st;
 	int ret = make_node(dir_fd, name, entry);
 
+	/* What was made though the kernel says otherwise is as good, if it is the one. */
+	if (name_may_be_made(ret)) {
+		fd = beneath_open(dir_fd, name, O_PATH | O_NOFOLLOW);
+		ret = fd < 0 ? ret : 0;
+	}
 	if (ret)
 		return why_set(
 			why, ret, "cannot make %s again: %s%s", name, strerror(-ret),
@@ -91,7 +97,8 @@ int recreate_bare(int dir_fd, const char *name, const struct manifest_entry *ent
 							  S_ISBLK(entry->orphan.mode)
 						  ? CAPS_RECREATE
 						  : CAPS_REACH));
-	fd = beneath_open(dir_fd, name, O_PATH | O_NOFOLLOW);
+	if (fd < 0)
+		fd = beneath_open(dir_fd, name, O_PATH | O_NOFOLLOW);
 	if (fd < 0)
 		return why_set(why, fd, "%s was taken away: %s", name, strerror(-fd));
 	if (fstat(fd, &st))
