@@ -146,6 +146,27 @@ struct relinktrace_cleaned {
 RELINKTRACE_API int relinktrace_clean(struct relinktrace *rt, const char *manifest,
 				      struct relinktrace_cleaned *cleaned);
 
+struct relinktrace_clean {
+	size_t size; /* of this struct, for later versions */
+	/* One of these three: */
+	const char *manifest; /* the checkpoint to it, as above; or its journal */
+	const char *id;	      /* this checkpoint, wherever its manifest is */
+	int expired;	      /* all that are older than @age */
+
+	long age; /* seconds */
+	const char
+		*store;	 /* of @manifest: where the checkpoint's store is now; NULL found
+			    * by the manifest */
+	double deadline; /* seconds: then what is on a filesystem that has not answered is
+			    * left (RELINKTRACE_PARTLY); the work is done by processes of its
+			    * own; 0 none */
+};
+
+/* The same of what @wish says. That there is nothing to be removed is no failure. */
+RELINKTRACE_API int relinktrace_clean_by(struct relinktrace *rt,
+					 const struct relinktrace_clean *wish,
+					 struct relinktrace_cleaned *cleaned);
+
 #ifdef __cplusplus
 }
 #endif

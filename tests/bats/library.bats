@@ -108,8 +108,96 @@ how() {
 	fails_with 22 checkpoint cgroup="$cgroup" manifest="$M" precopy=1
 	fails_with 122 checkpoint cgroup="$cgroup" manifest="$M" max_bytes=1024
 	[[ $stderr == *'nothing was made' ]]
-	[ ! -e "$M" ] && [ ! -e "$M.journal" ]
+	[ ! -e "$M" ]
+	[ ! -e "$M.journal" ]
 	no_new_names
 	does_ok checkpoint cgroup="$cgroup" manifest="$M" max_bytes=1048576
 	json_is 'all(.entries[]; .precopy == null and .relinked.sha256 == null)'
+}
+
+@test "clean by manifest, journal, id and age is the command's" {
+	hold h ab
+	hold g unlinked
+	local args by id members said
+	for args in "$M" "$M.journal" '--id ID' '--expired 0s'; do
+		for by in command do; do
+			checkpoint_ok
+			id=$(jq -r .id "$M")
+			case $args in
+			--id*) args="--id $id" members=(id="$id") ;;
+			--expired*) members=(expired=1 age=0) ;;
+			*) members=(manifest="$args") ;;
+			esac
+			if [[ $by == command ]]; then
+				# shellcheck disable=SC2086 # two words
+				rt clean $args
+			else
+				does clean_by "${members[@]}"
+			fi
+			[ "$status" -eq 0 ]
+			[[ $output == '2 removed, 0 gone already, 0 left' ]]
+			[ -z "$(ls "$RELINKTRACE_STATE")" ]
+			no_new_names
+			rm "$M"
+		done
+	done
+	# what is younger, or not known, stays or is nothing
+	checkpoint_ok
+	does_ok clean_by expired=1 age=3600
+	[[ $output == '0 removed, 0 gone already, 0 left' ]]
+	id=$(tr 0-9a-f 1-9a-f0 <<<"$(jq -r .id "$M")")
+	rt_ok clean --id "$id"
+	said=$output$stderr
+	does_ok clean_by id="$id"
+	[ "$output$stderr" = "${said/relinktrace: warning: /}" ]
+	fails_with 22 clean_by
+	fails_with 22 clean_by id="$id" manifest="$M"
+	fails_with 22 clean_by id=../../etc/passwd
+	fails_with 22 clean_by id="$id" store="$T"
+	fails_with 22 clean_by expired=1 age=-1
+	fails_with 22 clean_by expired=1 deadline=-1
+	fails_with 2 clean_by manifest="$T/none"
+	# one that cannot be read keeps nothing of the others: in part, as the command says
+	cp "$M" "$T/other"
+	ln -s "$T/none" "$RELINKTRACE_STATE/$id"
+	does clean_by expired=1
+	[ "$status" -eq 3 ]
+	[[ $output == '2 removed, 0 gone already, 0 left' ]]
+	[[ $stderr == *"$T/none"* ]]
+	rt clean --expired 0s
+	[ "$status" -eq 1 ]
+	does_ok clean manifest="$M.journal"
+	[[ $output == '0 removed, 2 gone already, 0 left' ]]
+}
+
+@test "clean of a store that has moved" {
+	hold h unlinked
+	checkpoint_ok --store "$T/store"
+	mv "$T/store" "$T/away"
+	does clean_by manifest="$M"
+	[ "$status" -eq 3 ]
+	[[ $output == *', 1 left' ]]
+	does_ok clean_by manifest="$M" store="$T/away"
+	[[ $output == '1 removed, 0 gone already, 0 left' ]]
+}
+
+@test "clean with a deadline: what did not answer is asked again by the next call" {
+	fuse_over "$T/source" "$T/fuse"
+	mkdir "$CG/h"
+	HOLD_CGROUP=$CG/h hold f unlinked "$T/fuse"
+	HOLD_CGROUP=$CG/h hold h ab
+	CG=$CG/h checkpoint_ok
+	kill -STOP "$FUSE"
+	does clean_by manifest="$M" deadline=3 then shell command="kill -CONT $FUSE" then \
+		clean_by manifest="$M" deadline=60 then clean manifest="$M"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = '1 removed, 0 gone already, 1 left' ]
+	[[ $stderr == *"filesystem at $T/fuse is left: it did not answer in time" ]]
+	[ "${lines[1]}" = '1 removed, 1 gone already, 0 left' ]
+	[ "${lines[2]}" = '0 removed, 2 gone already, 0 left' ]
+	no_new_names
+	# nor is a deadline one of the next call
+	does clean_by expired=1 age=3600 deadline=0.000001 then checkpoint \
+		cgroup="$(cgroup_name "$CG/h")" manifest="$T/other" method=copy then clean manifest="$T/other"
+	[ "$status" -eq 0 ]
 }

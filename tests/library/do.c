@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A program that calls one function of librelinktrace, as its words say, with the options of
+ * A program that calls functions of librelinktrace, as its words say, with the options of
  * the command that does the same:
  *
- *   do FUNCTION [MEMBER=VALUE]...
+ *   do FUNCTION [MEMBER=VALUE]... [then FUNCTION [MEMBER=VALUE]...]...
  *
  * What the function gives goes to stdout, what it has to say to stderr, the errno of a
- * failure before that. Exits like the command: 0, 3 in part, 1 failed; 2 for words that mean
- * nothing.
+ * failure before that. Exits like the command, for the last function: 0, 3 in part, 1 failed;
+ * 2 for words that mean nothing.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -91,30 +91,86 @@ static int do_checkpoint(void)
 	return print(ret, json);
 }
 
+static int print_cleaned(int ret, const struct relinktrace_cleaned *cleaned)
+{
+	if (ret >= 0)
+		printf("%zu removed, %zu gone already, %zu left\n", cleaned->removed,
+		       cleaned->absent, cleaned->left);
+	return ret;
+}
+
+static int do_clean(void)
+{
+	struct relinktrace_cleaned cleaned;
+
+	return print_cleaned(relinktrace_clean(rt, take("manifest"), &cleaned), &cleaned);
+}
+
+static int do_clean_by(void)
+{
+	struct relinktrace_clean wish = {
+		.size = sizeof(wish),
+		.manifest = take("manifest"),
+		.id = take("id"),
+		.expired = take_number("expired"),
+		.age = take_number("age"),
+		.store = take("store"),
+		.deadline = take_number("deadline"),
+	};
+	struct relinktrace_cleaned cleaned;
+
+	return print_cleaned(relinktrace_clean_by(rt, &wish, &cleaned), &cleaned);
+}
+
+/* For what happens between two calls. */
+static int do_shell(void)
+{
+	return system(take("command")) ? -ECANCELED : 0;
+}
+
 static const struct {
 	const char *name;
 	int (*call)(void);
 } functions[] = {
 	{"checkpoint", do_checkpoint},
+	{"clean", do_clean},
+	{"clean_by", do_clean_by},
+	{"shell", do_shell},
 };
 
-int main(int argc, char **argv)
+static int call(const char *name)
 {
-	int ret = 0;
 	size_t i = 0, n = sizeof(functions) / sizeof(*functions);
+	int ret;
 
-	while (argc > 1 && i < n && strcmp(argv[1], functions[i].name))
+	while (i < n && strcmp(name, functions[i].name))
 		i++;
-	if (argc < 2 || i == n || relinktrace_open(&rt))
+	if (i == n)
 		return 2;
-	words = argv + 2;
 	ret = functions[i].call();
 	if (ret < 0)
 		fprintf(stderr, "errno %d\n", -ret);
 	if (*relinktrace_message(rt))
 		fprintf(stderr, "%s\n", relinktrace_message(rt));
-	relinktrace_close(rt);
 	if (*words)
 		fprintf(stderr, "do: nobody has taken \"%s\"\n", *words);
 	return *words ? 2 : ret < 0 ? 1 : ret == RELINKTRACE_PARTLY ? 3 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	int status = 0;
+
+	if (argc < 2 || relinktrace_open(&rt))
+		return 2;
+	for (char **word = argv + 1, **end; word < argv + argc; word = end + 1) {
+		for (end = word; *end && strcmp(*end, "then");)
+			end++;
+		*end = NULL;
+		words = word + 1;
+		status = call(*word);
+		fflush(stdout);
+	}
+	relinktrace_close(rt);
+	return status;
 }

@@ -87,7 +87,7 @@ int interrupt_ms_to(const struct timespec *until)
 
 void interrupt_at(const struct timespec *until)
 {
-	end = *until;
+	end = until ? *until : (struct timespec){0};
 }
 
 bool interrupt_is_timed(void)

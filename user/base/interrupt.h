@@ -34,7 +34,7 @@ void interrupt_time_in(double seconds, struct timespec *out);
 /* Milliseconds from now to @until, from 0 to INT_MAX, for poll(2). */
 int interrupt_ms_to(const struct timespec *until);
 
-/* From now on long work ends at @until (CLOCK_MONOTONIC). */
+/* From now on long work ends at @until (CLOCK_MONOTONIC); NULL: whenever it is done. */
 void interrupt_at(const struct timespec *until);
 
 /* Whether there is such a time. */

@@ -91,6 +91,12 @@ static void lose(const struct share *share)
 	lost->n++;
 }
 
+void apart_forget(void)
+{
+	if (lost)
+		lost->n = 0;
+}
+
 /* A store on it would not answer either. */
 static bool is_lost(const struct share *share)
 {

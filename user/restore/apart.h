@@ -48,4 +48,7 @@ void apart_run(const struct shares *shares,
 			    void *data),
 	       void *data, struct clean_result *result);
 
+/* Whatever was left behind may answer by now. */
+void apart_forget(void);
+
 #endif

@@ -2,8 +2,11 @@
 #include "cleanup.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "apart.h"
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/why.h"
@@ -58,4 +61,103 @@ int clean_checkpoint(const char *path, const char *id, const char *store,
 	if (ret)
 		log_error("%s", why_text(why));
 	return ret;
+}
+
+/* The manifest that @path stands for: the journal's name may be given as well. */
+static char *manifest_of(const char *path)
+{
+	static const char suffix[] = ".journal";
+	size_t len = strlen(path), end = sizeof(suffix) - 1;
+
+	if (len > end && !strcmp(path + len - end, suffix))
+		return strndup(path, len - end);
+	return strdup(path);
+}
+
+/* A checkpoint that is to be cleaned, see clean_checkpoint(). */
+struct wanted {
+	const char *path, *id, *store;
+};
+
+static int do_wanted(void *data, struct clean_result *result)
+{
+	const struct wanted *wanted = data;
+
+	return clean_checkpoint(wanted->path, wanted->id, wanted->store, result);
+}
+
+static int clean_wanted(const char *path, const char *id, const char *store,
+			struct clean_result *result)
+{
+	struct wanted wanted = {path, id, store};
+
+	return apart_do(path, do_wanted, &wanted, result);
+}
+
+int cleanup_path(const char *path, const char *store, struct clean_result *result)
+{
+	AUTO_FREE char *manifest = manifest_of(path);
+
+	return manifest ? clean_wanted(manifest, NULL, store, result) : -ENOMEM;
+}
+
+/* For apart_do(): only whether it answers. What is wrong with it is told by whoever reads it
+ * next. */
+static int try_index(void *data, struct clean_result *result)
+{
+	AUTO(index_list_fini) struct index_list list = {0};
+	AUTO_FREE char *why = NULL;
+
+	(void)data;
+	(void)result;
+	index_read(&list, &why);
+	return 0;
+}
+
+int cleanup_id(const char *id, struct clean_result *result)
+{
+	AUTO_FREE char *path = NULL;
+	int ret = apart_do(index_directory(), try_index, NULL, result);
+
+	if (ret)
+		return ret;
+	ret = index_find(id, &path);
+	if (!ret)
+		return clean_wanted(path, id, NULL, result);
+	if (ret == -ENOENT) {
+		log_warning(
+			"no checkpoint %s is known in %s: it was cleaned or restored, "
+			"or made on another machine",
+			id, index_directory());
+		return 0;
+	}
+	log_error("cannot read %s: %s", index_directory(), strerror(-ret));
+	return ret;
+}
+
+int cleanup_expired(long age, struct clean_result *result)
+{
+	AUTO(index_list_fini) struct index_list list = {0};
+	AUTO_FREE char *why = NULL;
+	time_t before = time(NULL) - age;
+	int ret = apart_do(index_directory(), try_index, NULL, result), first = 0;
+	size_t n = 0;
+
+	if (ret)
+		return ret;
+	ret = index_read(&list, &why);
+	if (ret) {
+		log_error("%s", why_text(why));
+		return ret;
+	}
+	while (n < list.n && list.entries[n].created <= before)
+		n++;
+	/* The latest first: where a folder for the names has no mark (preserve/mark.h), it goes
+	 * with the one that made it, which is the first that had a name in it. */
+	while (n--) {
+		ret = clean_wanted(list.entries[n].manifest, list.entries[n].id, NULL,
+				   result);
+		first = first ?: ret;
+	}
+	return first;
 }
