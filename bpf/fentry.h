@@ -25,11 +25,15 @@
 /* Every unlink and rename passes these. The verifier knows what their arguments are, so
  * that a member is a load, where those of track.h call a helper. */
 
-/* As dentry_is_stacked(). */
+/* As dentry_is_stacked(). Both have operations for their dentries, which most filesystems have
+ * not: then one load tells. */
 static __always_inline bool typed_is_stacked(struct dentry *dentry)
 {
-	unsigned long magic = dentry->d_sb->s_magic;
+	unsigned long magic;
 
+	if (!dentry->d_op)
+		return false;
+	magic = dentry->d_sb->s_magic;
 	return magic == OVERLAYFS_SUPER_MAGIC || magic == ECRYPTFS_SUPER_MAGIC;
 }
 

@@ -4,12 +4,11 @@
 #define RELINKTRACE_MAPS_H
 
 /* Orphans of the whole machine: who holds a file is not known when it is unlinked, so it
- * cannot be left out then. Sized in relinktrace.h; elements are allocated when they are
- * needed, since most machines have a few hundred. */
+ * cannot be left out then. Sized by the loader, see RT_MAX_ORPHANS. Allocated whole: an unlink
+ * neither pays for an allocation, nor loses an orphan because there is no memory. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, RT_MAX_ORPHANS);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u64);
 	__type(value, struct rt_orphan);
 } rt_orphans SEC(".maps");

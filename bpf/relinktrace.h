@@ -16,8 +16,11 @@
 #define RT_MAX_TARGETS 64
 
 /* Orphans that the map can hold before births are counted as lost, if attach is not told
- * otherwise; an element takes some 130 bytes, when it is needed. */
-#define RT_MAX_ORPHANS (1U << 17)
+ * otherwise: one for each 128 KiB of the machine's memory, within these. An element takes 120
+ * bytes, a thousandth of that. */
+#define RT_MAX_ORPHANS	   (1U << 17)
+#define RT_MIN_ORPHANS	   (1U << 13)
+#define RT_BYTES_AN_ORPHAN (1U << 17)
 
 /* Programs of one way to attach, at most. */
 #define RT_MAX_HOOKS 24

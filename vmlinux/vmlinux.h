@@ -79,6 +79,7 @@ struct dentry {
 	struct inode *d_inode;
 	struct super_block *d_sb;
 	struct lockref d_lockref;
+	const void *d_op;
 };
 
 struct file_system_type {

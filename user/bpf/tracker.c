@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -136,14 +137,24 @@ static void set_constants(struct relinktrace_bpf *skel,
 	skel->bss->rt_streaming = options->streaming;
 }
 
-/* Before 6.1 a kprobe's program may not allocate elements (is_tracing_prog_type() in
- * kernel/bpf/verifier.c warns, 94dacdbd5d2d): the map is allocated whole for it. */
+/* The map's room, where nobody has asked for another. */
+static uint32_t usual_room(void)
+{
+	struct sysinfo info;
+	uint64_t room = RT_MAX_ORPHANS;
+
+	if (!sysinfo(&info))
+		room = (uint64_t)info.totalram * info.mem_unit / RT_BYTES_AN_ORPHAN;
+	return room < RT_MIN_ORPHANS   ? RT_MIN_ORPHANS
+	       : room > RT_MAX_ORPHANS ? RT_MAX_ORPHANS
+				       : room;
+}
+
 static void set_maps(struct relinktrace_bpf *skel, const struct tracker_options *options)
 {
-	if (options->max_orphans)
-		bpf_map__set_max_entries(skel->maps.rt_orphans, options->max_orphans);
-	if (options->backend == BACKEND_KPROBE)
-		bpf_map__set_map_flags(skel->maps.rt_orphans, 0);
+	bpf_map__set_max_entries(skel->maps.rt_orphans, options->max_orphans
+								? options->max_orphans
+								: usual_room());
 	if (options->backend == BACKEND_FENTRY) {
 		int cpus = libbpf_num_possible_cpus();
 

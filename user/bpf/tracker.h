@@ -17,7 +17,7 @@ struct tracker;
 
 struct tracker_options {
 	enum backend backend; /* hooks; BACKEND_NONE: iterators alone */
-	uint32_t max_orphans; /* that the map can hold; 0: RT_MAX_ORPHANS */
+	uint32_t max_orphans; /* that the map can hold; 0: by the machine's memory */
 	bool bootstrap;	      /* iterators also fill the map of orphans */
 	bool streaming;	      /* births and releases go to the ring buffer */
 	bool iterators;

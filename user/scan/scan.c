@@ -35,7 +35,7 @@ static bool read_counters(const struct scan_source *source, uint32_t place,
 }
 
 /* Whether nothing is in the map. To ask it for its first is to have the kernel pass over all of
- * its 131072 buckets; as many released as were born a moment later say the same. */
+ * its buckets; as many released as were born a moment later say the same. */
 static bool map_is_empty(const struct scan_source *source)
 {
 	struct rt_stats before, now;

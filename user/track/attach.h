@@ -19,7 +19,7 @@ struct attach {
 
 struct attach_wish {
 	enum backend backend; /* BACKEND_NONE: the best that works */
-	uint32_t max_orphans; /* that can be tracked at once; 0: RT_MAX_ORPHANS */
+	uint32_t max_orphans; /* that can be tracked at once; 0: by memory */
 	bool streaming;	      /* as in struct tracker_options */
 };
 
