@@ -35,7 +35,8 @@ static const struct argp_option options[] = {
 	 "fentry, kprobe or tp_btf, instead of the first of them that works", 0},
 	{"max-orphans", OPT_MAX_ORPHANS, "N", 0,
 	 "Orphans of the whole machine that can be tracked at once: one for each "
-	 "128 KiB of memory, at most 131072", 0},
+	 "128 KiB of memory, at most 131072",
+	 0},
 	{0},
 };
 
