@@ -239,6 +239,50 @@ plain() {
 	no_new_names
 }
 
+@test "times long ago and far ahead are given back, as far as the filesystem has them" {
+	local fd
+	mkdir "$DIR/ago" "$DIR/ahead"
+	echo x >"$DIR/file"
+	keep h ago=dir ahead=dir file=path
+	rm -r "$DIR/ago" "$DIR/ahead" "$DIR/file"
+	# ext4 ends in 2446, xfs in 2486, and both begin in 1901
+	touch -d '1960-01-02 03:04:05.123456789 UTC' "/proc/${HOLD_PID[h]}/fd/40" "/proc/${HOLD_PID[h]}/fd/42"
+	touch -d '3000-01-02 03:04:05.123456789 UTC' "/proc/${HOLD_PID[h]}/fd/41"
+	for fd in 40 41 42; do
+		plain "/proc/${HOLD_PID[h]}/fd/$fd"
+	done >"$T/was"
+	grep -q -- '-315521754.876543211 -315521754.876543211' "$T/was"
+	checkpoint_ok --method copy
+	cgroup_empty "$CG"
+	export -f plain
+	# shellcheck disable=SC2016 # the program's
+	rt_ok restore "$M" --holder "${HOLD_PID[h]}" -- bash -c 'for fd in 40 41 42; do
+		plain "/proc/$$/fd/$fd"; done'
+	diff -u "$T/was" - <<<"$output" >&2
+	no_new_names
+}
+
+@test "devices are opened again as they were, a block device at its position" {
+	truncate -s 1M "$T/image"
+	LOOP=$(losetup -f --show "$T/image") || skip "no loop device"
+	mknod -m 600 "$DIR/null" c 1 3
+	mknod -m 640 "$DIR/block" b "$(stat -c %Hr "$LOOP")" "$(stat -c %Lr "$LOOP")"
+	keep h null=w block=rw
+	hold_do h write 1 hello
+	rm "$DIR/null" "$DIR/block"
+	checkpoint_ok
+	json_is '[.entries[] | [.type, .method]] == [["chr", "recreate"], ["blk", "recreate"]]'
+	cgroup_empty "$CG"
+	# shellcheck disable=SC2016 # the program's
+	rt_ok restore "$M" --holder "${HOLD_PID[h]}" -- bash -c 'echo gone >&40 && printf , >&41 &&
+		stat -L -c "%F %a %t:%T" /proc/self/fd/40 /proc/self/fd/41'
+	[ "$output" = "character special file 600 1:3
+block special file 640 $(stat -c %t:%T "$LOOP")" ]
+	sync "$LOOP"
+	[ "$(head -c 6 "$T/image")" = hello, ]
+	no_new_names
+}
+
 @test "each of many copies has the bytes of its own file" {
 	local fd file n=0
 	hold h many "$DIR" 150

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "check.h"
@@ -210,6 +211,46 @@ static void test_read_time(void)
 		CHECK_INT(read_time(bad[i], &error), 0);
 		if (!CHECK_INT(error, -EINVAL))
 			printf("# \"%s\"\n", bad[i]);
+	}
+}
+
+/* What a file's times can be: those of RFC 3339 there and back, no other is written. */
+static void test_date(void)
+{
+	static const struct {
+		struct timespec when;
+		const char *text;
+	} dates[] = {
+		{{0, 0}, "1970-01-01T00:00:00.000000000Z"},
+		{{-1, 999999999}, "1969-12-31T23:59:59.999999999Z"},
+		{{-315521755, 123456789}, "1960-01-02T03:04:05.123456789Z"},
+		{{-62167219200, 0}, "0000-01-01T00:00:00.000000000Z"},
+		{{32503680000, 1}, "3000-01-01T00:00:00.000000001Z"},
+		{{253402300799, 999999999}, "9999-12-31T23:59:59.999999999Z"},
+	};
+	static const struct timespec none[] = {{-62167219201, 999999999},
+					       {253402300800, 0},
+					       {INT64_MAX, 0},
+					       {INT64_MIN, 0},
+					       {0, UTIME_OMIT}};
+
+	for (size_t i = 0; i < sizeof(dates) / sizeof(*dates); i++) {
+		AUTO_JSON *object = json_pack("{s:s}", "at", dates[i].text);
+		struct jsonread reader = {0};
+		struct timespec when = jsonread_date(&reader, object, "at");
+		char text[31];
+
+		CHECK_INT(reader.error, 0);
+		CHECK_INT(when.tv_sec, dates[i].when.tv_sec);
+		CHECK_INT(when.tv_nsec, dates[i].when.tv_nsec);
+		CHECK(json_format_date(&when, text));
+		CHECK_STR(text, dates[i].text);
+	}
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
+		char text[31] = "untouched";
+
+		CHECK(!json_format_date(&none[i], text));
+		CHECK_STR(text, "untouched");
 	}
 }
 
@@ -503,6 +544,7 @@ int main(void)
 	test_bytes_refusals();
 	test_format_time();
 	test_read_time();
+	test_date();
 	test_time_zone();
 	test_dev();
 	test_hex();

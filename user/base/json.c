@@ -91,18 +91,30 @@ int json_get_bytes(const json_t *object, const char *key, char **bytes)
 	return 0;
 }
 
-void json_format_time(uint64_t realtime_ns, char buf[static 31])
+bool json_format_date(const struct timespec *when, char buf[static 31])
 {
-	time_t seconds = realtime_ns / 1000000000;
-	unsigned int ns = realtime_ns % 1000000000;
 	struct tm tm;
 	char text[64];
 
-	/* 2^64 ns end in the year 2554: four digits do. */
-	gmtime_r(&seconds, &tm);
-	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%09uZ",
+	/* Four digits are all that RFC 3339 has for a year; and tv_nsec may be what
+	 * utimensat(2) takes for no time. */
+	if (when->tv_nsec < 0 || when->tv_nsec > 999999999 ||
+	    !gmtime_r(&when->tv_sec, &tm) || tm.tm_year < 0 - 1900 ||
+	    tm.tm_year > 9999 - 1900)
+		return false;
+	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ",
 		 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-		 tm.tm_sec, ns);
+		 tm.tm_sec, when->tv_nsec);
 	memcpy(buf, text, 30);
 	buf[30] = '\0';
+	return true;
+}
+
+void json_format_time(uint64_t realtime_ns, char buf[static 31])
+{
+	const struct timespec when = {.tv_sec = realtime_ns / 1000000000,
+				      .tv_nsec = realtime_ns % 1000000000};
+
+	/* 2^64 ns end in the year 2554. */
+	json_format_date(&when, buf);
 }

@@ -3,7 +3,9 @@
 #ifndef RELINKTRACE_JSON_H
 #define RELINKTRACE_JSON_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <jansson.h>
 
@@ -19,7 +21,11 @@ int json_set_bytes(json_t *object, const char *key, const char *bytes);
  * the value is null or absent. 0, -EINVAL (malformed, or a NUL byte inside), -ENOMEM. */
 int json_get_bytes(const json_t *object, const char *key, char **bytes);
 
-/* "2026-01-02T03:04:05.000000006Z". @buf has at least 31 bytes. */
+/* "2026-01-02T03:04:05.000000006Z". @buf has at least 31 bytes; false where @when is not
+ * of the years 0 to 9999, or is UTIME_OMIT: @buf is untouched then. */
+bool json_format_date(const struct timespec *when, char buf[static 31]);
+
+/* The same of ns since the epoch, all of which it can say. */
 void json_format_time(uint64_t realtime_ns, char buf[static 31]);
 
 /* An inode number: an integer, or its decimal digits as a string where it is above

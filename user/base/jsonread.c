@@ -12,6 +12,9 @@
 #include "auto.h"
 #include "json.h"
 
+/* The last whole year that 64 bits of ns since the epoch have ends then, in seconds. */
+#define YEAR_2554 18429292800LL
+
 void jsonread_fault(struct jsonread *reader, const char *key, const char *expected)
 {
 	if (reader->error)
@@ -225,7 +228,8 @@ static bool has_shape(const char *text, const char *shape)
 	return !*text;
 }
 
-uint64_t jsonread_time(struct jsonread *reader, const json_t *object, const char *key)
+struct timespec jsonread_date(struct jsonread *reader, const json_t *object,
+			      const char *key)
 {
 	const char *text = jsonread_string(reader, object, key, 30);
 	struct tm tm = {0}, normal;
@@ -233,7 +237,7 @@ uint64_t jsonread_time(struct jsonread *reader, const json_t *object, const char
 	long ns;
 
 	if (!text)
-		return 0;
+		return (struct timespec){0};
 	if (has_shape(text, "0000-00-00T00:00:00.000000000Z") &&
 	    sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%9ldZ", &tm.tm_year, &tm.tm_mon,
 		   &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &ns) == 7) {
@@ -241,16 +245,24 @@ uint64_t jsonread_time(struct jsonread *reader, const json_t *object, const char
 		tm.tm_mon -= 1;
 		normal = tm;
 		seconds = timegm(&normal);
-		/* A 31 November would come out as another day. 2554 ends 64 bits of ns.
-		 */
-		if (seconds >= 0 && tm.tm_year < 2554 - 1900 &&
-		    normal.tm_mon == tm.tm_mon && normal.tm_mday == tm.tm_mday &&
+		/* A 31 November would come out as another day. */
+		if (normal.tm_mon == tm.tm_mon && normal.tm_mday == tm.tm_mday &&
 		    normal.tm_hour == tm.tm_hour && normal.tm_min == tm.tm_min &&
 		    normal.tm_sec == tm.tm_sec)
-			return seconds * 1000000000ULL + ns;
+			return (struct timespec){seconds, ns};
 	}
 	jsonread_fault(reader, key,
 		       "a time as 2026-01-02T03:04:05.000000006Z is expected");
+	return (struct timespec){0};
+}
+
+uint64_t jsonread_time(struct jsonread *reader, const json_t *object, const char *key)
+{
+	struct timespec when = jsonread_date(reader, object, key);
+
+	if (when.tv_sec >= 0 && when.tv_sec < YEAR_2554)
+		return when.tv_sec * 1000000000ULL + when.tv_nsec;
+	jsonread_fault(reader, key, "a time between 1970 and 2554 is expected");
 	return 0;
 }
 

@@ -41,6 +41,9 @@ void jsonread_dev(struct jsonread *reader, const json_t *object, const char *key
 		  uint32_t *dev_major, uint32_t *dev_minor);
 /* "2026-01-02T03:04:05.000000006Z" as ns since the epoch. */
 uint64_t jsonread_time(struct jsonread *reader, const json_t *object, const char *key);
+/* The same text, of any year that it can say. */
+struct timespec jsonread_date(struct jsonread *reader, const json_t *object,
+			      const char *key);
 /* "SEC.NSEC" with nine digits behind the dot, SEC perhaps negative: both as they stand. */
 struct timespec jsonread_timespec(struct jsonread *reader, const json_t *object,
 				  const char *key);

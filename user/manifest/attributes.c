@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/fs.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/auto.h"
 #include "base/base64.h"
@@ -128,10 +129,7 @@ static json_t *from_time(const struct timespec *time)
 {
 	char text[31];
 
-	if (time->tv_sec < 0)
-		return json_null(); /* before 1970: json_format_time() has no such */
-	json_format_time(time->tv_sec * 1000000000ULL + time->tv_nsec, text);
-	return json_string(text);
+	return json_format_date(time, text) ? json_string(text) : json_null();
 }
 
 json_t *attributes_to_json(const struct attributes *attributes)
@@ -206,13 +204,11 @@ static void parse_xattr(struct jsonread *reader, const json_t *object,
 static void parse_time(struct jsonread *reader, const json_t *object, const char *key,
 		       struct timespec *out)
 {
-	uint64_t ns;
-
+	/* As utimensat(2) has it: it stays what it becomes. */
 	if (jsonread_null(reader, object, key))
-		return;
-	ns = jsonread_time(reader, object, key);
-	out->tv_sec = ns / 1000000000;
-	out->tv_nsec = ns % 1000000000;
+		out->tv_nsec = UTIME_OMIT;
+	else
+		*out = jsonread_date(reader, object, key);
 }
 
 void attributes_parse(struct jsonread *reader, const json_t *object,

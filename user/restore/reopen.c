@@ -63,7 +63,7 @@ int reopen(int fd, uint32_t mode, uint32_t flags, uint64_t pos)
 						: open_unblocked(fd, wanted);
 	if (opened < 0)
 		return TAKE_FD(opened);
-	if (S_ISREG(mode) && lseek(opened, pos, SEEK_SET) < 0)
+	if ((S_ISREG(mode) || S_ISBLK(mode)) && lseek(opened, pos, SEEK_SET) < 0)
 		return -errno;
 	return TAKE_FD(opened);
 }

@@ -12,9 +12,9 @@
  * /proc/self/fd would trip over. Pure. */
 int reopen_flags(uint32_t mode, uint32_t flags);
 
-/* Opens what O_PATH fd @fd leads to, of st_mode @mode, with the old description's @flags
- * at @pos. Waits for nobody, whatever it is (fifo(7)). The fd, close-on-exec, owned by
- * the caller; -errno. */
+/* Opens what O_PATH fd @fd leads to, of st_mode @mode, with the old description's @flags,
+ * at @pos where it is a regular file or a block device. Waits for nobody, whatever it is
+ * (fifo(7)). The fd, close-on-exec, owned by the caller; -errno. */
 int reopen(int fd, uint32_t mode, uint32_t flags, uint64_t pos);
 
 /* The same where no description is recorded: for reading and writing if that is allowed,
