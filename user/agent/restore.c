@@ -252,7 +252,7 @@ static void remove_name(const struct manifest *manifest,
 	if (link && link->ino)
 		links_remove_entry(manifest, entry, link, result);
 	else
-		clean_entry(manifest, entry, NULL, result);
+		clean_entry(manifest, entry, result);
 }
 
 /* Removes the names of a restore that came to its end where it found them. 0 or -errno:

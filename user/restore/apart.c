@@ -136,6 +136,32 @@ static void tell_lines(int fd)
 	}
 }
 
+/* What the processes of one run and we share. */
+struct shared {
+	struct doing *doing; /* one for each */
+	size_t bytes;
+	int log; /* what they have to say */
+};
+
+static void shared_fini(struct shared *shared)
+{
+	auto_close(&shared->log);
+	if (shared->doing)
+		munmap(shared->doing, shared->bytes);
+}
+
+/* For @n processes. 0 or -errno. */
+static int shared_init(struct shared *shared, size_t n)
+{
+	shared->bytes = (n + 1) * sizeof(struct doing);
+	shared->log = memfd_create("log", MFD_CLOEXEC);
+	if (shared->log < 0)
+		return -errno;
+	shared->doing = shared_memory(shared->bytes);
+	lost = lost ?: shared_memory(sizeof(*lost));
+	return shared->doing && lost ? 0 : -ENOMEM;
+}
+
 /* The process that @work is done by, with @data, or -errno. */
 static pid_t begin(struct doing *doing, int *log,
 		   int (*work)(void *data, struct clean_result *result), void *data)
@@ -210,34 +236,30 @@ void apart_run(const struct shares *shares,
 			    void *data),
 	       void *data, struct clean_result *result)
 {
-	size_t n = shares->n, bytes = (n + 1) * sizeof(struct doing);
+	size_t n = shares->n;
 	AUTO_FREE pid_t *pids = calloc(n + 1, sizeof(*pids));
-	AUTO_FD log = memfd_create("log", MFD_CLOEXEC);
-	struct doing *doing = shared_memory(bytes);
+	AUTO(shared_fini) struct shared shared = {.log = -1};
+	int ret = shares->err ?: pids ? shared_init(&shared, n) : -ENOMEM;
 	struct timespec until;
 
-	lost = lost ?: shared_memory(sizeof(*lost));
-	if (shares->err || !pids || log < 0 || !doing || !lost) {
-		log_error("cannot clean: %s",
-			  strerror(shares->err ? -shares->err : errno));
+	if (ret) {
+		log_error("cannot clean: %s", strerror(-ret));
 		result->left++;
-		if (doing)
-			munmap(doing, bytes);
 		return;
 	}
 	interrupt_time_in(interrupt_ms_left() / 2000.0, &until);
 	for (size_t i = 0; i < n; i++) {
 		struct part part = {&shares->shares[i], work, data};
 
-		pids[i] = is_lost(part.share) ? -ETIMEDOUT
-					      : begin(&doing[i], &log, do_part, &part);
+		pids[i] = is_lost(part.share)
+				  ? -ETIMEDOUT
+				  : begin(&shared.doing[i], &shared.log, do_part, &part);
 	}
 	for (size_t i = 0; i < n; i++)
 		await(pids[i], &until);
-	tell_lines(log);
+	tell_lines(shared.log);
 	for (size_t i = 0; i < n; i++)
-		add(&shares->shares[i], &doing[i], pids[i], result);
-	munmap(doing, bytes);
+		add(&shares->shares[i], &shared.doing[i], pids[i], result);
 }
 
 /* What @path is on, without asking it. */
@@ -280,30 +302,21 @@ static int outcome(const struct share *share, const struct doing *doing, pid_t p
 int apart_do(const char *path, int (*work)(void *data, struct clean_result *result),
 	     void *data, struct clean_result *result)
 {
-	struct share share = {0};
-	struct doing *doing;
-	AUTO_FD log = -1;
+	AUTO(shared_fini) struct shared shared = {.log = -1};
+	struct share share;
 	struct timespec until;
 	pid_t pid;
 	int ret;
 
 	if (!interrupt_is_timed())
 		return work(data, result);
-	log = memfd_create("log", MFD_CLOEXEC);
-	doing = shared_memory(sizeof(*doing));
-	lost = lost ?: shared_memory(sizeof(*lost));
-	if (log < 0 || !doing || !lost) {
-		ret = -errno;
-		if (doing)
-			munmap(doing, sizeof(*doing));
+	ret = shared_init(&shared, 1);
+	if (ret)
 		return ret;
-	}
 	share = share_of_path(path);
 	interrupt_time_in(interrupt_ms_left() * 3 / 4000.0, &until);
-	pid = is_lost(&share) ? -ETIMEDOUT : begin(doing, &log, work, data);
+	pid = is_lost(&share) ? -ETIMEDOUT : begin(shared.doing, &shared.log, work, data);
 	await(pid, &until);
-	tell_lines(log);
-	ret = outcome(&share, doing, pid, result);
-	munmap(doing, sizeof(*doing));
-	return ret;
+	tell_lines(shared.log);
+	return outcome(&share, shared.doing, pid, result);
 }

@@ -64,11 +64,10 @@ void clean_entry_of(const struct manifest *manifest, const struct manifest_entry
 }
 
 void clean_entry(const struct manifest *manifest, const struct manifest_entry *entry,
-		 void *unused, struct clean_result *result)
+		 struct clean_result *result)
 {
 	struct relink_identity identity = clean_identity(manifest, entry);
 
-	(void)unused;
 	clean_entry_of(manifest, entry, &identity, result);
 }
 
@@ -172,6 +171,14 @@ static void clean_here(const struct manifest *manifest, clean_fn remove, void *d
 		sync_folders(manifest);
 }
 
+/* For clean_here(): of all holders. */
+static void clean_any(const struct manifest *manifest, const struct manifest_entry *entry,
+		      void *data, struct clean_result *result)
+{
+	(void)data;
+	clean_entry(manifest, entry, result);
+}
+
 /* For clean_here(): of one holder, whose pid @data points to. */
 static void clean_if_held(const struct manifest *manifest,
 			  const struct manifest_entry *entry, void *data,
@@ -180,7 +187,7 @@ static void clean_if_held(const struct manifest *manifest,
 	const pid_t *holder = data;
 
 	if (restore_is_of(entry, *holder))
-		clean_entry(manifest, entry, NULL, result);
+		clean_entry(manifest, entry, result);
 }
 
 void clean_held(const struct manifest *manifest, pid_t holder,
@@ -258,7 +265,7 @@ static void clean_share(const struct share *share, struct clean_result *result,
 		if (share_same(&its, share))
 			part.folders[part.n_folders++] = manifest->folders[i];
 	}
-	clean_here(&part, clean_entry, NULL, true, result);
+	clean_here(&part, clean_any, NULL, true, result);
 	free(part.entries);
 	free(part.folders);
 }
@@ -268,7 +275,7 @@ void clean_all(const struct manifest *manifest, struct clean_result *result)
 	AUTO(shares_fini) struct shares shares = {0};
 
 	if (!interrupt_is_timed()) {
-		clean_here(manifest, clean_entry, NULL, true, result);
+		clean_here(manifest, clean_any, NULL, true, result);
 		return;
 	}
 	for (size_t i = 0; i < manifest->n_entries; i++) {

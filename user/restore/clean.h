@@ -22,9 +22,9 @@ typedef void (*clean_fn)(const struct manifest *manifest,
 			 const struct manifest_entry *entry, void *data,
 			 struct clean_result *result);
 
-/* The same of any entry; does nothing where it has no name. */
+/* The same of any entry, without data; does nothing where it has no name. */
 void clean_entry(const struct manifest *manifest, const struct manifest_entry *entry,
-		 void *unused, struct clean_result *result);
+		 struct clean_result *result);
 
 /* The same where the name leads to the file of @identity. */
 void clean_entry_of(const struct manifest *manifest, const struct manifest_entry *entry,
