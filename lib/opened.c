@@ -2,6 +2,8 @@
 #include "opened.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/auto.h"
 #include "base/log.h"
@@ -13,6 +15,7 @@ void opened_fini(struct opened *opened)
 {
 	manifest_fini(&opened->manifest);
 	roots_fini(&opened->roots);
+	free(opened->store);
 }
 
 int opened_read(struct opened *opened, const struct relinktrace_restore *theirs)
@@ -27,7 +30,11 @@ int opened_read(struct opened *opened, const struct relinktrace_restore *theirs)
 		ret = roots_add(&opened->roots, *root, &why);
 	if (opened->roots.n)
 		opened->manifest.roots = &opened->roots;
-	opened->manifest.store_at = opened->wish.store;
+	if (!ret && opened->wish.store) {
+		opened->store = strdup(opened->wish.store);
+		ret = opened->store ? 0 : -ENOMEM;
+		opened->manifest.store_at = opened->store;
+	}
 	if (ret && why)
 		log_error("%s", why);
 	return ret;

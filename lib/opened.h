@@ -11,11 +11,12 @@ struct opened {
 	struct relinktrace_restore wish;
 	struct manifest manifest;
 	struct roots roots;
+	char *store; /* owned; of the wish */
 };
 
 /* Reads the manifest of @theirs, and where its mounts are. @opened (zeroed; for
- * AUTO(opened_fini), also on failure) stays where it is; what @theirs points to is not
- * copied. 0 or -errno, logged. */
+ * AUTO(opened_fini), also on failure) stays where it is; of its wish only numbers outlive
+ * @theirs. 0 or -errno, logged. */
 int opened_read(struct opened *opened, const struct relinktrace_restore *theirs);
 
 /* Frees what @opened owns; for AUTO(). */

@@ -77,6 +77,7 @@ RELINKTRACE_API int relinktrace_checkpoint(struct relinktrace *rt,
 					   const struct relinktrace_checkpoint *wish,
 					   char **json);
 
+/* What it points to is not needed after the call. */
 struct relinktrace_restore {
 	size_t size; /* of this struct, for later versions */
 	const char *manifest;
@@ -134,6 +135,31 @@ RELINKTRACE_API void relinktrace_files_free(struct relinktrace_files *files);
 RELINKTRACE_API int relinktrace_write_out(struct relinktrace *rt,
 					  const struct relinktrace_restore *wish,
 					  const char *dir, int keep);
+
+/* Hands the files of a manifest to whoever connects. */
+struct relinktrace_listener;
+
+/* Opens the files of a manifest, as relinktrace_restore() does, and listens on a new Unix
+ * socket at @path, as restore --listen does (docs/handover.md); into *@listener, for
+ * relinktrace_listener_free(). With @keep the names stay, for one client after the other. */
+RELINKTRACE_API int relinktrace_listen(struct relinktrace *rt,
+				       const struct relinktrace_restore *wish,
+				       const char *path, int keep,
+				       struct relinktrace_listener **listener);
+
+/* The socket, for poll(2): it can be read from when somebody has come. Belongs to @listener. */
+RELINKTRACE_API int relinktrace_listener_fd(const struct relinktrace_listener *listener);
+
+/* Hands the files to one client of our own user, for which it waits, and removes the names
+ * when they have been taken. Waits @seconds at most in all; 0: as long as it takes.
+ * RELINKTRACE_PARTLY: names could not be removed. -ETIMEDOUT: nobody came; -EAGAIN: the
+ * client has not taken them; for both the names stay, and the next one can be served. */
+RELINKTRACE_API int relinktrace_listener_serve(struct relinktrace *rt,
+					       struct relinktrace_listener *listener,
+					       double seconds);
+
+/* Closes and removes the socket. */
+RELINKTRACE_API void relinktrace_listener_free(struct relinktrace_listener *listener);
 
 struct relinktrace_cleaned {
 	size_t removed; /* names */

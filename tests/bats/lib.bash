@@ -307,6 +307,31 @@ restore_ok() {
 	json_is .fds
 }
 
+# listen_by COMMAND...: waits until it listens on $T/socket.
+listen_by() {
+	local line
+	rm -f "$T/listen.out"
+	mkfifo "$T/listen.out"
+	"$@" >"$T/listen.out" 2>"$T/listen.err" 3>&- &
+	LISTEN_PID=$!
+	exec {LISTEN_OUT}<"$T/listen.out"
+	IFS= read -r -t "$PATIENCE" -u "$LISTEN_OUT" line
+	[ "$line" = "listening on $T/socket" ]
+}
+
+# listen_end [SIGNAL]: its status is in $status.
+listen_end() {
+	[[ -z ${1:-} ]] || kill "-$1" "$LISTEN_PID"
+	status=0
+	wait "$LISTEN_PID" || status=$?
+}
+
+# take [WORD]: what was taken is in $output, the messages in $T/messages.
+take() {
+	run --separate-stderr alone timeout "$PATIENCE" "$HELPERS/taker" "$T/socket" \
+		"$T/messages" "$@"
+}
+
 # files --------------------------------------------------------------------------
 
 # Names that checkpoints make, below the mount of $DIR, and whether their folder is there.

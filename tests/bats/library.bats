@@ -201,3 +201,80 @@ how() {
 		cgroup="$(cgroup_name "$CG/h")" manifest="$T/other" method=copy then clean manifest="$T/other"
 	[ "$status" -eq 0 ]
 }
+
+# listens [MEMBER=VALUE]...
+listens() {
+	listen_by env LD_LIBRARY_PATH="$ROOT/usr/lib" "$BATS_FILE_TMPDIR/do" listen manifest="$M" \
+		path="$T/socket" "$@"
+}
+
+@test "listen hands over what restore --listen does, and removes the names when it is taken" {
+	hold h two
+	checkpoint_ok
+	local command
+	listen_by "$RT" restore "$M" --listen "$T/socket" --keep
+	take
+	[ "$status" -eq 0 ]
+	command=$(json -c '[.fds[] | .sum, .pos, .flags]')
+	jq -c 'select(.files)' "$T/messages" >"$T/command"
+	listen_end TERM
+
+	# somebody who leaves gets nothing, and keeps nothing of the next
+	listens
+	[ "$(stat -c %a "$T/socket")" = 600 ]
+	take ''
+	[ -e "$(entry_file)" ]
+	take
+	[ "$status" -eq 0 ]
+	[ "$(json -c '[.fds[] | .sum, .pos, .flags]')" = "$command" ]
+	diff "$T/command" <(jq -c 'select(.files)' "$T/messages") >&2
+	[ "$(jq -c 'select(.names)' "$T/messages")" = '{"names":"removed"}' ]
+	listen_end
+	[ "$status" -eq 0 ]
+	[ "$(grep -c 'has not taken' "$T/listen.err")" -eq 1 ]
+	[ ! -e "$T/socket" ]
+	no_new_names
+}
+
+@test "listen waits as long as it is told: for a client, and for its word" {
+	hold h ab
+	hold g unlinked
+	checkpoint_ok
+	listens keep=1 holder="${HOLD_PID[h]}" wait=1
+	listen_end
+	[ "$status" -eq 1 ]
+	[[ $(<"$T/listen.err") == *$'\nerrno 110\n'* ]]
+	listens wait=1
+	# its word comes too late
+	python3 -c 'import socket, sys
+client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+client.connect(sys.argv[1])
+while client.recv(65536):
+	pass' "$T/socket"
+	listen_end
+	[ "$status" -eq 1 ]
+	[[ $(<"$T/listen.err") == *'has not taken the files: it took too long; the names stay'* ]]
+	[[ $(<"$T/listen.err") == *$'\nerrno 110\n'* ]]
+	# what this process held, for one after the other
+	listens keep=1 holder="${HOLD_PID[h]}"
+	take
+	take
+	[ "$(json '.fds | length')" -eq 1 ]
+	[ "$(jq -c 'select(.names)' "$T/messages")" = '{"names":"kept"}' ]
+	listen_end KILL
+	fails_with 17 listen manifest="$M" path="$T/socket"
+	fails_with 3 listen manifest="$M" holder=1 path="$T/other"
+	rm "$T/socket"
+	# a name that another file has by now stays
+	local file
+	file=$(entry_file)
+	listens
+	rm "$file"
+	echo other >"$file"
+	take
+	listen_end
+	[ "$status" -eq 3 ]
+	[ "$(<"$file")" = other ]
+	rm "$file"
+	[ ! -e "$T/socket" ]
+}

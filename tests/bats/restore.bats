@@ -166,26 +166,7 @@ moved_to() {
 
 # listen_start [OPTION]...: waits until it listens on $T/socket.
 listen_start() {
-	local line
-	mkfifo "$T/listen.out"
-	"$RT" restore "$M" --listen "$T/socket" "$@" >"$T/listen.out" 2>"$T/listen.err" 3>&- &
-	LISTEN_PID=$!
-	exec {LISTEN_OUT}<"$T/listen.out"
-	IFS= read -r -t "$PATIENCE" -u "$LISTEN_OUT" line
-	[ "$line" = "listening on $T/socket" ]
-}
-
-# listen_end [SIGNAL]: its status is in $status.
-listen_end() {
-	[[ -z ${1:-} ]] || kill "-$1" "$LISTEN_PID"
-	status=0
-	wait "$LISTEN_PID" || status=$?
-}
-
-# take [WORD]: what was taken is in $output, the messages in $T/messages.
-take() {
-	run --separate-stderr alone timeout "$PATIENCE" "$HELPERS/taker" "$T/socket" \
-		"$T/messages" "$@"
+	listen_by "$RT" restore "$M" --listen "$T/socket" "$@"
 }
 
 @test "--listen hands the descriptions over, and removes the names when they are taken" {

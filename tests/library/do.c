@@ -10,6 +10,7 @@
  * 2 for words that mean nothing.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,47 @@ static int do_checkpoint(void)
 	return print(ret, json);
 }
 
+/* The members of a restore. Its roots are for free(3). */
+static struct relinktrace_restore take_restore(void)
+{
+	return (struct relinktrace_restore){
+		.size = sizeof(struct relinktrace_restore),
+		.manifest = take("manifest"),
+		.holder = take_number("holder"),
+		.roots = take_all("root"),
+		.store = take("store"),
+	};
+}
+
+/* As restore --listen, or until a client is not @wait seconds away. */
+static int do_listen(void)
+{
+	struct relinktrace_restore wish = take_restore();
+	struct relinktrace_listener *listener = NULL;
+	const char *path = take("path");
+	int keep = take_number("keep");
+	double wait = take_number("wait");
+	int ret = relinktrace_listen(rt, &wish, path, keep, &listener);
+
+	free((void *)wish.roots);
+	if (ret < 0)
+		return ret;
+	printf("listening on %s\n", path);
+	fflush(stdout);
+	do {
+		struct pollfd polled = {.fd = relinktrace_listener_fd(listener),
+					.events = POLLIN};
+
+		if (!wait)
+			poll(&polled, 1, -1);
+		ret = relinktrace_listener_serve(rt, listener, wait);
+		if (ret)
+			fprintf(stderr, "%s\n", relinktrace_message(rt));
+	} while (ret == -EAGAIN || (!ret && keep));
+	relinktrace_listener_free(listener);
+	return ret;
+}
+
 static int print_cleaned(int ret, const struct relinktrace_cleaned *cleaned)
 {
 	if (ret >= 0)
@@ -132,10 +174,8 @@ static const struct {
 	const char *name;
 	int (*call)(void);
 } functions[] = {
-	{"checkpoint", do_checkpoint},
-	{"clean", do_clean},
-	{"clean_by", do_clean_by},
-	{"shell", do_shell},
+	{"checkpoint", do_checkpoint}, {"clean", do_clean}, {"clean_by", do_clean_by},
+	{"listen", do_listen},	       {"shell", do_shell},
 };
 
 static int call(const char *name)

@@ -74,6 +74,7 @@ static void test_store(const char *cgroup, const char *manifest)
 					      .deadline = 1000};
 	struct relinktrace_restore restore = {.size = sizeof(restore),
 					      .manifest = manifest};
+	struct relinktrace_files *files = NULL;
 	struct relinktrace_cleaned cleaned;
 	char store[4096], away[4096];
 
@@ -92,8 +93,14 @@ static void test_store(const char *cgroup, const char *manifest)
 	MUST(!relinktrace_check(rt, &restore) && !rename(store, away));
 	MUST(relinktrace_check(rt, &restore) == -ENOENT);
 	restore.store = away;
-	MUST(!relinktrace_check(rt, &restore) && !rename(away, store));
-	MUST(!relinktrace_clean(rt, manifest, &cleaned) && cleaned.removed == 2);
+	MUST(!relinktrace_check(rt, &restore));
+	MUST(!relinktrace_restore(rt, &restore, &files));
+	memset(away, 'x', strlen(away));
+	MUST(!relinktrace_files_done(rt, files));
+	relinktrace_files_free(files);
+	snprintf(away, sizeof(away), "%s.away", manifest);
+	MUST(!rename(away, store));
+	MUST(!relinktrace_clean(rt, manifest, &cleaned) && cleaned.absent == 2);
 	MUST(!unlink(manifest) && !rmdir(store));
 }
 

@@ -12,10 +12,10 @@
 #include "base/openfiles.h"
 #include "manifest/manifest_file.h"
 #include "restore/guard.h"
-#include "restore/handover.h"
 #include "restore/program.h"
 #include "restore/relock.h"
 #include "restore/roots.h"
+#include "restore/server.h"
 #include "restore/writeout.h"
 #include "restore/restore.h"
 #include "base/why.h"
@@ -215,30 +215,6 @@ static int write_out(const struct restore_options *chosen,
 	return print_written(chosen, manifest, &written) ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* Serves one client with @restore. 0 when it has taken all; an error that was logged. */
-static int serve(const struct restore_options *chosen, const struct handover *handover,
-		 const struct restore *restore)
-{
-	AUTO_FD client = handover_accept(handover);
-	int ret = client < 0 ? client : handover_send(client, restore);
-
-	if (interrupt_pending())
-		return -EINTR;
-	if (client < 0) {
-		log_error("%s: %s", chosen->listen, strerror(-ret));
-		return ret;
-	}
-	if (ret) {
-		log_warning("a client has not taken the files: %s; the names stay",
-			    ret == -EPROTO ? "it said another word" : strerror(-ret));
-		return -EAGAIN;
-	}
-	if (!chosen->keep)
-		restore_unlink_names(restore);
-	handover_confirm(client, chosen->keep);
-	return 0;
-}
-
 /* The line is what a caller may wait for. */
 static void say_listening(const struct restore_options *chosen,
 			  const struct manifest *manifest)
@@ -251,33 +227,33 @@ static void say_listening(const struct restore_options *chosen,
 static int listen_on(const struct restore_options *chosen,
 		     const struct manifest *manifest)
 {
-	AUTO(handover_fini) struct handover handover = HANDOVER_INIT;
+	AUTO(server_fini) struct server server = SERVER_INIT;
 	AUTO_FREE char *why = NULL;
-	bool first = true;
+	size_t left;
 	int ret;
 
 	interrupt_catch();
-	do {
-		/* For each client anew, as the one before may have moved a position. */
-		AUTO(restore_fini) struct restore restore = RESTORE_INIT;
-
-		ret = restore_open_files(&restore, manifest, chosen->holder, &why);
-		if (!ret && first)
-			ret = handover_listen(&handover, chosen->listen, &why);
-		if (ret) {
-			log_error("%s: %s; nothing was removed", chosen->manifest,
-				  why_text(why));
-			return EXIT_FAILED;
-		}
-		if (first)
-			say_listening(chosen, manifest);
-		first = false;
-		ret = serve(chosen, &handover, &restore);
-	} while (ret == -EAGAIN || (!ret && chosen->keep));
-	if (ret == -EINTR && !chosen->keep)
+	server.manifest = manifest;
+	server.holder = chosen->holder;
+	server.keep = chosen->keep;
+	ret = server_begin(&server, chosen->listen, &why);
+	if (!ret)
+		say_listening(chosen, manifest);
+	while (!ret) {
+		ret = server_next(&server, NULL, &left, &why);
+		if (!ret && !chosen->keep)
+			return EXIT_DONE;
+		if (ret == -EAGAIN)
+			ret = 0;
+	}
+	if (ret == -EINTR && chosen->keep)
+		return EXIT_DONE;
+	if (ret == -EINTR)
 		log_error("interrupted before anybody had taken the files; the names "
 			  "stay");
-	return !ret || (ret == -EINTR && chosen->keep) ? EXIT_DONE : EXIT_FAILED;
+	else
+		log_error("%s: %s; nothing was removed", chosen->manifest, why_text(why));
+	return EXIT_FAILED;
 }
 
 static void remove_names(void *restore)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,7 +29,6 @@ int handover_listen(struct handover *handover, const char *path, char **why)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct stat st;
-	mode_t before;
 	int ret;
 
 	if (strlen(path) >= sizeof(address.sun_path))
@@ -39,10 +39,13 @@ int handover_listen(struct handover *handover, const char *path, char **why)
 	handover->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (handover->fd < 0)
 		return why_set(why, -errno, "cannot make a socket: %s", strerror(errno));
-	before = umask(0177);
-	ret = bind(handover->fd, (struct sockaddr *)&address, sizeof(address)) ? -errno
-									       : 0;
-	umask(before);
+	/* The mode that the socket has is the one that its name gets (net/unix/af_unix.c,
+	 * unix_bind): umask(2) would be all threads'. */
+	ret = fchmod(handover->fd, 0600) ||
+			      bind(handover->fd, (struct sockaddr *)&address,
+				   sizeof(address))
+		      ? -errno
+		      : 0;
 	if (ret)
 		return why_set(why, ret == -EADDRINUSE ? -EEXIST : ret,
 			       "cannot make %s: %s", path,
@@ -83,10 +86,28 @@ static bool is_ours(int client)
 	return false;
 }
 
-int handover_accept(const struct handover *handover)
+/* Waits for @events of @fd. 0; -ETIMEDOUT @until (NULL: it is the call that waits); -errno. */
+static int await(int fd, short events, const struct timespec *until)
+{
+	struct pollfd polled = {.fd = fd, .events = events};
+	int n = 1;
+
+	if (until)
+		do
+			n = poll(&polled, 1, interrupt_ms_to(until));
+		while (n < 0 && errno == EINTR && !interrupt_pending());
+	return n < 0 ? -errno : n ? 0 : -ETIMEDOUT;
+}
+
+int handover_accept(const struct handover *handover, const struct timespec *until)
 {
 	while (!interrupt_pending()) {
-		AUTO_FD client = accept4(handover->fd, NULL, NULL, SOCK_CLOEXEC);
+		AUTO_FD client = -1;
+		int ret = await(handover->fd, POLLIN, until);
+
+		if (ret)
+			return ret;
+		client = accept4(handover->fd, NULL, NULL, SOCK_CLOEXEC);
 
 		if (client >= 0 && is_ours(client))
 			return TAKE_FD(client);
@@ -127,7 +148,8 @@ static json_t *from_file(const struct restore_file *file, int fd)
 }
 
 /* Sends @text with @n fds. */
-static int send_message(int client, const char *text, const int *fds, size_t n)
+static int send_message(int client, const char *text, const int *fds, size_t n,
+			const struct timespec *until)
 {
 	union {
 		struct cmsghdr header;
@@ -135,7 +157,8 @@ static int send_message(int client, const char *text, const int *fds, size_t n)
 	} control = {0};
 	struct iovec bytes = {(char *)text, strlen(text)};
 	struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
-	ssize_t sent;
+	ssize_t sent = -1;
+	int ret;
 
 	if (n) {
 		control.header.cmsg_level = SOL_SOCKET;
@@ -145,14 +168,19 @@ static int send_message(int client, const char *text, const int *fds, size_t n)
 		message.msg_control = control.room;
 		message.msg_controllen = CMSG_SPACE(sizeof(int) * n);
 	}
-	do
-		sent = sendmsg(client, &message, MSG_NOSIGNAL);
-	while (sent < 0 && errno == EINTR && !interrupt_pending());
-	return sent < 0 ? -errno : 0;
+	do {
+		ret = await(client, POLLOUT, until);
+		if (!ret)
+			sent = sendmsg(client, &message,
+				       MSG_NOSIGNAL | (until ? MSG_DONTWAIT : 0));
+	} while (!ret && sent < 0 && (errno == EINTR || errno == EAGAIN) &&
+		 !interrupt_pending());
+	return ret ?: sent < 0 ? -errno : 0;
 }
 
 /* A message of the descriptions from @first on. How many there are in it; -errno. */
-static ssize_t send_batch(int client, const struct restore *restore, size_t first)
+static ssize_t send_batch(int client, const struct restore *restore, size_t first,
+			  const struct timespec *until)
 {
 	json_t *array = json_array();
 	json_t *root = json_pack(
@@ -179,16 +207,19 @@ static ssize_t send_batch(int client, const struct restore *restore, size_t firs
 	json_decref(root);
 	if (!text)
 		return -ENOMEM;
-	ret = send_message(client, text, fds, n);
+	ret = send_message(client, text, fds, n, until);
 	return ret ?: (ssize_t)n;
 }
 
 /* The client's word. */
-static int await_taken(int client)
+static int await_taken(int client, const struct timespec *until)
 {
 	char word[16];
 	ssize_t n;
+	int ret = await(client, POLLIN, until);
 
+	if (ret)
+		return ret;
 	do
 		n = recv(client, word, sizeof(word), 0);
 	while (n < 0 && errno == EINTR && !interrupt_pending());
@@ -199,23 +230,23 @@ static int await_taken(int client)
 	return n == strlen(TAKEN) && !memcmp(word, TAKEN, n) ? 0 : -EPROTO;
 }
 
-int handover_send(int client, const struct restore *restore)
+int handover_send(int client, const struct restore *restore, const struct timespec *until)
 {
 	size_t done = 0;
 
 	/* One at least, so that somebody who is given nothing hears of it. */
 	do {
-		ssize_t n = send_batch(client, restore, done);
+		ssize_t n = send_batch(client, restore, done, until);
 
 		if (n < 0)
 			return n == -EPIPE ? -ECONNRESET : n;
 		done += n;
 	} while (done < restore->plan.n);
-	return await_taken(client);
+	return await_taken(client, until);
 }
 
-void handover_confirm(int client, bool kept)
+void handover_confirm(int client, bool kept, const struct timespec *until)
 {
 	send_message(client, kept ? "{\"names\":\"kept\"}" : "{\"names\":\"removed\"}",
-		     NULL, 0);
+		     NULL, 0, until);
 }

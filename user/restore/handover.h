@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "restore.h"
 
@@ -21,21 +22,25 @@ struct handover {
 		.fd = -1                                                                 \
 	}
 
+/* Nothing below waits beyond @until (CLOCK_MONOTONIC; NULL: as long as it takes); -ETIMEDOUT
+ * then. */
+
 /* Listens on a new Unix socket (SOCK_SEQPACKET, mode 0600) at @path. 0; -EEXIST; -errno;
  * and the reason in @why. */
 int handover_listen(struct handover *handover, const char *path, char **why);
 
 /* Waits for somebody of our own user; others are sent away, which is logged. The
  * connection, owned by the caller; -EINTR when interrupt_pending(); -errno. */
-int handover_accept(const struct handover *handover);
+int handover_accept(const struct handover *handover, const struct timespec *until);
 
 /* Sends all of @restore to @client and waits for the word that they are taken. 0;
  * -ECONNRESET the client left without it; -EPROTO it said something else; -EINTR;
  * -errno. */
-int handover_send(int client, const struct restore *restore);
+int handover_send(int client, const struct restore *restore,
+		  const struct timespec *until);
 
 /* Tells @client that the names are gone, or where @kept that they stay. */
-void handover_confirm(int client, bool kept);
+void handover_confirm(int client, bool kept, const struct timespec *until);
 
 /* Closes, and removes the socket where it is still ours; for AUTO(). */
 void handover_fini(struct handover *handover);

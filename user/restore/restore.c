@@ -365,7 +365,7 @@ int restore_open(struct restore *restore, const struct manifest *manifest, pid_t
 	return 0;
 }
 
-void restore_unlink(const struct manifest *manifest, pid_t holder)
+size_t restore_unlink(const struct manifest *manifest, pid_t holder)
 {
 	struct clean_result result = {0};
 
@@ -373,12 +373,15 @@ void restore_unlink(const struct manifest *manifest, pid_t holder)
 	/* Below other roots there are copies of the names: those stay here. */
 	if (!holder && !manifest->roots && !result.left)
 		index_remove(manifest->id);
+	return result.left;
 }
 
-void restore_unlink_names(const struct restore *restore)
+size_t restore_unlink_names(const struct restore *restore)
 {
-	restore_unlink(restore->manifest, restore->holder);
+	size_t left = restore_unlink(restore->manifest, restore->holder);
+
 	seals_set(&restore->seals);
+	return left;
 }
 
 /* "orphan1=3 orphan2=4" or, for sd_listen_fds, "orphan1:orphan2". Owned by the caller. */

@@ -48,11 +48,11 @@ int restore_open_files(struct restore *restore, const struct manifest *manifest,
 		       pid_t holder, char **why);
 
 /* Removes the relink names of what was opened, and folders that are empty then, and makes
- * files immutable or append-only again that were. What stays is logged. */
-void restore_unlink_names(const struct restore *restore);
+ * files immutable or append-only again that were. How many stay: each is logged. */
+size_t restore_unlink_names(const struct restore *restore);
 
 /* The same for what @holder held, or for everything where it is 0. */
-void restore_unlink(const struct manifest *manifest, pid_t holder);
+size_t restore_unlink(const struct manifest *manifest, pid_t holder);
 
 /* Whether process @holder held @entry; for 0 anything is of it. */
 bool restore_is_of(const struct manifest_entry *entry, pid_t holder);
