@@ -45,23 +45,6 @@ static int wish_check(const struct relinktrace_checkpoint *wish, int *method)
 	return -EINVAL;
 }
 
-/* Chooses the store and its mounts. 0 or -errno, logged. */
-static int wish_store(const struct relinktrace_checkpoint *wish,
-		      struct depot_mounts *mounts, struct checkpoint_wish *run)
-{
-	int ret = 0;
-
-	for (const char *const *point = wish->store_mounts; point && *point && !ret;
-	     point++) {
-		ret = depot_mounts_add(mounts, *point);
-		if (ret)
-			log_error("\"%s\" is no list of absolute mount points", *point);
-	}
-	run->store = wish->store;
-	run->store_mounts = *mounts;
-	return ret;
-}
-
 static int checkpoint(const struct relinktrace_checkpoint *theirs, char **json)
 {
 	AUTO(depot_mounts_fini) struct depot_mounts mounts = {0};
@@ -74,11 +57,13 @@ static int checkpoint(const struct relinktrace_checkpoint *theirs, char **json)
 
 	target_init(&target);
 	ret = ret ?: wish_check(&wish, &method);
-	ret = ret ?: wish_store(&wish, &mounts, &run);
+	ret = ret ?: handle_store_mounts(wish.store, wish.store_mounts, &mounts);
 	ret = ret ?: target_add_cgroup(&target, wish.cgroup);
 	if (ret)
 		return ret;
 	run.manifest = wish.manifest;
+	run.store = wish.store;
+	run.store_mounts = mounts;
 	run.template = wish.names ? wish.names : TEMPLATE_DEFAULT;
 	run.preserve.method = method;
 	run.preserve.stop = wish.stop;

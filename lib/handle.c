@@ -116,3 +116,20 @@ int handle_text(json_t *root, char **out)
 	*out = text;
 	return 0;
 }
+
+int handle_store_mounts(const char *store, const char *const *points,
+			struct depot_mounts *mounts)
+{
+	int ret = 0;
+
+	if (points && !store) {
+		log_error("mounts of a store, and no store");
+		return -EINVAL;
+	}
+	for (; points && *points && !ret; points++) {
+		ret = depot_mounts_add(mounts, *points);
+		if (ret)
+			log_error("\"%s\" is no list of absolute mount points", *points);
+	}
+	return ret;
+}

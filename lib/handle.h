@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "preserve/depot.h"
 #include "relinktrace.h"
 
 /* Takes the turn of the calls: the log goes to @rt's message, which is empty, and nothing
@@ -22,5 +23,10 @@ int handle_wish(void *own, const void *wish, size_t size);
 /* @root (NULL: memory is out), which is given back, as text in *@out, owned by the caller. 0
  * or -ENOMEM. */
 int handle_text(json_t *root, char **out);
+
+/* Adds each of @points (NULL: none), lists of mount points that end with NULL, to @mounts,
+ * which the caller owns; without @store (NULL) there are to be none. 0 or -errno, logged. */
+int handle_store_mounts(const char *store, const char *const *points,
+			struct depot_mounts *mounts);
 
 #endif

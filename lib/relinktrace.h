@@ -43,6 +43,25 @@ RELINKTRACE_API const char *relinktrace_version(void);
 RELINKTRACE_API int relinktrace_list(struct relinktrace *rt, const char *const *cgroups,
 				     pid_t pid, char **json);
 
+/* What works on this machine, found by trying it: what doctor -j prints, in *@json, for
+ * free(3). */
+RELINKTRACE_API int relinktrace_doctor(struct relinktrace *rt, char **json);
+
+struct relinktrace_forecast {
+	size_t size;		    /* of this struct, for later versions */
+	const char *const *cgroups; /* as the command takes them, ended by NULL */
+	int stop;		    /* these three as in struct relinktrace_checkpoint */
+	const char *store;
+	const char *const *store_mounts;
+};
+
+/* What CRIU alone would do with each orphan of some cgroups, what a checkpoint will do, and
+ * what that costs: what check -j prints, in *@json, for free(3). Changes nothing.
+ * RELINKTRACE_PARTLY: some cannot be preserved. */
+RELINKTRACE_API int relinktrace_forecast(struct relinktrace *rt,
+					 const struct relinktrace_forecast *wish,
+					 char **json);
+
 struct relinktrace_checkpoint {
 	size_t size;	      /* of this struct, for later versions */
 	const char *cgroup;   /* as the command takes it */

@@ -278,3 +278,35 @@ while client.recv(65536):
 	rm "$file"
 	[ ! -e "$T/socket" ]
 }
+
+@test "forecast and doctor say what check and doctor do" {
+	local cgroup command
+	cgroup=$(cgroup_name "$CG")
+	hold h ab
+	hold g unlinked
+	hold t tmpfile
+	for args in '' '--stop stop=1' "--store store=$T/store" "--store store=$T/store --store-mounts store_mounts=/nowhere"; do
+		local options=() members=() word
+		for word in $args; do
+			[[ $word == --* ]] || members+=("$word")
+			options+=("${word#*=}")
+		done
+		[[ $args != --stop* ]] || options=(--stop)
+		rt_ok check --cgroup "$cgroup" -j "${options[@]}"
+		# how fast a mount copies is measured each time
+		command=$(json 'del(.seconds, .orphans[].relinktrace.seconds)')
+		does_ok forecast cgroup="$cgroup" "${members[@]}"
+		[ "$(json 'del(.seconds, .orphans[].relinktrace.seconds)')" = "$command" ]
+		echo "$command" >>"$T/all"
+	done
+	# and these are not all the same
+	[ "$(jq -cs 'unique | length' "$T/all")" -ge 2 ]
+	fails_with 22 forecast
+	fails_with 22 forecast cgroup="$cgroup" store_mounts=/mnt
+	fails_with 22 checkpoint cgroup="$cgroup" manifest="$M" store_mounts=/mnt
+	fails_with 2 forecast cgroup=/no/such/cgroup
+	rt_ok doctor -j
+	command=$output
+	does_ok doctor
+	jq -en --argjson a "$command" --argjson b "$output" '$a == $b'
+}

@@ -68,6 +68,31 @@ static int print(int ret, char *json)
 	return ret;
 }
 
+static int do_doctor(void)
+{
+	char *json = NULL;
+	int ret = relinktrace_doctor(rt, &json);
+
+	return print(ret, json);
+}
+
+static int do_forecast(void)
+{
+	struct relinktrace_forecast wish = {
+		.size = sizeof(wish),
+		.cgroups = take_all("cgroup"),
+		.stop = take_number("stop"),
+		.store = take("store"),
+		.store_mounts = take_all("store_mounts"),
+	};
+	char *json = NULL;
+	int ret = relinktrace_forecast(rt, &wish, &json);
+
+	free((void *)wish.cgroups);
+	free((void *)wish.store_mounts);
+	return print(ret, json);
+}
+
 static int do_checkpoint(void)
 {
 	struct relinktrace_checkpoint wish = {

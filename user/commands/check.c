@@ -8,15 +8,10 @@
 #include <libsmartcols.h>
 
 #include "base/auto.h"
-#include "base/caps.h"
-#include "base/json.h"
 #include "base/log.h"
-#include "base/why.h"
 #include "commands.h"
+#include "criu/outlook.h"
 #include "criu/verdict.h"
-#include "orphan/orphan_json.h"
-#include "preserve/forecast.h"
-#include "scan/scan.h"
 
 struct check_options {
 	struct target_specs cgroups;
@@ -77,86 +72,11 @@ static const struct argp argp = {
 	       "Changes nothing; mounts are tried out by files that never have a name.",
 };
 
-/* What is known of all of them. */
-struct outlook {
-	struct orphan_set set;
-	struct forecast *forecasts; /* owned; as many as orphans */
-	struct forecasts mounts;
-	struct depot depot;
-	size_t n_failing;
-	uint64_t bytes;
-	double seconds;
-};
-
-static void outlook_fini(struct outlook *outlook)
-{
-	free(outlook->forecasts);
-	forecasts_fini(&outlook->mounts);
-	depot_fini(&outlook->depot);
-	orphan_set_fini(&outlook->set);
-}
-
-static int look(const struct target *target, bool stop, struct outlook *out)
-{
-	int ret = scan(target, NULL, &out->set);
-
-	if (ret)
-		return ret;
-	out->forecasts = calloc(out->set.n + 1, sizeof(*out->forecasts));
-	if (!out->forecasts)
-		return -ENOMEM;
-	for (size_t i = 0; i < out->set.n; i++) {
-		ret = forecast(&out->mounts, &out->set.orphans[i], METHOD_AUTO, stop,
-			       &out->forecasts[i]);
-		if (ret)
-			return ret;
-		out->n_failing += out->forecasts[i].method == METHOD_AUTO;
-		out->bytes += out->forecasts[i].bytes;
-		out->seconds += out->forecasts[i].seconds;
-	}
-	return 0;
-}
-
-static const char *plan_name(const struct forecast *forecast)
-{
-	return forecast->method == METHOD_AUTO ? "fail" : method_name(forecast->method);
-}
-
-static json_t *json_of(const struct orphan *orphan, const struct forecast *forecast)
-{
-	enum verdict verdict = verdict_of(orphan);
-	json_t *object = json_from_orphan(orphan);
-	int ret = json_set(object, "criu",
-			   json_pack("{s:s,s:s}", "verdict", verdict_name(verdict),
-				     "text", verdict_text(verdict)));
-
-	ret = ret
-		      ?: json_set(object, "relinktrace",
-				  json_pack("{s:s,s:s?,s:I,s:f}", "method",
-					    plan_name(forecast), "why", forecast->why,
-					    "bytes", (json_int_t)forecast->bytes,
-					    "seconds", forecast->seconds));
-	if (!ret)
-		return object;
-	json_decref(object);
-	return NULL;
-}
-
 static int print_json(const struct outlook *outlook)
 {
-	json_t *orphans = json_array();
-	json_t *root;
-	int ret = 0;
+	json_t *root = outlook_to_json(outlook);
+	int ret = !root || json_dumpf(root, stdout, JSON_INDENT(2)) || puts("") == EOF;
 
-	for (size_t i = 0; i < outlook->set.n && !ret; i++)
-		ret = json_array_append_new(orphans, json_of(&outlook->set.orphans[i],
-							     &outlook->forecasts[i]));
-	root = json_pack("{s:s,s:b,s:I,s:I,s:f,s:o}", "schema", "relinktrace.check/1",
-			 "complete", outlook->set.complete, "failing",
-			 (json_int_t)outlook->n_failing, "bytes",
-			 (json_int_t)outlook->bytes, "seconds", outlook->seconds,
-			 "orphans", orphans);
-	ret = ret || !root || json_dumpf(root, stdout, JSON_INDENT(2)) || puts("") == EOF;
 	json_decref(root);
 	return ret ? -EIO : 0;
 }
@@ -176,7 +96,7 @@ static char *text_of(const struct orphan *orphan, const struct forecast *forecas
 	case 2:
 		return strdup(verdict_name(verdict_of(orphan)));
 	case 3:
-		return strdup(plan_name(forecast));
+		return strdup(outlook_plan(forecast));
 	case 4:
 		snprintf(number, sizeof(number), "%llu",
 			 (unsigned long long)forecast->bytes);
@@ -219,40 +139,24 @@ static int print_text(const struct outlook *outlook)
 	return 0;
 }
 
-/* 0, or an error that was logged. */
-static int open_store(const struct check_options *chosen, struct outlook *out)
-{
-	AUTO_FREE char *why = NULL;
-	int ret = depot_try(&out->depot, chosen->store, &chosen->store_mounts, &why);
-
-	if (ret)
-		log_error("%s", why_text(why));
-	else
-		out->mounts.depot = &out->depot;
-	return ret;
-}
-
 int command_check(int argc, char **argv)
 {
-	AUTO(outlook_fini) struct outlook outlook = {.depot = DEPOT_INIT};
+	AUTO(outlook_fini) struct outlook outlook;
 	AUTO(target_fini) struct target target;
 	struct check_options chosen = {0};
 	int ret;
 
-	orphan_set_init(&outlook.set);
+	outlook_init(&outlook);
 	target_init(&target);
 	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
 	if (target_add_specs(&target, &chosen.cgroups))
 		return EXIT_USAGE;
-	if (chosen.store && open_store(&chosen, &outlook))
+	if (chosen.store && outlook_store(&outlook, chosen.store, &chosen.store_mounts))
 		return EXIT_FAILED;
-	ret = look(&target, chosen.stop, &outlook);
+	ret = outlook_look(&outlook, &target, chosen.stop);
 	depot_mounts_fini(&chosen.store_mounts);
-	if (ret) {
-		log_error("the open files cannot be read: %s%s", strerror(-ret),
-			  caps_missing(CAPS_PROC_READ));
+	if (ret)
 		return EXIT_FAILED;
-	}
 	ret = chosen.json ? print_json(&outlook) : print_text(&outlook);
 	if (ret || fflush(stdout)) {
 		log_error("cannot write to stdout: %s", strerror(ret ? -ret : errno));

@@ -3,6 +3,7 @@
 #ifndef RELINKTRACE_DOCTOR_H
 #define RELINKTRACE_DOCTOR_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/utsname.h>
@@ -29,6 +30,10 @@ struct doctor {
 
 /* Tries everything. 0 or -ENOMEM. */
 int doctor_examine(struct doctor *out);
+
+/* All of it and the capabilities that there are, relinktrace.doctor/1 (new reference); NULL
+ * when memory is out. */
+json_t *doctor_to_json(const struct doctor *doctor);
 
 /* Frees what @doctor owns; for AUTO(). */
 void doctor_fini(struct doctor *doctor);
