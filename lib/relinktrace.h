@@ -155,6 +155,14 @@ RELINKTRACE_API int relinktrace_write_out(struct relinktrace *rt,
 					  const struct relinktrace_restore *wish,
 					  const char *dir, int keep);
 
+/* Executes @argv, ended by NULL, in place of this process with the files of a manifest, as
+ * restore -- CMD does: meant for a child. The names are removed when that has succeeded,
+ * unless @keep. Returns only on failure: -errno; what is open in this process, its
+ * environment and its directory are not to be relied on then. */
+RELINKTRACE_API int relinktrace_execute(struct relinktrace *rt,
+					const struct relinktrace_restore *wish, int keep,
+					char *const argv[]);
+
 /* Hands the files of a manifest to whoever connects. */
 struct relinktrace_listener;
 
@@ -211,6 +219,33 @@ struct relinktrace_clean {
 RELINKTRACE_API int relinktrace_clean_by(struct relinktrace *rt,
 					 const struct relinktrace_clean *wish,
 					 struct relinktrace_cleaned *cleaned);
+
+/* What an agent does around the checkpoint or restore of somebody else (docs/agents.md). */
+struct relinktrace_hook {
+	size_t size; /* of this struct, for later versions */
+	const char
+		*action; /* "prepare", "post-dump", "abort", "pre-restore", "post-restore"
+			     * or "clean" */
+	const char *id;	 /* of the transaction */
+	/* As the options of the command; NULL or 0 where there is none. */
+	const char *cgroup; /* prepare: as the command takes it; NULL that of @tree */
+	pid_t tree;
+	const char *images; /* --images-dir */
+	int external;
+	const char *config;
+	const char *store;
+	const char *const *store_mounts; /* ended by NULL */
+	const char *const *roots;	 /* ended by NULL */
+	int strict;
+	int keep;
+	double deadline; /* seconds; 0: 60 */
+};
+
+/* Does what hook ACTION does, by a process of its own. Its answer (hook.schema.json) in
+ * *@json, for free(3), with -ECANCELED too: the action failed, and the answer says what may go
+ * on. With any other -errno there is none. */
+RELINKTRACE_API int relinktrace_hook(struct relinktrace *rt,
+				     const struct relinktrace_hook *wish, char **json);
 
 #ifdef __cplusplus
 }

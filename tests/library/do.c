@@ -129,13 +129,14 @@ static struct relinktrace_restore take_restore(void)
 	};
 }
 
-/* As restore --listen, or until a client is not @wait seconds away. */
+/* As restore --listen. With @poll it is waited for a client first, however long. */
 static int do_listen(void)
 {
 	struct relinktrace_restore wish = take_restore();
 	struct relinktrace_listener *listener = NULL;
 	const char *path = take("path");
 	int keep = take_number("keep");
+	int first = take_number("poll");
 	double wait = take_number("wait");
 	int ret = relinktrace_listen(rt, &wish, path, keep, &listener);
 
@@ -148,7 +149,7 @@ static int do_listen(void)
 		struct pollfd polled = {.fd = relinktrace_listener_fd(listener),
 					.events = POLLIN};
 
-		if (!wait)
+		if (first)
 			poll(&polled, 1, -1);
 		ret = relinktrace_listener_serve(rt, listener, wait);
 		if (ret)
@@ -189,6 +190,43 @@ static int do_clean_by(void)
 	return print_cleaned(relinktrace_clean_by(rt, &wish, &cleaned), &cleaned);
 }
 
+static int do_hook(void)
+{
+	struct relinktrace_hook wish = {
+		.size = sizeof(wish),
+		.action = take("action"),
+		.id = take("id"),
+		.cgroup = take("cgroup"),
+		.tree = take_number("tree"),
+		.images = take("images"),
+		.external = take_number("external"),
+		.config = take("config"),
+		.store = take("store"),
+		.store_mounts = take_all("store_mounts"),
+		.roots = take_all("root"),
+		.strict = take_number("strict"),
+		.keep = take_number("keep"),
+		.deadline = take_number("deadline"),
+	};
+	char *json = NULL;
+	int ret = relinktrace_hook(rt, &wish, &json);
+
+	free((void *)wish.store_mounts);
+	free((void *)wish.roots);
+	return print(ret, json);
+}
+
+/* Becomes the program, of one word. */
+static int do_execute(void)
+{
+	struct relinktrace_restore wish = take_restore();
+	char *argv[] = {(char *)take("program"), NULL};
+	int ret = relinktrace_execute(rt, &wish, take_number("keep"), argv);
+
+	free((void *)wish.roots);
+	return ret;
+}
+
 /* For what happens between two calls. */
 static int do_shell(void)
 {
@@ -199,8 +237,11 @@ static const struct {
 	const char *name;
 	int (*call)(void);
 } functions[] = {
-	{"checkpoint", do_checkpoint}, {"clean", do_clean}, {"clean_by", do_clean_by},
-	{"listen", do_listen},	       {"shell", do_shell},
+	{"doctor", do_doctor},	       {"forecast", do_forecast},
+	{"checkpoint", do_checkpoint}, {"execute", do_execute},
+	{"listen", do_listen},	       {"clean", do_clean},
+	{"clean_by", do_clean_by},     {"hook", do_hook},
+	{"shell", do_shell},
 };
 
 static int call(const char *name)

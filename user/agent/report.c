@@ -203,7 +203,7 @@ static json_t *criu_to_json(const struct report *report)
 			 report->inherit);
 }
 
-static json_t *report_to_json(const struct report *report, const struct txn *txn)
+json_t *report_to_json(const struct report *report, const struct txn *txn)
 {
 	json_t *root = json_pack(
 		"{s:s,s:s,s:s,s:s,s:b,s:b,s:s,s:I,s:I,s:{s:I,s:I,s:I},s:O,s:O,s:o,s:O}",

@@ -52,6 +52,9 @@ void report_link(struct report *report, const struct txn_link *link, const char 
 /* Adds a file that criu has to inherit for the restore: @path leads to it. */
 void report_inherit(struct report *report, const struct criu_key *key, const char *path);
 
+/* The report on @txn (new reference); NULL when memory is out. */
+json_t *report_to_json(const struct report *report, const struct txn *txn);
+
 /* Writes the report on @txn to stdout. 0; -EIO. */
 int report_print(const struct report *report, const struct txn *txn);
 

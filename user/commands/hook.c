@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/actions.h"
+#include "agent/call.h"
 #include "base/auto.h"
 #include "base/interrupt.h"
 #include "base/log.h"
@@ -17,7 +17,7 @@
 #define DEADLINE_MOST 86400
 
 struct hook_options {
-	const struct hook_action *action;
+	const struct call_action *action;
 	struct target_specs cgroups;
 	const char *id;
 	const char *tree; /* as it was given */
@@ -26,45 +26,9 @@ struct hook_options {
 	char *roots[TXN_MAX_ROOTS]; /* owned */
 };
 
-struct hook_action {
-	const char *name;
-	void (*run)(struct txn *txn, const struct action_wish *wish,
-		    struct report *report);
-	bool create;	   /* the transaction, where it is not there */
-	const char *takes; /* letters of the options that it takes, see OPT_ */
-	const char *doc;
-};
-
 enum {
 	OPT_ID = 'i',
 	OPT_DEADLINE = 'd',
-	OPT_STRICT = 's',
-	OPT_IMAGES = 'I',
-	OPT_EXTERNAL = 'e',
-	OPT_CONFIG = 'f',
-	OPT_TREE = 't',
-	OPT_ROOT = 'r',
-	OPT_KEEP = 'k',
-	OPT_CGROUP = 'c',
-	OPT_STORE = 'S',
-	OPT_MOUNTS = 'M',
-};
-
-static const struct hook_action actions[] = {
-	{"prepare", action_prepare, true, "csIeftSM",
-	 "Before the checkpoint: gives the orphans of the cgroup a name, and tells what "
-	 "criu "
-	 "has to be told."},
-	{"post-dump", action_post_dump, false, "sI",
-	 "The dump came to its end: the names stay until they are restored or cleaned."},
-	{"abort", action_abort, false, "",
-	 "The dump or the restore failed: everything is as before it."},
-	{"pre-restore", action_pre_restore, true, "sIrS",
-	 "Before the restore: verifies the names, and makes those again that CRIU "
-	 "needs."},
-	{"post-restore", action_post_restore, false, "kS",
-	 "The restore came to its end: the names go."},
-	{"clean", action_clean, false, "", "Nobody will restore it: the names go."},
 };
 
 /* Keys above any letter, so that none is a short option. */
@@ -75,58 +39,45 @@ static const struct argp_option options[] = {
 	 "The transaction: letters, digits and ._- as the caller likes", 0},
 	{"deadline", KEY(OPT_DEADLINE), "SECONDS", 0,
 	 "Give up, and take back what was made, after so long (60)", 0},
-	{"strict", KEY(OPT_STRICT), 0, 0,
+	{"strict", KEY(CALL_STRICT), 0, 0,
 	 "What can be done in part only is not done, and \"proceed\" is false", 0},
-	{"images-dir", KEY(OPT_IMAGES), "DIR", 0,
+	{"images-dir", KEY(CALL_IMAGES), "DIR", 0,
 	 "CRIU's images, or a folder that goes with them: what a restore has to know is "
 	 "written there, and read there",
 	 0},
-	{"external", KEY(OPT_EXTERNAL), 0, 0,
+	{"external", KEY(CALL_EXTERNAL), 0, 0,
 	 "prepare: criu will be run with .criu.options of the answer, and restored from "
 	 "by "
 	 "`relinktrace criu restore`, or with .criu.inherit",
 	 0},
-	{"config", KEY(OPT_CONFIG), "FILE", 0,
+	{"config", KEY(CALL_CONFIG), "FILE", 0,
 	 "prepare, with --tree: a runtime will dump, and have CRIU read its options from "
 	 "FILE "
 	 "(/etc/criu/runc.conf); its restore needs nothing",
 	 0},
-	{"tree", KEY(OPT_TREE), "PID", 0,
+	{"tree", KEY(CALL_TREE), "PID", 0,
 	 "prepare: the first process of the container; its cgroup is meant where none is "
 	 "named",
 	 0},
-	{"store", KEY(OPT_STORE), "DIR", 0,
+	{"store", KEY(CALL_STORE), "DIR", 0,
 	 "prepare, with --external or --config, of a cgroup that stays frozen until the "
 	 "dump: "
 	 "copy into DIR (made 0700) what the checkpoint does not carry by itself, as "
 	 "what is "
 	 "on a bind mount; pre-restore and post-restore: that is in DIR now",
 	 0},
-	{"store-mounts", KEY(OPT_MOUNTS), "POINT[,POINT]...", 0,
+	{"store-mounts", KEY(CALL_MOUNTS), "POINT[,POINT]...", 0,
 	 "prepare, with --store: what is on these mounts, and nothing else (\\, is a "
 	 "comma); can be repeated",
 	 0},
-	{"root", KEY(OPT_ROOT), "[POINT=]DIR", 0,
+	{"root", KEY(CALL_ROOT), "[POINT=]DIR", 0,
 	 "pre-restore: what was mounted on POINT (/), or below it, is in DIR now; can be "
 	 "repeated",
 	 0},
-	{"keep", KEY(OPT_KEEP), 0, 0, "post-restore: leave the names, to restore again",
+	{"keep", KEY(CALL_KEEP), 0, 0, "post-restore: leave the names, to restore again",
 	 0},
 	{0},
 };
-
-/* @spec with an absolute directory, for a later call; owned by the caller; NULL. */
-static char *root_absolute(const char *spec)
-{
-	const char *equal = strchr(spec, '=');
-	AUTO_FREE char *dir = realpath(equal ? equal + 1 : spec, NULL);
-	char *made;
-
-	if (!dir || asprintf(&made, "%.*s=%s", equal ? (int)(equal - spec) : 1,
-			     equal ? spec : "/", dir) < 0)
-		return NULL;
-	return made;
-}
 
 static void parse_root(struct hook_options *chosen, const char *arg,
 		       struct argp_state *state)
@@ -135,7 +86,7 @@ static void parse_root(struct hook_options *chosen, const char *arg,
 
 	if (chosen->wish.n_roots == TXN_MAX_ROOTS)
 		argp_error(state, "more than %d --root", TXN_MAX_ROOTS);
-	root = root_absolute(arg);
+	root = call_root(arg);
 	if (!root)
 		argp_error(state, "--root %s: %s", arg, strerror(errno));
 	chosen->roots[chosen->wish.n_roots++] = root;
@@ -154,9 +105,9 @@ static void parse_end(struct hook_options *chosen, struct argp_state *state)
 	    !chosen->wish.external)
 		argp_error(state, "--store goes with --external or --config: what criu "
 				  "keeps itself is in no store");
-	if (!strchr(chosen->action->takes, OPT_CGROUP) && chosen->cgroups.n)
+	if (!strchr(chosen->action->takes, CALL_CGROUP) && chosen->cgroups.n)
 		argp_error(state, "a cgroup is named to prepare only");
-	if (strchr(chosen->action->takes, OPT_CGROUP) && chosen->cgroups.n != 1)
+	if (strchr(chosen->action->takes, CALL_CGROUP) && chosen->cgroups.n != 1)
 		argp_error(state, "one of --cgroup, --pod and --container, please");
 }
 
@@ -181,33 +132,33 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY(OPT_DEADLINE):
 		chosen->deadline = words_seconds(arg, DEADLINE_MOST, state);
 		break;
-	case KEY(OPT_STRICT):
+	case KEY(CALL_STRICT):
 		chosen->wish.strict = true;
 		break;
-	case KEY(OPT_IMAGES):
+	case KEY(CALL_IMAGES):
 		chosen->wish.images = arg;
 		break;
-	case KEY(OPT_EXTERNAL):
+	case KEY(CALL_EXTERNAL):
 		chosen->wish.external = true;
 		break;
-	case KEY(OPT_CONFIG):
+	case KEY(CALL_CONFIG):
 		chosen->wish.config = arg;
 		chosen->wish.external = true;
 		break;
-	case KEY(OPT_TREE):
+	case KEY(CALL_TREE):
 		chosen->wish.tree = words_pid(arg, state);
 		chosen->tree = arg;
 		break;
-	case KEY(OPT_STORE):
+	case KEY(CALL_STORE):
 		chosen->wish.store = arg;
 		break;
-	case KEY(OPT_MOUNTS):
+	case KEY(CALL_MOUNTS):
 		words_mounts(arg, state, &chosen->wish.store_mounts);
 		break;
-	case KEY(OPT_ROOT):
+	case KEY(CALL_ROOT):
 		parse_root(chosen, arg, state);
 		break;
-	case KEY(OPT_KEEP):
+	case KEY(CALL_KEEP):
 		chosen->wish.keep = true;
 		break;
 	case ARGP_KEY_END:
@@ -217,21 +168,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
-}
-
-/* Opens the transaction and does the action. */
-static void run(const struct hook_options *chosen, struct txn *txn, struct report *report)
-{
-	const struct hook_action *action = chosen->action;
-	AUTO_FREE char *why = NULL;
-
-	if (txn_open(txn, chosen->id, action->create, &why)) {
-		log_error("%s", why_text(why));
-		report_worsen(report, OUTCOME_FAILED);
-	} else {
-		action->run(txn, &chosen->wish, report);
-	}
-	report->proceed = !chosen->wish.strict || report->outcome == OUTCOME_DONE;
 }
 
 /* The action, with its report on stdout. The exit status. */
@@ -256,7 +192,7 @@ static int report_run(struct hook_options *chosen)
 		report_worsen(&report, OUTCOME_FAILED);
 		report.proceed = !chosen->wish.strict;
 	} else {
-		run(chosen, &txn, &report);
+		call_run(chosen->action, chosen->id, &chosen->wish, &txn, &report);
 	}
 	if (report_print(&report, &txn)) {
 		fprintf(stderr, "relinktrace: cannot write to stdout: %s\n",
@@ -264,14 +200,6 @@ static int report_run(struct hook_options *chosen)
 		return EXIT_FAILED;
 	}
 	return usage ? EXIT_USAGE : statuses[report.outcome];
-}
-
-static const struct hook_action *action_find(const char *name)
-{
-	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
-		if (!strcmp(name, actions[i].name))
-			return &actions[i];
-	return NULL;
 }
 
 int command_hook(int argc, char **argv)
@@ -285,7 +213,7 @@ int command_hook(int argc, char **argv)
 	char name[64];
 	int status;
 
-	chosen.action = argc > 1 ? action_find(argv[1]) : NULL;
+	chosen.action = argc > 1 ? call_find(argv[1]) : NULL;
 	if (!chosen.action) {
 		log_error("hook prepare, post-dump, abort, pre-restore, post-restore or "
 			  "clean? --help behind any of them tells the options");
