@@ -80,8 +80,9 @@ struct relinktrace_checkpoint {
 	const char *const *store_mounts; /* of what is on these only, ended by NULL; NULL
 					  * all */
 	double deadline; /* seconds: then the manifest says what was not reached, and the
-			  * cgroup is thawed (RELINKTRACE_PARTLY); the work is done by a
-			  * process of its own; 0 none */
+			  * cgroup is thawed (RELINKTRACE_PARTLY); the work is done by
+			  * processes of its own; -ETIMEDOUT where what the manifest is on
+			  * does not answer; 0 none */
 	int precopy; /* with freeze: copies what can only be copied before it, and inside of
 		      * it what changed since */
 	uint64_t

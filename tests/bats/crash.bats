@@ -167,7 +167,7 @@ thawed_and_cleaned() {
 	small_make
 	small_hold
 	COMMAND+=(--deadline 1000)
-	checkpoint_killed again clean "$M"
+	KILLER_NAME=relink-steward checkpoint_killed again clean "$M"
 }
 
 @test "every name is on the disk in the journal before it is made" {

@@ -199,6 +199,84 @@ freezable_at() {
 	nothing_left
 }
 
+# hung_in_time: a checkpoint in time, though what it is to be written down on does not answer.
+hung_in_time() {
+	in_time "$LONG" --freeze
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"$M, its journal, the store or $RELINKTRACE_STATE are on did not answer by the deadline"* ]]
+	[[ $stderr == *"relinktrace clean $M"* ]]
+}
+
+@test "a FUSE daemon that stopped: the manifest, or the index, is there" {
+	setup_holders
+	fuse_over "$T/source" "$T/fuse"
+	hold l ab
+	remember
+	local where
+	for where in manifest index; do
+		[ $where = manifest ] && M=$T/fuse/manifest.json || {
+			M=$T/manifest.json
+			export RELINKTRACE_STATE=$T/fuse/state
+			mkdir -m 700 "$RELINKTRACE_STATE"
+		}
+		kill -STOP "$FUSE"
+		hung_in_time
+		kill -CONT "$FUSE"
+		while pgrep -x relink-steward >/dev/null; do :; done
+		rt clean "$M"
+		nothing_left
+		# and then all is as ever
+		in_time 60 --freeze
+		[ "$status" -eq 0 ]
+		rt_ok clean "$M"
+		rm "$M"
+		nothing_left
+	done
+}
+
+@test "a filesystem that lets nobody go in the middle: the manifest and its journal are there" {
+	setup_holders
+	fuse_over "$DIR/source" "$T/fuse" --read-rate=4M
+	hold l ab
+	actor a "$T/fuse"
+	act a 'create large 1'
+	head -c 64M /dev/urandom >>"$DIR/source/large"
+	act a 'unlink large'
+	mkdir "$T/disk"
+	truncate -s 16M "$T/disk.image"
+	mkfs.ext4 -q -O ^has_journal "$T/disk.image"
+	mount -o loop "$T/disk.image" "$T/disk"
+	M=$T/disk/manifest.json
+	remember
+	# long before the copy is made
+	("$HELPERS/await" "$CG/h" frozen 1 && fsfreeze -f "$T/disk") 3>&- &
+	local watcher=$!
+	hung_in_time
+	wait "$watcher"
+	[[ "$(ps -o stat= -C relink-steward)" == *D* ]]
+	fsfreeze -u "$T/disk"
+	while pgrep -x relink-steward >/dev/null || pgrep -x relink-worker >/dev/null; do :; done
+	rt_ok clean "$M"
+	nothing_left
+}
+
+@test "what the manifest is on does not answer any more when it is there: nothing is lost" {
+	setup_holders
+	fuse_over "$T/source" "$T/fuse"
+	hold l ab
+	M=$T/fuse/manifest.json
+	remember
+	rt_in_time "$LONG" checkpoint --cgroup "$CG/h" --manifest "$M" --deadline "$LONG" --freeze \
+		--exec "kill -STOP $FUSE"
+	[ "$(<"$CG/h/cgroup.freeze")" = 0 ]
+	kill -CONT "$FUSE"
+	[ "$status" -eq 0 ]
+	while pgrep -x relink-steward >/dev/null; do :; done
+	rt_ok restore "$M" --check
+	rt_ok clean "$M"
+	nothing_left
+}
+
 # hung_is_left POINT ARG...: clean in time, while what is at POINT does not answer: of two
 # names one is gone.
 hung_is_left() {

@@ -12,6 +12,9 @@
  *                               DIR is in JOURNAL before, and JOURNAL on the disk; says
  *                               `ended STATUS CHECKED`, and on stderr what was not so
  *
+ * With KILLER_NAME in the environment the calls of the first process that has that name
+ * (comm) count, and it is killed.
+ *
  * What another program does that the command executes does not count any more.
  *
  * Words of KILLER_REFUSE in the environment say what the kernel does not get to do:
@@ -19,6 +22,7 @@
  *   tmpfile    no O_TMPFILE is opened (EOPNOTSUPP), as on a filesystem that has none
  *   noreplace  no renameat2() but with no flags (EINVAL), as on one that has none
  *   unlink     no name that a file has for a while (.relinktrace-*) is removed (EIO)
+ *   first      but all after the first of them
  *   rmdir      no folder is (EIO)
  *   look       nobody finds out by fstatat() what a name that a checkpoint made is (EIO)
  *
@@ -51,6 +55,8 @@
 
 struct watch {
 	pid_t pid;
+	const char *named; /* of the environment; NULL */
+	pid_t counted;	   /* whose calls count; 0 not known yet */
 	int listener;
 	long n, wanted; /* calls that count; the one to be killed at, 0 none */
 	bool counting;
@@ -170,7 +176,7 @@ static bool look(struct watch *watch, const struct call *call)
 	if (watch->n != watch->wanted)
 		return false;
 	printf("killed %s\n", call_name(call));
-	kill(watch->pid, SIGKILL);
+	kill(watch->counted, SIGKILL);
 	return true;
 }
 
@@ -180,8 +186,25 @@ static bool is_for_a_while(const char *name)
 	return strstr(name, ".relinktrace-") == name && !strstr(name, ".tmp");
 }
 
+/* Whether @call is of whose calls count. */
+static bool counts(struct watch *watch, const struct call *call)
+{
+	char comm[32] = "";
+	int fd;
+
+	if (!watch->counted) {
+		fd = open(path_of("/proc/%d/comm", call->tid), O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && read(fd, comm, sizeof(comm) - 1) > 0 &&
+		    !strncmp(comm, watch->named, strlen(watch->named)))
+			watch->counted = call->tid;
+		if (fd >= 0)
+			close(fd);
+	}
+	return call->tid == watch->counted;
+}
+
 /* What is refused of @call, or 0. */
-static int refusal(const struct watch *watch, const struct call *call)
+static int refusal(struct watch *watch, const struct call *call)
 {
 	char path[4096];
 
@@ -201,7 +224,11 @@ static int refusal(const struct watch *watch, const struct call *call)
 	if (!strstr(watch->refused, "unlink"))
 		return 0;
 	read_string(call->tid, call->args[1], path, sizeof(path));
-	return is_for_a_while(path) ? -EIO : 0;
+	if (!is_for_a_while(path))
+		return 0;
+	if (strstr(watch->refused, "first"))
+		watch->refused = "tmpfile noreplace";
+	return -EIO;
 }
 
 /* fd @fd of @tid, or -1. */
@@ -301,7 +328,7 @@ static void answer(struct watch *watch, const struct seccomp_notif_sizes *sizes)
 	if (!ioctl(watch->listener, SECCOMP_IOCTL_NOTIF_RECV, request)) {
 		struct call call = {request->pid, request->data.nr, request->data.args};
 
-		if (!killed && call.tid == watch->pid)
+		if (!killed && counts(watch, &call))
 			killed = look(watch, &call);
 		response->id = request->id;
 		response->error = refusal(watch, &call) ?: denial(watch, &call);
@@ -398,6 +425,7 @@ int main(int argc, char **argv)
 {
 	struct watch watch = {
 		.syncing_fd = -1,
+		.named = getenv("KILLER_NAME"),
 		.refused = getenv("KILLER_REFUSE") ?: "",
 		.denied = getenv("KILLER_DENY") ?: "",
 		.denial = atoi(getenv("KILLER_ERRNO") ?: "") ?: EIO,
@@ -422,6 +450,8 @@ int main(int argc, char **argv)
 	if (!watch.command)
 		die("%s", command[0]);
 	command_start(&watch, command);
+	if (!watch.named)
+		watch.counted = watch.pid;
 	status = serve(&watch);
 	if (killed)
 		return 0;

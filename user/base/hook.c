@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -56,10 +57,21 @@ static int wait_until(pid_t pid, const struct timespec *until)
 	return n ? 0 : -ETIMEDOUT;
 }
 
+/* @path, absolute, without asking the filesystem that it is on. */
+static char *absolute(const char *path)
+{
+	AUTO_FREE char *cwd = *path == '/' ? NULL : getcwd(NULL, 0);
+	char *made;
+
+	if (*path == '/')
+		return strdup(path);
+	return cwd && asprintf(&made, "%s/%s", cwd, path) >= 0 ? made : NULL;
+}
+
 int hook_run(const char *command, const char *manifest, const struct timespec *until,
 	     char **why)
 {
-	AUTO_FREE char *path = realpath(manifest, NULL);
+	AUTO_FREE char *path = absolute(manifest);
 	int status, ret;
 	pid_t pid;
 

@@ -17,6 +17,7 @@
 #include "proc/freezer.h"
 #include "restore/unfinished.h"
 #include "stages.h"
+#include "steward.h"
 #include "worker.h"
 
 /* As long as a task may sit in an uninterruptible sleep on a busy disk. */
@@ -421,8 +422,9 @@ static int work_in_time(const struct checkpoint_wish *wish, const struct target 
 	return wish->inside && wish->inside(&record->manifest, wish->data) ? 1 : 0;
 }
 
-int checkpoint_run(const struct checkpoint_wish *wish, const struct target *target,
-		   struct manifest *out)
+/* For steward_run() as well. */
+static int run(const struct checkpoint_wish *wish, const struct target *target,
+	       struct manifest *out)
 {
 	AUTO(record_fini)
 	struct record record = {.journal = JOURNAL_FILE_INIT,
@@ -441,6 +443,12 @@ int checkpoint_run(const struct checkpoint_wish *wish, const struct target *targ
 	*out = record.manifest;
 	record.manifest = (struct manifest){0};
 	return ret;
+}
+
+int checkpoint_run(const struct checkpoint_wish *wish, const struct target *target,
+		   struct manifest *out)
+{
+	return wish->until ? steward_run(run, wish, target, out) : run(wish, target, out);
 }
 
 void checkpoint_undo(const char *path, const struct manifest *manifest)

@@ -253,8 +253,8 @@ int worker_start(struct worker *worker, const struct worker_task *task)
 	ours = ends[0];
 	theirs = ends[1];
 	worker->manifest = task->manifest;
-	before(task->until, 25, 2000, &worker->soft);
-	before(task->until, 10, 1000, &worker->hard);
+	before(task->until, 30, 3000, &worker->soft);
+	before(task->until, 20, 2000, &worker->hard);
 	worker->pid = fork();
 	if (worker->pid < 0)
 		return -errno;

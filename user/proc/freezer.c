@@ -162,9 +162,9 @@ static int told_to_freeze(const struct cgroup *cg)
 	return err ? err : text[0] == '1';
 }
 
-/* Waits for "frozen 1" in @events_fd, an open cgroup.events, until @end. kernfs wakes
- * poll(2) with POLLPRI at each change after the last read. */
-static int events_wait(int events_fd, int64_t end)
+/* Waits for "frozen 1", or unless @wanted 0, in @events_fd, an open cgroup.events, until
+ * @end. kernfs wakes poll(2) with POLLPRI at each change after the last read. */
+static int events_wait(int events_fd, bool wanted, int64_t end)
 {
 	for (;;) {
 		struct pollfd poll_fd = {.fd = events_fd, .events = POLLPRI};
@@ -178,7 +178,7 @@ static int events_wait(int events_fd, int64_t end)
 		text[n] = '\0';
 		if (proctext_value(text, "frozen", 10, &frozen))
 			return -EOPNOTSUPP; /* before 5.2 (76f969e8948d) */
-		if (frozen)
+		if (!frozen == !wanted)
 			return 0;
 		if (left <= 0)
 			return -ETIMEDOUT;
@@ -197,7 +197,7 @@ static int path_wait(const char *path, int64_t end)
 	if (asprintf(&name, "%s/cgroup.events", path) < 0)
 		return -ENOMEM;
 	fd = open(name, O_RDONLY | O_CLOEXEC);
-	err = fd < 0 ? -errno : events_wait(fd, end);
+	err = fd < 0 ? -errno : events_wait(fd, true, end);
 	return err == -ENOENT || err == -ENODEV ? 0 : err;
 }
 
@@ -228,6 +228,13 @@ static int wait_frozen(const struct cgroup *cg, int timeout_ms)
 bool freezer_is_frozen(const struct cgroup *cg)
 {
 	return !wait_frozen(cg, 0);
+}
+
+int freezer_await_thawed(const struct cgroup *cg, int timeout_ms)
+{
+	AUTO_FD fd = openat(cg->fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : events_wait(fd, false, now_ms() + timeout_ms);
 }
 
 /* Freezes the cgroup of freezer->freeze_fd, which is ours to thaw from here on. */

@@ -36,6 +36,10 @@ int freezer_freeze(struct freezer *freezer, const struct cgroup *cg, int timeout
 /* Whether @cg and each cgroup below it are frozen at this moment, whoever did that. */
 bool freezer_is_frozen(const struct cgroup *cg);
 
+/* Waits until @cg is frozen no more, @timeout_ms at most, which is for whoever froze it to do.
+ * 0; -ETIMEDOUT; -errno. */
+int freezer_await_thawed(const struct cgroup *cg, int timeout_ms);
+
 /* In a child that was forked since: closes what would let the guardian believe that its
  * maker lives when only the child does. */
 void freezer_forget(struct freezer *freezer);
