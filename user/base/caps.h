@@ -6,18 +6,23 @@
 #include <stdbool.h>
 
 enum caps_use {
-	CAPS_BPF_LOAD,	/* programs, maps and iterators */
-	CAPS_BPF_PIN,	/* mounting bpffs where there is none */
-	CAPS_PROC_READ, /* /proc of other users' processes */
-	CAPS_MAP_FILES, /* what only a mapping holds */
-	CAPS_HANDLE,	/* opening by file handle: orphans that nobody is found to hold */
-	CAPS_REACH,	/* into containers' mounts, and writing there */
-	CAPS_HARDLINK,	/* giving a name to other users' files */
+	CAPS_BPF_LOAD,	  /* programs, maps and iterators */
+	CAPS_BPF_MODULES, /* where programs refer to modules */
+	CAPS_BPF_PIN,	  /* mounting bpffs where there is none */
+	CAPS_PROC_READ,	  /* /proc of other users' processes */
+	CAPS_MAP_FILES,	  /* what only a mapping holds */
+	CAPS_HANDLE, /* opening by file handle: orphans that nobody is found to hold */
+	CAPS_SUBVOLUMES, /* finding the subvolume of one on btrfs */
+	CAPS_REACH,	 /* into containers' mounts, and writing there */
+	CAPS_HARDLINK, /* giving a name to other users' files, and what they have to copies */
 	CAPS_COPY_OWNER, /* the owner of a copy */
 	CAPS_COPY_MODE,	 /* a set-group-id bit of a group that we are not in */
-	CAPS_COPY_XATTR, /* file capabilities, trusted.* */
+	CAPS_COPY_FCAPS, /* file capabilities */
+	CAPS_COPY_XATTR, /* trusted.*, and what security modules have in security.* */
 	CAPS_COPY_FLAGS, /* immutable and append */
 	CAPS_RECREATE,	 /* device nodes */
+	CAPS_LEASE,	 /* leases of other users' files */
+	CAPS_LIMITS,	 /* more than fs.pipe-max-size, and than RLIMIT_MEMLOCK */
 	CAPS_FREEZE,	 /* writing cgroup.freeze, which belongs to root */
 	CAPS_USES,	 /* how many there are */
 };

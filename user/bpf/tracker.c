@@ -14,6 +14,8 @@
 #include <bpf/libbpf.h>
 
 #include "base/auto.h"
+#include "base/caps.h"
+#include "base/why.h"
 #include "records.h"
 #include "relinktrace.skel.h"
 
@@ -31,12 +33,15 @@ struct tracker {
 
 static bool verbose;
 
-/* libbpf's first complaint about a program: which one it was is told nowhere else. */
+/* libbpf's first complaint about a program: which one it was is told nowhere else; or about
+ * the modules (libbpf.c, load_module_btfs), in which it looks for what vmlinux does not have. */
+#define MODULES "failed to iterate BTF objects"
 static char complaint[160];
 
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
-	if (level == LIBBPF_WARN && !complaint[0] && strstr(format, "prog '")) {
+	if (level == LIBBPF_WARN && !complaint[0] &&
+	    (strstr(format, "prog '") || strstr(format, MODULES))) {
 		va_list copy;
 
 		va_copy(copy, args);
@@ -234,6 +239,9 @@ static int explain_load(int err, char **why)
 
 	if (!complaint[0])
 		return explain(err, "loading the BPF object", why);
+	if (strstr(complaint, MODULES))
+		return why_set(why, err, "%s%s", complaint + skip,
+			       caps_missing(CAPS_BPF_MODULES));
 	*why = strdup(complaint + skip);
 	return err;
 }

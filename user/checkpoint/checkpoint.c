@@ -7,6 +7,7 @@
 
 #include "base/advice.h"
 #include "base/auto.h"
+#include "base/caps.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/why.h"
@@ -231,8 +232,8 @@ static int freeze(const struct checkpoint_wish *wish, struct freezer *freezer,
 				 wish->until);
 
 	if (ret)
-		log_error("cannot freeze cgroup %s: %s", target->cgroups[0].path,
-			  strerror(-ret));
+		log_error("cannot freeze cgroup %s: %s%s", target->cgroups[0].path,
+			  strerror(-ret), caps_refused(ret, CAPS_FREEZE));
 	return ret;
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/limits.h>
+#include <linux/xattr.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <sys/xattr.h>
 
 #include "base/auto.h"
+#include "base/caps.h"
 #include "base/why.h"
 #include "source.h"
 
@@ -311,6 +313,12 @@ static int remove_others(const struct way *way, const struct attributes *attribu
 	return 0;
 }
 
+/* Of what the kernel gives to some only: a file is better off without than not there. */
+static bool is_privileged(const char *name)
+{
+	return !strncmp(name, "security.", 9) || !strncmp(name, "trusted.", 8);
+}
+
 static int write_xattrs(const struct way *way, const struct attributes *attributes,
 			char **missing)
 {
@@ -322,11 +330,53 @@ static int write_xattrs(const struct way *way, const struct attributes *attribut
 		if (!way_setxattr(way, xattr))
 			continue;
 		ret = -errno;
-		if (ret == -ENOTSUP || !strncmp(xattr->name, "security.", 9))
-			ret = miss(missing, "extended attribute %s: %s", xattr->name,
-				   strerror(-ret));
+		if (ret == -ENOTSUP || is_privileged(xattr->name))
+			ret = miss(missing, "extended attribute %s: %s%s", xattr->name,
+				   strerror(-ret),
+				   caps_refused(ret, strcmp(xattr->name, XATTR_NAME_CAPS)
+							     ? CAPS_COPY_XATTR
+							     : CAPS_COPY_FCAPS));
 	}
 	return ret;
+}
+
+/* The kernel takes the set-group-id bit of a group that is not ours away, and says nothing
+ * (chmod(2)). */
+static int write_mode(const struct way *way, mode_t mode, char **missing)
+{
+	struct stat st;
+
+	if (way_chmod(way, mode))
+		return -errno;
+	if (!(mode & S_ISGID))
+		return 0;
+	if (fstat(way->fd, &st))
+		return -errno;
+	if (st.st_mode & S_ISGID)
+		return 0;
+	return miss(missing, "the set-group-id bit%s", caps_missing(CAPS_COPY_MODE));
+}
+
+int carry_unseen(char **missing)
+{
+	/* Nobody else is told that there are any (fs/xattr.c, xattr_permission). */
+	if (caps_have(CAPS_COPY_XATTR))
+		return 0;
+	return miss(missing, "trusted attributes, if it has any%s",
+		    caps_missing(CAPS_COPY_XATTR));
+}
+
+const char *carry_refused(int error)
+{
+	static const enum caps_use uses[] = {CAPS_COPY_OWNER, CAPS_HARDLINK, CAPS_REACH};
+	const char *text = "";
+
+	/* Who may give an owner away is told so by EPERM, who may read by EACCES. */
+	if (error == -EACCES)
+		return caps_refused(error, CAPS_REACH);
+	for (size_t i = 0; i < sizeof(uses) / sizeof(*uses) && !*text; i++)
+		text = caps_refused(error, uses[i]);
+	return text;
 }
 
 int carry_write(int fd, const struct stat *st, const struct attributes *attributes,
@@ -344,8 +394,10 @@ int carry_write(int fd, const struct stat *st, const struct attributes *attribut
 	ret = write_xattrs(&way, attributes, missing);
 	if (ret)
 		return ret;
-	if (!S_ISLNK(st->st_mode) && way_chmod(&way, st->st_mode & 07777))
-		return -errno;
+	if (!S_ISLNK(st->st_mode))
+		ret = write_mode(&way, st->st_mode & 07777, missing);
+	if (ret)
+		return ret;
 	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)) {
 		if (way.by_path)
 			fd = opened = source_reopen(fd);

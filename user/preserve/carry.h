@@ -26,6 +26,14 @@ int carry_prepare(int fd, const struct attributes *attributes, char **missing);
 int carry_write(int fd, const struct stat *st, const struct attributes *attributes,
 		char **missing);
 
+/* What carry_read() cannot even see for want of a capability, added to *@missing, as above. 0 or
+ * -ENOMEM. */
+int carry_unseen(char **missing);
+
+/* "; CAP_X is needed to … and is missing" where @error (-errno) of one of these, or of reading
+ * what is copied, can be for want of it; else "". As caps_missing(). */
+const char *carry_refused(int error);
+
 /* Whether the flag immutable or append is among @attributes. */
 bool carry_is_sealed(const struct attributes *attributes);
 

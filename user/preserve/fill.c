@@ -42,6 +42,7 @@ int fill(int src, const struct stat *st, enum method method, int dst,
 	 * the end (xfs). */
 	ret = ret ?: prealloc_carry(src, dst);
 	ret = ret ?: carry_write(dst, st, &attributes, &missing);
+	ret = ret ?: carry_unseen(&missing);
 	if (ret)
 		return ret;
 	entry->bytes_copied = bytes + entry->precopy.bytes;

@@ -316,11 +316,7 @@ static int prepare_file(struct ladder *ladder, char **why)
 	if (ret == -ETIMEDOUT && interrupt_late())
 		return why_set(why, ret, INTERRUPT_LATE);
 	if (ret)
-		return why_set(why, ret, "%s%s%s", strerror(-ret),
-			       caps_refused(ret, CAPS_COPY_OWNER),
-			       caps_have(CAPS_COPY_OWNER)
-				       ? caps_refused(ret, CAPS_HARDLINK)
-				       : "");
+		return why_set(why, ret, "%s%s", strerror(-ret), carry_refused(ret));
 	ret = naming_choose(ladder);
 	return ret ? why_set(why, ret, "%s", strerror(-ret)) : 0;
 }
@@ -334,9 +330,12 @@ static int prepare_recreate(struct ladder *ladder, char **why)
 		carry_read(ladder->source->fd, &ladder->source->stat, &entry->attributes);
 
 	if (ret)
-		return why_set(why, ret, "cannot read its attributes: %s",
-			       strerror(-ret));
+		return why_set(why, ret, "cannot read its attributes: %s%s",
+			       strerror(-ret), carry_refused(ret));
 	entry->has_attributes = true;
+	ret = carry_unseen(&entry->not_carried);
+	if (ret)
+		return ret;
 	if (!S_ISLNK(entry->orphan.mode))
 		return 0;
 	len = readlinkat(ladder->source->fd, "", target, sizeof(target));
@@ -351,17 +350,20 @@ static int prepare_recreate(struct ladder *ladder, char **why)
 static int record_fifo(struct ladder *ladder)
 {
 	struct manifest_entry *entry = ladder->entry;
+	const char *before = entry->not_carried;
+	bool packets = false;
 	int ret;
 
 	if (!S_ISFIFO(entry->orphan.mode))
 		return 0;
-	ret = fifo_read(ladder->source->fd, &entry->pipe);
-	if (ret && ret != -ENOMEM) {
-		why_set(&entry->not_carried, 0, "what is in the FIFO: %s",
-			strerror(-ret));
-		return entry->not_carried ? 0 : -ENOMEM;
-	}
-	return ret;
+	ret = fifo_read(ladder->source->fd, &entry->pipe, &packets);
+	if (ret == -ENOMEM || (!ret && !packets))
+		return ret;
+	why_set(&entry->not_carried, 0, "%s%s%s%s", before ? before : "",
+		before ? "; " : "",
+		ret ? "what is in the FIFO: " : "where the packets in the FIFO end",
+		ret ? strerror(-ret) : "");
+	return entry->not_carried ? 0 : -ENOMEM;
 }
 
 static int prepare(struct ladder *ladder, enum method method, char **why)

@@ -13,6 +13,7 @@
 #include <linux/btrfs_tree.h>
 
 #include "base/auto.h"
+#include "base/caps.h"
 #include "base/why.h"
 #include "ownfd.h"
 #include "proctext.h"
@@ -192,8 +193,6 @@ static const char *explain(int err)
 		return "the filesystem has no such file any more";
 	case -ENOTUNIQ:
 		return "several subvolumes have such a file";
-	case -EPERM:
-		return "CAP_DAC_READ_SEARCH is missing";
 	}
 	return strerror(-err);
 }
@@ -206,7 +205,11 @@ int handle_open(int mount_fd, const char *fstype, const struct orphan *orphan, c
 		if (strcmp(filesystems[i].fstype, fstype))
 			continue;
 		fd = filesystems[i].open(mount_fd, orphan);
-		return fd < 0 ? why_set(why, fd, "by file handle: %s", explain(fd)) : fd;
+		return fd < 0 ? why_set(why, fd, "by file handle: %s%s", explain(fd),
+					caps_refused(fd, caps_have(CAPS_HANDLE)
+								 ? CAPS_SUBVOLUMES
+								 : CAPS_HANDLE))
+			      : fd;
 	}
 	return why_set(why, -EOPNOTSUPP,
 		       "by file handle: %s opens only what was given a handle before",

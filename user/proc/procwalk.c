@@ -90,6 +90,29 @@ static int walk_fd(struct walk *walk, const struct process *process, pid_t tid,
 	return walk_add(walk, process, &link, &holder);
 }
 
+/* Counts fd @n where files are in flight in it (unix(7)), or registered with it: fdinfo has
+ * their number (net/unix/af_unix.c, unix_show_fdinfo, 5.6; io_uring/fdinfo.c, 5.2). */
+static int look_behind(struct walk *walk, int task_fd, int n)
+{
+	AUTO_FREE char *path = NULL, *text = NULL;
+	uint64_t files = 0;
+	char name[32];
+	int err;
+
+	snprintf(name, sizeof(name), "fd/%d", n);
+	err = proctext_readlink(task_fd, name, &path);
+	if (err == -ENAMETOOLONG) /* a file's */
+		return 0;
+	if (err || (strncmp(path, "socket:", 7) && strcmp(path, "anon_inode:[io_uring]")))
+		return err;
+	snprintf(name, sizeof(name), "fdinfo/%d", n);
+	err = proctext_read(task_fd, name, &text);
+	if (!err && (!proctext_value(text, "scm_fds", 10, &files) ||
+		     !proctext_value(text, "UserFiles", 10, &files)))
+		walk->hiding += files > 0;
+	return err;
+}
+
 /* The fds of the table of @tid, whose directory is @task_fd. */
 static int walk_fds(struct walk *walk, struct process *process, pid_t tid, int task_fd)
 {
@@ -101,10 +124,14 @@ static int walk_fds(struct walk *walk, struct process *process, pid_t tid, int t
 	if (!dir)
 		return walk_forgive(walk, -errno);
 	TAKE_FD(fd);
-	while (!err && (errno = 0, entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			err = walk_forgive(walk, walk_fd(walk, process, tid, task_fd,
-							 atoi(entry->d_name)));
+	while (!err && (errno = 0, entry = readdir(dir))) {
+		int n = atoi(entry->d_name);
+
+		if (entry->d_name[0] == '.')
+			continue;
+		err = walk_forgive(walk, walk_fd(walk, process, tid, task_fd, n));
+		err = err ?: walk_forgive(walk, look_behind(walk, task_fd, n));
+	}
 	return err ? err : walk_forgive(walk, -errno);
 }
 
@@ -312,7 +339,13 @@ static void walk_conclude(struct walk *walk, uint64_t unread)
 			    " links in /proc could not be followed, or have paths "
 			    "above %d bytes: nobody can tell whether they are orphans",
 			    walk->undecided, PATH_MAX);
-	if (unread || walk->undecided)
+	if (walk->hiding)
+		log_warning(
+			"%" PRIu64
+			" sockets or io_urings have files that /proc does not show, and "
+			"the holder iterators do%s",
+			walk->hiding, caps_missing(CAPS_BPF_LOAD));
+	if (unread || walk->undecided || walk->hiding)
 		walk->set->complete = false;
 }
 

@@ -16,7 +16,8 @@ struct walk {
 	bool denied;	    /* something of the process that is being walked */
 	bool no_kcmp;	    /* refused: see procwalk.c, walk_table() */
 	uint64_t undecided; /* links of which nobody can tell */
-	char *cgroup;	    /* owned; the last one asked for, with its id */
+	uint64_t hiding; /* sockets and io_urings with files that /proc does not show */
+	char *cgroup;	 /* owned; the last one asked for, with its id */
 	uint64_t cgroup_id;
 };
 

@@ -114,7 +114,7 @@ int recreate_dress(int fd, const char *name, const struct manifest_entry *entry,
 	int ret = set_attributes(fd, entry);
 
 	return ret ? why_set(why, ret, "cannot make %s again: %s%s", name, strerror(-ret),
-			     caps_refused(ret, CAPS_COPY_OWNER))
+			     carry_refused(ret))
 		   : 0;
 }
 

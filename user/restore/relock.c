@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 
+#include "base/caps.h"
 #include "base/log.h"
 #include "preserve/locked.h"
 
@@ -56,17 +57,25 @@ static int take(int fd, const struct filelock *lock)
 	return -1;
 }
 
+/* EACCES says so of a lock (fcntl(2)), and of a lease that it is another user's file. */
+static bool is_taken(const struct filelock *lock, int error)
+{
+	return error == EAGAIN || (error == EACCES && lock->type != FILELOCK_LEASE);
+}
+
 static void take_or_tell(int fd, const struct manifest_entry *entry,
 			 const struct filelock *lock)
 {
 	char text[96];
+	int error;
 
 	if (!take(fd, lock))
 		return;
+	error = errno;
 	relock_describe(lock, text, sizeof(text));
-	log_warning("orphan%u: the %s is not taken again: %s", entry->n, text,
-		    errno == EAGAIN || errno == EACCES ? "another has the file"
-						       : strerror(errno));
+	log_warning("orphan%u: the %s is not taken again: %s%s", entry->n, text,
+		    is_taken(lock, error) ? "another has the file" : strerror(error),
+		    lock->type == FILELOCK_LEASE ? caps_refused(-error, CAPS_LEASE) : "");
 }
 
 void relock_description(int fd, const struct manifest_entry *entry,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/caps.h"
 #include "base/log.h"
 #include "preserve/carry.h"
 
@@ -44,7 +45,8 @@ void seals_set(const struct seals *seals)
 
 		if (ret)
 			log_warning("orphan%u was immutable or append-only, and is not "
-				    "any more: %s",
-				    seal->entry->n, strerror(-ret));
+				    "any more: %s%s",
+				    seal->entry->n, strerror(-ret),
+				    caps_refused(ret, CAPS_COPY_FLAGS));
 	}
 }

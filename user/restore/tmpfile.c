@@ -10,6 +10,7 @@
 #include "base/why.h"
 #include "locate.h"
 #include "preserve/beneath.h"
+#include "preserve/carry.h"
 #include "refill.h"
 
 bool tmpfile_is_wanted(const struct manifest_entry *entry)
@@ -75,7 +76,7 @@ int tmpfile_make(const struct manifest *manifest, const struct manifest_entry *e
 		return why_set(why, fd, "cannot make an O_TMPFILE: %s", strerror(-fd));
 	ret = refill(preserved, fd, entry);
 	if (ret)
-		return why_set(why, ret, "cannot copy %s into an O_TMPFILE: %s",
-			       located.path, strerror(-ret));
+		return why_set(why, ret, "cannot copy %s into an O_TMPFILE: %s%s",
+			       located.path, strerror(-ret), carry_refused(ret));
 	return TAKE_FD(fd);
 }

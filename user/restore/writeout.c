@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "preserve/carry.h"
 #include "recreate.h"
 #include "refill.h"
 #include "restore.h"
@@ -48,8 +49,8 @@ static int write_regular(const struct writeout *out, const struct manifest *mani
 	if (!ret)
 		return 0;
 	unlinkat(out->dir_fd, name, 0);
-	return why_set(why, ret, "cannot write %s/%s: %s", out->path, name,
-		       strerror(-ret));
+	return why_set(why, ret, "cannot write %s/%s: %s%s", out->path, name,
+		       strerror(-ret), carry_refused(ret));
 }
 
 /* A symbolic link that was linked is read; one to be made again has it in the manifest. */
