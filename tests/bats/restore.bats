@@ -292,6 +292,76 @@ locks_of() {
 	no_new_names
 }
 
+# flags_at PID FD...: their numbers and flags, without O_CLOEXEC.
+flags_at() {
+	local pid=$1 fd flags
+	for fd in "${@:2}"; do
+		flags=$(awk '$1 == "flags:" { print $2 }' "/proc/$pid/fdinfo/$fd")
+		printf '%d %o\n' "$fd" $((0$flags & ~02000000))
+	done
+}
+
+@test "status flags come back: each, and all together" {
+	local HOLD_VIA=("$HELPERS/keep") row rows=(file=r+direct file=r+sync file=w+dsync
+		file=r+noatime file=rw+nonblock file=w+append file=rw+append+direct+noatime+nonblock+sync
+		fifo=r+nonblock fifo=rw+direct fifo=rw+async fifo=r+direct+nonblock+async dir=dir+noatime)
+	local fds=() i
+	for i in "${!rows[@]}"; do fds+=($((40 + i))); done
+	head -c 8192 /dev/urandom >"$DIR/file"
+	mkfifo "$DIR/fifo"
+	mkdir "$DIR/dir"
+	hold h - "$DIR" "${rows[@]}"
+	rm -r "$DIR/file" "$DIR/fifo" "$DIR/dir"
+	flags_at "${HOLD_PID[h]}" "${fds[@]}" >"$T/was"
+	# each of them was taken, where it is asked for
+	[ "$(awk '{ print $2 }' "$T/was" | sort -u | wc -l)" -eq ${#rows[@]} ]
+	checkpoint_ok
+	cgroup_empty "$CG"
+	export -f flags_at
+	# shellcheck disable=SC2016 # the program's
+	rt_ok restore "$M" --holder "${HOLD_PID[h]}" -- bash -c 'flags_at $$ "$@"' - "${fds[@]}"
+	diff -u "$T/was" - <<<"$output" >&2
+	[ -z "$stderr" ]
+	no_new_names
+}
+
+@test "status flags that the new place cannot have are told" {
+	local HOLD_VIA=("$HELPERS/keep")
+	mkdir -m 777 "$T/store"
+	mount -t ramfs -o mode=777 ramfs "$T/store" # which has no O_DIRECT
+	mkdir -m 700 "$T/store/s"
+	head -c 8192 /dev/urandom >"$DIR/file"
+	chown 1000 "$DIR/file"
+	hold h - "$DIR" file=rw+direct file=r+noatime file=w+sync+append
+	rm "$DIR/file"
+	checkpoint_ok --store "$T/store/s"
+	cgroup_empty "$CG"
+	# shellcheck disable=SC2016 # the program's
+	run --separate-stderr setpriv --bounding-set -fowner --inh-caps -fowner "$RT" restore "$M" \
+		--holder "${HOLD_PID[h]}" -- bash -c 'grep flags: /proc/$$/fdinfo/4[012]'
+	echo "$output" "$stderr"
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"fd 40 of process ${HOLD_PID[h]} comes back without O_DIRECT"* ]]
+	[[ $stderr == *"fd 41 of process ${HOLD_PID[h]} comes back without O_NOATIME"* ]]
+	[ "$(wc -l <<<"$stderr")" -eq 2 ]
+	[[ ${lines[2]} == *4112001 || ${lines[2]} == *4012001 ]]
+}
+
+@test "a FIFO of packets: their bytes come back, and that they were packets is told" {
+	local HOLD_VIA=("$HELPERS/keep")
+	mkfifo "$DIR/fifo"
+	hold h - "$DIR" fifo=rw+direct+nonblock
+	hold_do h "write 0 first"
+	hold_do h "write 0 second"
+	rm "$DIR/fifo"
+	checkpoint_ok
+	json_is '.entries[0] | .not_carried == "where the packets in the FIFO end" and
+		(.pipe.data_b64 | @base64d) == "firstsecond"'
+	cgroup_empty "$CG"
+	rt_ok restore "$M" -- dd bs=100 count=1 iflag=nonblock status=none if=/proc/self/fd/3
+	[ "$output" = firstsecond ]
+}
+
 @test "flags and ways of opening come back" {
 	hold e exe
 	checkpoint_ok

@@ -7,9 +7,11 @@
  * opens each NAME of DIR (the first two arguments are what lib.bash would have started, see
  * $HOLD_VIA), says `ready PID fd=FIRST` and keeps them, in their order from FIRST on, until
  * stdin is closed. HOW: r, w, rw, path (O_PATH), dir, tmpfile (NAME is the folder; excl
- * with O_EXCL). FIFOs are opened without waiting.
+ * with O_EXCL). FIFOs are opened without waiting. With +FLAG... (append, async, direct,
+ * dsync, noatime, nonblock, sync) it has these, and no other.
  *
- * Commands, each answered with one line: `link N NAME` names the Nth (0 first), `write N
+ * Commands, each answered with one line: `own N self|thread|group|none SIGNAL` names whom
+ * signals go to; `link N NAME` names the Nth (0 first), `write N
  * TEXT`, `unread N` says how many bytes a FIFO has, `flag N i|a` makes it immutable or append
  * only.
  *
@@ -30,12 +32,11 @@
 
 static const char *dir;
 
-static int flags_of(const char *how)
-{
-	static const struct {
-		const char *how;
-		int flags;
-	} known[] = {
+static const struct word {
+	const char *how;
+	int flags;
+} ways[] =
+	{
 		{"r", O_RDONLY},
 		{"w", O_WRONLY},
 		{"rw", O_RDWR},
@@ -43,24 +44,44 @@ static int flags_of(const char *how)
 		{"dir", O_RDONLY | O_DIRECTORY},
 		{"tmpfile", O_TMPFILE | O_RDWR},
 		{"excl", O_TMPFILE | O_RDWR | O_EXCL},
-	};
+		{NULL, 0},
+},
+  status_flags[] = {
+	  {"append", O_APPEND},	  {"async", O_ASYNC},
+	  {"direct", O_DIRECT},	  {"dsync", O_DSYNC},
+	  {"noatime", O_NOATIME}, {"nonblock", O_NONBLOCK},
+	  {"sync", O_SYNC},	  {NULL, 0},
+};
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-		if (!strcmp(known[i].how, how))
-			return known[i].flags;
+static int flags_of(const struct word *words, const char *how)
+{
+	for (; words->how; words++)
+		if (!strcmp(words->how, how))
+			return words->flags;
 	errno = EINVAL;
 	die("%s", how);
 }
 
+/* What can be set of an open file too: with O_DIRECT a FIFO cannot be opened. */
+#define SETTABLE (O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME | O_NONBLOCK)
+
 static void keep(int n, char *argument)
 {
-	char *how = strrchr(argument, '=');
-	int fd;
+	char *how = strrchr(argument, '='), *flag, *exactly;
+	int fd, flags, status = 0;
 
 	if (!how)
 		die("NAME=HOW");
 	*how++ = '\0';
-	fd = open_or_die(path_of("%s/%s", dir, argument), flags_of(how) | O_NONBLOCK);
+	exactly = strchr(how, '+');
+	how = strtok(how, "+");
+	flags = flags_of(ways, how);
+	while ((flag = strtok(NULL, "+")))
+		status |= flags_of(status_flags, flag);
+	fd = open_or_die(path_of("%s/%s", dir, argument),
+			 flags | O_NONBLOCK | (status & ~SETTABLE));
+	if (exactly && fcntl(fd, F_SETFL, status & SETTABLE))
+		die("F_SETFL %s", argument);
 	if (dup2(fd, FIRST + n) < 0)
 		die("dup2");
 	close(fd);
@@ -76,6 +97,21 @@ static int flag_set(int fd, const char *letter)
 	return ioctl(fd, FS_IOC_SETFLAGS, &flags);
 }
 
+/* @words: whom, and the signal. */
+static int own(int fd, char *words)
+{
+	char *whom = strtok(words, " "), *number = strtok(NULL, " ");
+	struct f_owner_ex owner = {F_OWNER_PID, getpid()};
+
+	if (!strcmp(whom, "thread"))
+		owner = (struct f_owner_ex){F_OWNER_TID, gettid()};
+	else if (!strcmp(whom, "group"))
+		owner = (struct f_owner_ex){F_OWNER_PGRP, getpgrp()};
+	if (strcmp(whom, "none") && fcntl(fd, F_SETOWN_EX, &owner))
+		return -1;
+	return fcntl(fd, F_SETSIG, atoi(number));
+}
+
 static void answer(char *line)
 {
 	char *word = strtok(line, " "), *number = strtok(NULL, " ");
@@ -88,6 +124,8 @@ static void answer(char *line)
 			     path_of("%s/%s", dir, rest), AT_SYMLINK_FOLLOW);
 	} else if (word && rest && !strcmp(word, "write")) {
 		ret = write(fd, rest, strlen(rest)) < 0;
+	} else if (word && rest && !strcmp(word, "own")) {
+		ret = own(fd, rest);
 	} else if (word && rest && !strcmp(word, "flag")) {
 		ret = flag_set(fd, rest);
 	} else if (word && !strcmp(word, "unread")) {

@@ -20,16 +20,21 @@ int reopen_flags(uint32_t mode, uint32_t flags)
 	return flags & O_PATH ? O_PATH | (flags & kept & O_DIRECTORY) : flags & kept;
 }
 
-/* Opens without waiting, and takes O_NONBLOCK away again where it is not wanted. */
+/* Opens without waiting, and takes O_NONBLOCK away again where it is not wanted. O_DIRECT, a
+ * FIFO's packets (pipe(2)), can be set and not be opened with (fs/fcntl.c, setfl). */
 static int open_unblocked(int fd, int flags)
 {
-	AUTO_FD opened = ownfd_open(fd, flags | O_NONBLOCK);
+	AUTO_FD opened = ownfd_open(fd, (flags & ~O_DIRECT) | O_NONBLOCK);
 	int now;
 
-	if (opened < 0 || flags & O_NONBLOCK)
+	if (opened < 0 || (flags & (O_NONBLOCK | O_DIRECT)) == O_NONBLOCK)
 		return TAKE_FD(opened);
 	now = fcntl(opened, F_GETFL);
-	if (now < 0 || fcntl(opened, F_SETFL, now & ~O_NONBLOCK))
+	if (now < 0)
+		return -errno;
+	now = (now & ~O_NONBLOCK) | (flags & (O_NONBLOCK | O_DIRECT));
+	/* Without O_DIRECT it is told (tell.h), and not lost. */
+	if (fcntl(opened, F_SETFL, now) && fcntl(opened, F_SETFL, now & ~O_DIRECT))
 		return -errno;
 	return TAKE_FD(opened);
 }
