@@ -346,7 +346,7 @@ while client.recv(65536):
 	json_is --argjson first "$command" '.repeated and ($first + {repeated: true}) == .'
 	rt_ok hook post-dump --id t
 	# a caller that wants to hear nothing of its children
-	DO_ENV=(--ignore-signal=CHLD --block-signal=ALRM)
+	DO_ENV=(--ignore-signal=CHLD)
 	does_ok hook action=post-dump id=t
 	json_is '.repeated and .phase == "dumped"'
 	does_ok hook action=pre-restore id=t root="/=$T"
@@ -382,6 +382,8 @@ while client.recv(65536):
 	does hook action=prepare id=d cgroup=/no/such/cgroup
 	[ "$status" -eq 1 ]
 	json_is '.outcome == "failed" and .phase == "none"'
+	# also where the caller has no use for the signal
+	DO_ENV=(--block-signal=ALRM)
 	does hook action=prepare id=d cgroup="$cgroup" deadline=0.000001
 	[ "$status" -eq 1 ]
 	json_is 'any(.messages[].text; . == "the deadline has passed")'
