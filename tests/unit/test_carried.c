@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What a checkpoint carries by itself, and what a store takes therefore. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/auto.h"
 #include "preserve/carried.h"
@@ -10,7 +11,7 @@
 static bool is_carried(bool container, const char *point, const char *fstype,
 		       bool outside)
 {
-	struct carried_facts facts = {container, point, fstype, outside};
+	struct carried_facts facts = {container, point, fstype, outside, false};
 
 	return carried(&facts);
 }
@@ -32,6 +33,30 @@ static void test_carried(void)
 	/* of what is in no container there is no archive */
 	CHECK(!is_carried(false, "/", "ext4", true));
 	CHECK(!is_carried(false, "/tmp", "tmpfs", false));
+}
+
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void test_exported(void)
+{
+	struct carried_facts facts = {true, "/dev/shm", "tmpfs", true, true};
+
+	CHECK(carried(&facts));
+	facts.container = false;
+	CHECK(!carried(&facts));
+	CHECK(carried_is_shm("/var/lib/containers/storage/overlay-containers/" ID
+			     "/userdata/shm",
+			     ID));
+	CHECK(carried_is_shm("/" ID "/userdata/shm", ID));
+	/* a pod's, whose containers have other ids */
+	CHECK(!carried_is_shm("/overlay-containers/f" ID "/userdata/shm", ID));
+	CHECK(!carried_is_shm("/overlay-containers/" ID "/userdata/shm", "f" ID));
+	CHECK(!carried_is_shm(ID "/userdata/shm", ID));
+	CHECK(!carried_is_shm("/a/" ID "/userdata/shm/x", ID));
+	CHECK(!carried_is_shm("/a/" ID "/userdata/shm2", ID));
+	CHECK(!carried_is_shm("/a//userdata/shm", ""));
+	CHECK(!carried_is_shm("/userdata/shm", ID));
+	CHECK(!carried_is_shm("", ID));
 }
 
 static struct depot depot_of(const struct depot_mounts *mounts)
@@ -63,6 +88,34 @@ static void test_listed(void)
 	CHECK(!depot_takes(NULL, &orphan));
 }
 
+/* What is nowhere else, and no more. */
+static void test_sparing(void)
+{
+	AUTO(depot_mounts_fini)
+	struct depot_mounts mounts = {.listed = true, .sparing = true};
+	struct depot depot = depot_of(&mounts);
+	struct orphan orphan = {.mnt_point = "/vol", .fstype = "ext4", .mode = S_IFREG};
+
+	CHECK_INT(depot_mounts_put(&mounts, "/vol"), 0);
+	CHECK(depot_takes(&depot, &orphan));
+	orphan.nlink = 1;
+	CHECK(!depot_takes(&depot, &orphan));
+	strcpy(orphan.fstype, "tmpfs");
+	CHECK(depot_takes(&depot, &orphan));
+	/* of which there is no copy */
+	orphan.mode = S_IFIFO;
+	CHECK(!depot_takes(&depot, &orphan));
+	orphan.mode = S_IFREG;
+	orphan.mnt_point = "/";
+	CHECK(!depot_takes(&depot, &orphan));
+	orphan.mnt_point = NULL;
+	CHECK(depot_takes(&depot, &orphan));
+	strcpy(orphan.fstype, "xfs");
+	CHECK(!depot_takes(&depot, &orphan));
+	mounts.sparing = false;
+	CHECK(depot_takes(&depot, &orphan));
+}
+
 /* The mounts of this process are the machine's own, or they are a container's. */
 static void test_find(void)
 {
@@ -88,7 +141,9 @@ static void test_find(void)
 int main(void)
 {
 	test_carried();
+	test_exported();
 	test_listed();
+	test_sparing();
 	test_find();
 	return check_done();
 }

@@ -83,6 +83,7 @@ static int begin_store(const struct checkpoint_wish *wish, struct record *record
 	if (!wish->store)
 		return 0;
 	record->found.listed = true;
+	record->found.sparing = wish->store_sparing;
 	ret = depot_open(&record->depot, wish->store,
 			 finds_mounts(wish) ? &record->found : &wish->store_mounts,
 			 wish->manifest, &why);

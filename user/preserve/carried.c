@@ -6,15 +6,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/auto.h"
+#include "proc/cgroup.h"
+#include "proc/container.h"
 #include "proc/mount.h"
 
 bool carried(const struct carried_facts *facts)
 {
 	if (!facts->container || !facts->point)
 		return false;
-	if (!strcmp(facts->point, "/"))
+	if (!strcmp(facts->point, "/") || facts->exported)
 		return true;
 	return !facts->outside && facts->fstype && !strcmp(facts->fstype, "tmpfs");
+}
+
+bool carried_is_shm(const char *point, const char *id)
+{
+	static const char name[] = "/userdata/shm";
+	size_t len = strlen(point), n = strlen(id);
+
+	if (!n || len < strlen(name) + n + 1)
+		return false;
+	point += len - strlen(name);
+	return !strcmp(point, name) && point[-(ssize_t)n - 1] == '/' &&
+	       !memcmp(point - n, id, n);
 }
 
 static int any(const struct mount *mount, void *data)
@@ -24,10 +39,11 @@ static int any(const struct mount *mount, void *data)
 	return 0;
 }
 
-static int seen_by(pid_t pid, const struct orphan *orphan)
+static int seen_by(pid_t pid, const struct orphan *orphan,
+		   int (*take)(const struct mount *mount, void *data), void *data)
 {
-	return mount_try_seen_by(pid, orphan->dev_major, orphan->dev_minor, "/", any,
-				 NULL);
+	return mount_try_seen_by(pid, orphan->dev_major, orphan->dev_minor, "/", take,
+				 data);
 }
 
 /* Whether our mounts are others than those that @orphan is on one of. */
@@ -40,14 +56,38 @@ static bool are_others(const struct orphan *orphan)
 
 int carried_outside(const struct orphan *orphan, bool *out)
 {
-	int ret = seen_by(1, orphan);
+	int ret = seen_by(1, orphan, any, NULL);
 
 	if (ret == -ENOENT && are_others(orphan))
-		ret = seen_by(getpid(), orphan);
+		ret = seen_by(getpid(), orphan, any, NULL);
 	if (ret && ret != -ENOENT)
 		return ret;
 	*out = !ret;
 	return 0;
+}
+
+static int is_shm(const struct mount *mount, void *id)
+{
+	return carried_is_shm(mount->point, id) ? 0 : -ENOENT;
+}
+
+/* Whether podman exports what @orphan is on with the container that holds it. */
+static bool is_exported(const struct orphan *orphan)
+{
+	if (strcmp(orphan->mnt_point, "/dev/shm"))
+		return false;
+	for (size_t i = 0; i < orphan->n_holders; i++) {
+		AUTO_FREE char *path = NULL;
+		struct container container;
+
+		if (orphan->holders[i].pid <= 0 ||
+		    cgroup_of_pid(orphan->holders[i].pid, &path))
+			continue;
+		container_of_path(path, &container);
+		return !seen_by(getpid(), orphan, is_shm, container.id) ||
+		       !seen_by(1, orphan, is_shm, container.id);
+	}
+	return false;
 }
 
 /* Whether @orphan is on a mount that is not the machine's own. Where that cannot be told it is
@@ -70,8 +110,11 @@ static bool is_carried(const struct orphan *orphan, ino_t first)
 				      .fstype = orphan->fstype,
 				      .outside = true};
 
+	if (carried(&facts))
+		return true;
 	if (facts.container && carried_outside(orphan, &facts.outside))
 		facts.outside = true;
+	facts.exported = facts.container && facts.outside && is_exported(orphan);
 	return carried(&facts);
 }
 

@@ -92,9 +92,15 @@ int depot_mounts_add(struct depot_mounts *mounts, const char *list)
 	return 0;
 }
 
+static bool is_nowhere_else(const struct orphan *orphan)
+{
+	return S_ISREG(orphan->mode) &&
+	       (!orphan->nlink || !strcmp(orphan->fstype, "tmpfs"));
+}
+
 bool depot_takes(const struct depot *depot, const struct orphan *orphan)
 {
-	if (!depot)
+	if (!depot || (depot->mounts->sparing && !is_nowhere_else(orphan)))
 		return false;
 	if (!orphan->mnt_point)
 		return depot->mounts->listed || !depot->mounts->n;

@@ -14,6 +14,9 @@ struct depot_mounts {
 	size_t n;
 	bool listed; /* only these, also where there are none, and what is in nobody's
 		      * sight; else none are all mounts */
+	/* Of these only what is nowhere else: regular files without a name, and those on a
+	 * tmpfs. A file that has another name on a volume is one with that, and stays. */
+	bool sparing;
 };
 
 /* Frees what @mounts owns; for AUTO(). */
