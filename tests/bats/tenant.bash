@@ -10,7 +10,8 @@ setup_file() {
 }
 
 needs_runtime() {
-	command -v "$1" >/dev/null || skip "$1 is not installed (tools/setup runtimes)"
+	# a test may have a function of that name
+	type -P "$1" >/dev/null || skip "$1 is not installed (tools/setup runtimes)"
 	# 3.17 knows of kernels up to 6.1 or so.
 	[[ $(uname -r) == 6.1.* ]] || skip "criu does not work on this kernel"
 }
