@@ -53,6 +53,7 @@ static const char *not_taken(const struct called *called)
 		{CALL_CONFIG, wish->config, "config"},
 		{CALL_STORE, wish->store, "store"},
 		{CALL_MOUNTS, wish->store_mounts, "store_mounts"},
+		{CALL_NO_STORE, wish->no_store, "no_store"},
 		{CALL_ROOT, wish->roots, "roots"},
 		{CALL_STRICT, wish->strict, "strict"},
 		{CALL_KEEP, wish->keep, "keep"},
@@ -84,6 +85,8 @@ static int wish_check(const struct called *called)
 		log_error("config goes with tree");
 	else if (prepare && wish->store && !wish->external && !wish->config)
 		log_error("store goes with external or config");
+	else if (wish->no_store && (wish->store || wish->store_mounts || !wish->config))
+		log_error("no_store goes with config, and no other store");
 	else if (!(wish->deadline >= 0) || wish->deadline > INTERRUPT_SECONDS)
 		log_error("a deadline of %f seconds", wish->deadline);
 	else
@@ -119,12 +122,14 @@ static int understand(struct called *called, const struct relinktrace_hook *thei
 	called->action = wish->action ? call_find(wish->action) : NULL;
 	ret = wish_check(called);
 	ret = ret
-		      ?: handle_store_mounts(wish->store, wish->store_mounts,
+		      ?: handle_store_mounts(wish->store ?: wish->config,
+					     wish->store_mounts,
 					     &called->asked.store_mounts);
 	ret = ret ?: add_roots(called);
 	called->asked.images = wish->images;
 	called->asked.roots = (const char *const *)called->roots;
 	called->asked.store = wish->store;
+	called->asked.no_store = wish->no_store;
 	called->asked.external = wish->external || wish->config;
 	called->asked.config = wish->config;
 	called->asked.tree = wish->tree;

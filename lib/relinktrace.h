@@ -240,6 +240,7 @@ struct relinktrace_hook {
 	int strict;
 	int keep;
 	double deadline; /* seconds; 0: 60 */
+	int no_store;
 };
 
 /* Does what hook ACTION does, by a process of its own. Its answer (hook.schema.json) in

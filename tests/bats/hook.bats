@@ -422,3 +422,122 @@ restorable() {
 	}
 	killed_anywhere post-restore
 }
+
+# container_begin: process $PID in a root of its own, $ROOTFS, on which $T/vol is /vol; two files
+# that it holds there have another name, and one has none. As a runtime's, but that no CRIU
+# is needed. It is frozen.
+container_begin() {
+	ROOTFS=$DIR/rootfs
+	mkdir -p "$ROOTFS"/{dev/shm,vol}
+	touch "$ROOTFS/dev/null"
+	cp "$HELPERS/tenant" "$ROOTFS/tenant"
+	mkfifo "$T/said"
+	# shellcheck disable=SC2016 # sh expands it
+	in_cgroup "$CG" unshare --mount --propagation private sh -c '
+		mount --bind "$0" "$0" && mount --bind /dev/null "$0/dev/null" &&
+			mount --bind "$1" "$0/vol" && exec chroot "$0" /tenant /vol /report 1' \
+		"$ROOTFS" "$T/vol" >"$T/said" 3>&- &
+	read -r -t "$PATIENCE" _ PID <"$T/said"
+	cgroup_freeze 1
+}
+
+# What is in the store in its root.
+stored() {
+	(cd "$ROOTFS" && find .relinktrace-store -type f 2>/dev/null) | sort
+}
+
+# Nothing of us is in the container, nor on its volume, and nobody is told to leave it out.
+nothing_in_container() {
+	[ -z "$(find "$ROOTFS" "$T/vol" -name 'ile*' -o -name '.relinktrace*' -o -name 'unlink-at*')" ]
+	[ ! -e "$T/criu.conf" ]
+	nothing_left
+}
+
+@test "by itself: what is nowhere else goes into a store in the container's root" {
+	mkdir "$T/vol"
+	mount -t tmpfs vol "$T/vol"
+	container_begin
+	prepare 0 --tree "$PID" --config "$T/criu.conf"
+	json_is '[.names[] | [.mount_point, .store]] | sort ==
+		[["/", false], ["/vol", true], ["/vol", true], ["/vol", true]]'
+	json_is '.messages == []'
+	json_is --arg store "$(realpath "$ROOTFS")/.relinktrace-store" '.store.path == $store'
+	[ "$(json '.names[] | select(.store) | ".relinktrace-store/" + .path')" = "$(stored)" ]
+	# a signpost leads to each, from the root
+	[ "$(cd "$ROOTFS" && readlink -e ile* | grep -c relinktrace-store)" -eq 3 ]
+	[ "$(stat -c %a "$ROOTFS/.relinktrace-store")" = 700 ]
+	! find "$T/vol" -name 'unlink-at*' | grep .
+	local first=$output
+	prepare 0 --tree "$PID" --config "$T/criu.conf"
+	json_is --argjson first "$first" '.repeated and .names == $first.names'
+	hook_is 0 post-dump
+	hook_is 0 clean
+	nothing_in_container
+	# not where that is not wanted, and of the mounts that are named
+	prepare 0 --tree "$PID" --config "$T/criu.conf" --no-store
+	json_is '.store == null and all(.names[]; .store | not) and .messages == []'
+	hook_is 0 abort
+	prepare 0 --tree "$PID" --config "$T/criu.conf" --store-mounts /
+	json_is '[.names[] | select(.store) | .mount_point] == ["/"]'
+	hook_is 0 abort
+	prepare 0 --tree "$PID" --config "$T/criu.conf" --store-mounts /nowhere
+	json_is '.store == null and all(.names[]; .store | not)'
+	[ ! -e "$ROOTFS/.relinktrace-store" ]
+	hook_is 0 abort
+	nothing_in_container
+}
+
+@test "by itself: what has another name on a volume stays there" {
+	mkdir "$T/vol"
+	truncate -s 16M "$T/image"
+	mkfs.ext4 -q "$T/image"
+	mount -o loop "$T/image" "$T/vol"
+	container_begin
+	prepare 0 --tree "$PID" --config "$T/criu.conf"
+	json_is '[.names[] | select(.mount_point == "/vol") | [(.was | sub(".*/"; "")), .store]] | sort ==
+		[["a", false], ["h0", false], ["large", true]]'
+	json_is '.messages == []'
+	hook_is 0 abort
+	nothing_in_container
+}
+
+@test "by itself: what cannot be stored keeps its name where it is, and that is told" {
+	mkdir "$T/vol"
+	mount -t tmpfs vol "$T/vol"
+	container_begin
+	# the container cannot lead us out of its root
+	mkdir -m 700 "$T/elsewhere"
+	ln -s "$T/elsewhere" "$ROOTFS/.relinktrace-store"
+	prepare 0 --tree "$PID" --config "$T/criu.conf"
+	json_is '.store == null and all(.names[]; .store | not) and (.names | length) == 4'
+	[[ $(json '.messages[].text') == *"3 names are on mounts that do not travel"*"symbolic link"* ]]
+	[ -z "$(ls -A "$T/elsewhere")" ]
+	hook_is 0 abort
+	[ -L "$ROOTFS/.relinktrace-store" ]
+	rm "$ROOTFS/.relinktrace-store"
+	# asked for by its mount it is missed
+	cgroup_freeze 0
+	prepare 0 --tree "$PID" --config "$T/criu.conf"
+	json_is '.store == null and (.names | length) == 3'
+	[[ $(json '.messages[].text') == *"2 names are on mounts that do not travel"*"old by the dump"* ]]
+	hook_is 0 abort
+	prepare 3 --tree "$PID" --config "$T/criu.conf" --store-mounts /vol
+	hook_is 0 abort
+	prepare 1 --tree "$PID" --config "$T/criu.conf" --store-mounts /vol --strict
+	nothing_in_container
+	# what is in no container has none
+	hold h ab "$T"
+	cgroup_freeze 1
+	prepare 0 --tree "${HOLD_PID[h]}" --config "$T/criu.conf"
+	json_is 'all(.names[]; .store | not)'
+	[ ! -e /.relinktrace-store ]
+	hook_is 0 abort
+	local words
+	for words in --no-store "--store-mounts /vol" "--external --no-store" \
+		"--tree $PID --config $T/criu.conf --no-store --store $T/store" \
+		"--tree $PID --config $T/criu.conf --no-store --store-mounts /vol"; do
+		# shellcheck disable=SC2086 # words
+		rt hook prepare --id x --cgroup "$CG" $words
+		[ "$status" -eq 2 ]
+	done
+}

@@ -38,11 +38,14 @@ podman_begin() {
 	CONF=$T/runc.conf ARCHIVE=$T/archive.tar
 }
 
-# tenant_run NAME MIB: its process is $PID.
+# tenant_run NAME MIB [DIR]: its files are in DIR (/tmp), and its process is $PID. $T/vol, if
+# that is there, is /vol.
 tenant_run() {
+	local volumes=(--volume "$T/out:/out")
+	[[ ! -e $T/vol ]] || volumes+=(--volume "$T/vol:/vol")
 	podman run --detach --name "$1" --network none --cgroup-parent "$(cgroup_name "$CG")" \
-		--log-driver k8s-file --log-opt "path=$T/$1.said" --volume "$T/out:/out" \
-		--annotation "org.criu.config=$CONF" tenant:1 /tenant /tmp /out/report "$2" \
+		--log-driver k8s-file --log-opt "path=$T/$1.said" "${volumes[@]}" \
+		--annotation "org.criu.config=$CONF" tenant:1 /tenant "${3:-/tmp}" /out/report "$2" \
 		>"$T/$1.id" 3>&-
 	tenant_ready "$T/$1.said"
 	PID=$(pid_of "$1")
@@ -127,7 +130,7 @@ restored_twice() {
 	restored_twice c1 "$T/images"
 }
 
-@test "the recipe for agents with podman: the container runs until podman freezes it" {
+@test "the recipe for agents with podman: restored from the archive" {
 	podman_begin
 	tenant_run c1 100
 	local ID=c1 IMAGES=$T/images
@@ -135,6 +138,9 @@ restored_twice() {
 	recipe "runc, podman, ctr" 2
 	[ ! -e "$CONF" ]
 	goes_on "$PID"
+	# podman exports the /dev/shm that it made
+	rt_ok hook post-dump --id c1
+	json_is 'all(.names[]; .store | not) and ([.names[].mount_point] | unique == ["/", "/dev/shm"])'
 	recipe "runc, podman, ctr" 4
 	nothing_of_ours_in "/proc/$PID/root/" "/proc/$PID/root/dev/shm/"
 	[ -z "$(ls -A "$RELINKTRACE_STATE/hook")" ]
@@ -142,6 +148,37 @@ restored_twice() {
 	podman rm --force --time 0 c1 >&2
 	imported
 	goes_on "$(pid_of c1)"
+}
+
+# What it holds of its own; their other names are elsewhere.
+files_on_volume() {
+	tenant_moved_sees "$1" "$T/out/report" | sed 's/ [01]$//'
+}
+
+@test "by itself: what is on a volume travels in podman's archive, and is restored without it" {
+	podman_begin
+	mkdir "$T/vol"
+	mount -t tmpfs vol "$T/vol"
+	tenant_run c1 8 /vol
+	files_on_volume "$PID" >"$T/on_volume"
+	local ID=c1 IMAGES=$T/images
+	mkdir "$IMAGES"
+	recipe "runc, podman, ctr" 2
+	rt_ok hook post-dump --id c1
+	json_is '[.names[] | [.mount_point, .store]] | unique == [["/dev/shm", false], ["/vol", true]]'
+	files_on_volume "$PID" | diff "$T/on_volume" - >&2
+	nothing_of_ours_in "$T/vol"
+	recipe "runc, podman, ctr" 4
+	nothing_of_ours_in "/proc/$PID/root/" "/proc/$PID/root/dev/shm/"
+	podman rm --force --time 0 c1 >&2
+	umount -l "$T/vol"
+	mount -t tmpfs vol "$T/vol"
+	imported
+	PID=$(pid_of c1)
+	files_on_volume "$PID" | diff "$T/on_volume" - >&2
+	rt_ok criu clean --images-dir "$IMAGES" --root "/proc/$PID/root"
+	nothing_of_ours_in "/proc/$PID/root/" "/proc/$PID/root/dev/shm/"
+	files_on_volume "$PID" | diff "$T/on_volume" - >&2
 }
 
 # image_make DIR PROGRAM...: what these need.

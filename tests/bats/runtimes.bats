@@ -60,6 +60,12 @@ seen_by() {
 	tenant_sees "$(pid_of "$1")" "$2/rootfs/report"
 }
 
+# semaphore_of NAME: device and inode of what is mapped. Its program finds it by the name in
+# any case: glibc knows it by these, and they are what they were.
+semaphore_of() {
+	awk '$2 == "rw-s" { print $4, $5 }' "/proc/$(pid_of "$1")/maps"
+}
+
 # checkpointed NAME IMAGES: it stays as it is.
 checkpointed() {
 	runc checkpoint --leave-running --image-path "$2" --work-path "$2.log" "$1" 2>/dev/null
@@ -143,7 +149,8 @@ archive() {
 	seen_by c1 "$DIR/c1" | diff "$T/before" - >&2
 	restored c2 "$T/archive.tar" "$T/images"
 	seen_by c2 "$T/c2" | diff "$T/before" - >&2
-	# its /dev/shm is not in the archive, and shared
+	# its /dev/shm is not in the archive, but the semaphore is
+	grep -q '/\.relinktrace-store/.*/orphan' "/proc/$(pid_of c2)/maps"
 	recipe "runc, podman, ctr" 4
 	nothing_of_ours_in "$DIR/c1" "$T/shm"
 	[ -z "$(ls -A "$RELINKTRACE_STATE/hook")" ]
@@ -176,6 +183,24 @@ archive() {
 	rt_ok hook abort --id kubelet
 	nothing_of_ours_in "$DIR/c1" "$T/shm"
 	[ ! -e "$T/runc.conf" ]
+}
+
+@test "by itself: with --no-store a volume that is mounted again has the same files" {
+	needs_runtime runc
+	container_begin c1 "$DIR/c1" 1
+	seen_by c1 "$DIR/c1" >"$T/before"
+	runc pause c1
+	rt_ok hook prepare --id c1 --tree "$(pid_of c1)" --config "$T/runc.conf" --no-store
+	json_is '.store == null and ([.names[].mount_point] | unique == ["/", "/dev/shm"])'
+	checkpointed c1 "$T/images"
+	archive "$DIR/c1" "$T/archive.tar"
+	runc resume c1
+	rt_ok hook post-dump --id c1
+	restored c2 "$T/archive.tar" "$T/images"
+	seen_by c2 "$T/c2" | diff "$T/before" - >&2
+	[ "$(semaphore_of c2)" = "$(semaphore_of c1)" ]
+	rt_ok hook clean --id c1
+	nothing_of_ours_in "$DIR/c1" "$T/shm"
 }
 
 @test "criu prepare --exec: what fails inside of it leaves nothing" {
@@ -233,13 +258,38 @@ restored_elsewhere() {
 			elif .destination == "/dev/shm" then .source = $shm else . end)' \
 		"$T/$1/config.json" >"$T/config.json"
 	mv "$T/config.json" "$T/$1/config.json"
-	recipe "runc, podman, ctr" 7
+	[ ! -e "$STORE" ] || recipe "runc, podman, ctr" 7
 	runc restore --detach --bundle "$T/$1" --image-path "$T/images" --work-path "$T/$1.log" \
 		"$1" </dev/null >/dev/null 2>&1 3>&- || {
 		grep Error "$T/$1.log/restore.log" >&2
 		return 1
 	}
 	files_of "$1" "$T/$1" | diff "$T/before" - >&2
+}
+
+@test "by itself: what is on a volume travels in the archive, and is restored elsewhere" {
+	needs_runtime runc
+	local ID=c1 BUNDLE=$DIR/c1 IMAGES=$T/images ARCHIVE=$T/archive.tar STORE=$T/none
+	local CONF=$T/runc.conf name
+	volume_begin
+	recipe "runc, podman, ctr" 1
+	rt_ok hook post-dump --id c1 --images-dir "$IMAGES"
+	json_is '[.names[] | select(.mount_point == "/vol") | .store] == [true, true, true]'
+	json_is --arg store "$DIR/c1/rootfs/.relinktrace-store" '.store.path == $store'
+	nothing_of_ours_in "$T/vol"
+	recipe "runc, podman, ctr" 4
+	nothing_of_ours_in "$DIR/c1" "$T/vol" "$T/shm"
+	files_of c1 "$DIR/c1" | diff "$T/before" - >&2
+	# the first is gone, and its volume
+	runc delete -f c1
+	umount -l "$T/vol"
+	for name in c2 c3; do
+		restored_elsewhere "$name"
+	done
+	rt_ok criu clean --images-dir "$IMAGES" --root "/proc/$(pid_of c2)/root"
+	nothing_of_ours_in "$T/c2/rootfs"
+	files_of c2 "$T/c2" | diff "$T/before" - >&2
+	files_of c3 "$T/c3" | diff "$T/before" - >&2
 }
 
 @test "--store: what is on a volume travels beside the archive, and is restored elsewhere" {

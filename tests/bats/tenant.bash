@@ -47,5 +47,6 @@ tenant_moved_sees() {
 
 # Of what we make, nothing is in these folders.
 nothing_of_ours_in() {
-	[ -z "$(find "$@" -xdev -name 'ile*' -o -name 'lost+found' -o -name 'unlink-at*')" ]
+	[ -z "$(find "$@" -xdev -name 'ile*' -o -name 'lost+found' -o \
+		-name 'unlink-at*' -o -name '.relinktrace-store')" ]
 }

@@ -51,6 +51,7 @@ static void fill(struct txn *txn)
 	txn->links[1].ino = UINT64_MAX;
 	txn->links[1].made = true;
 	MUST(!txn_add_root(txn, "/=/run/root"));
+	MUST((txn->store = strdup("/run/root/store")));
 }
 
 static void test_state(void)
@@ -66,6 +67,7 @@ static void test_state(void)
 	again = text_of(&read);
 	CHECK_STR(again, text);
 	CHECK_INT(read.n_links, 2);
+	CHECK_STR(read.store, "/run/root/store");
 	CHECK(txn_link_of(&read, 5) && txn_link_of(&read, 5)->ino == UINT64_MAX);
 	CHECK(!txn_link_of(&read, 6));
 }
@@ -98,6 +100,8 @@ static void test_refused(void)
 	check_refused("tmp/link_remap.7", "tmp/../link_remap.7", "links[0].name");
 	check_refused("tmp/link_remap.7", "/link_remap.7", "links[0].name");
 	check_refused("\"made\":true", "\"made\":1", "links[1].made");
+	check_refused("/run/root/store", "/run/../store", "store");
+	check_refused("/run/root/store", "store", "store");
 	check_refused("{", "[", "line");
 }
 

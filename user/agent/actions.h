@@ -20,8 +20,11 @@ struct action_wish {
 	size_t n_roots;
 	/* prepare, with external: copies of what the checkpoint does not carry by itself go
 	 * into this directory, where the cgroup stays frozen until the dump; of what is on
-	 * these mounts, where any are named. Around a restore: where that is now. NULL none. */
+	 * these mounts, where any are named. Around a restore: where that is now. NULL: of
+	 * what a runtime dumps (config) into one in its root, see rootstore.h, what is nowhere
+	 * else (depot.h, sparing); of what the caller dumps nothing. */
 	const char *store;
+	bool no_store;			  /* not by itself */
 	struct depot_mounts store_mounts; /* not owned */
 	bool external; /* prepare: criu is run with what the report says */
 	/* prepare, with external: the file that a runtime has CRIU read its options from, and

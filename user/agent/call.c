@@ -11,7 +11,7 @@
 #include "base/why.h"
 
 static const struct call_action actions[] = {
-	{"prepare", action_prepare, true, "csIeftSM",
+	{"prepare", action_prepare, true, "csIeftSMn",
 	 "Before the checkpoint: gives the orphans of the cgroup a name, and tells what "
 	 "criu "
 	 "has to be told."},

@@ -17,6 +17,7 @@ enum {
 	CALL_CGROUP = 'c',
 	CALL_STORE = 'S',
 	CALL_MOUNTS = 'M',
+	CALL_NO_STORE = 'n',
 };
 
 struct call_action {

@@ -13,8 +13,10 @@
 #include "checkpoint/checkpoint.h"
 #include "criu/handover.h"
 #include "criu/prepare.h"
+#include "criu/rootstore.h"
 #include "journal/index.h"
 #include "manifest/template.h"
+#include "preserve/carried.h"
 #include "proc/freezer.h"
 #include "transfer.h"
 #include "undo.h"
@@ -24,6 +26,8 @@ struct making {
 	struct txn *txn;
 	const char *dir;		 /* of its generation */
 	const struct links_files *files; /* only these; NULL any */
+	const char *store;		 /* not owned; NULL none */
+	char *storeless; /* owned; why there is none where one is made by itself */
 	/* Keys, owned; config NULL: nobody but the caller has to find them. */
 	struct criu_prepare prepare;
 };
@@ -31,6 +35,7 @@ struct making {
 static void making_fini(struct making *making)
 {
 	criu_prepare_fini(&making->prepare);
+	free(making->storeless);
 }
 
 static bool is_wanted(const struct orphan *orphan, const void *data)
@@ -114,9 +119,43 @@ static void give_up_because(struct txn *txn, struct report *report, const char *
 	give_up(txn, report);
 }
 
-/* Begins a new generation: on the disk before anything is made. */
-static int begin(struct txn *txn, const struct action_wish *wish, char **why)
+/* Whether there is to be a store where none was asked for. */
+static bool stores_by_itself(const struct action_wish *wish)
 {
+	return wish->config && !wish->store && !wish->no_store;
+}
+
+/* Where the store will be. */
+static void find_store(struct making *making, const struct action_wish *wish)
+{
+	struct txn *txn = making->txn;
+
+	free(txn->store);
+	txn->store = NULL;
+	if ((wish->store || stores_by_itself(wish)) && !txn->stable)
+		why_set(&making->storeless, 0,
+			"the cgroup is not frozen already, and a copy would be old by "
+			"the dump");
+	else if (stores_by_itself(wish))
+		rootstore_find(wish->tree, &txn->store, &making->storeless);
+}
+
+/* Makes the store that is made by itself; where that cannot be, it goes without. */
+static void make_store(struct making *making, const struct action_wish *wish)
+{
+	AUTO(depot_fini) struct depot depot = DEPOT_INIT;
+	const char *path = making->txn->store;
+
+	making->store = making->txn->stable ? wish->store : NULL;
+	if (path && !depot_open(&depot, path, &wish->store_mounts, making->dir,
+				&making->storeless))
+		making->store = path;
+}
+
+/* Begins a new generation: on the disk before anything is made. */
+static int begin(struct making *making, const struct action_wish *wish, char **why)
+{
+	struct txn *txn = making->txn;
 	int ret = txn_next(txn, why);
 
 	if (ret)
@@ -130,6 +169,7 @@ static int begin(struct txn *txn, const struct action_wish *wish, char **why)
 	txn->ghosts = txn->ghost_bytes = 0;
 	txn_drop_links(txn);
 	txn_drop_roots(txn);
+	find_store(making, wish);
 	return txn_save(txn, why);
 }
 
@@ -140,9 +180,10 @@ static int make(struct making *making, const struct action_wish *wish,
 	struct checkpoint_wish checkpoint = {
 		.manifest = path,
 		.template = TEMPLATE_DEFAULT,
-		.store = making->txn->stable ? wish->store : NULL,
+		.store = making->store,
 		.store_mounts = wish->store_mounts,
 		.store_rest = true,
+		.store_sparing = !wish->store,
 		/* A copy would be old by the time of the dump. */
 		.preserve.method = making->txn->stable ? METHOD_AUTO : METHOD_LINK,
 		.freeze = !wish->dumped,
@@ -166,18 +207,53 @@ static void hand_on(const struct txn *txn, const struct action_wish *wish,
 	report_worsen(report, OUTCOME_PART);
 }
 
-/* Whether there is a store where one is asked for: a copy would be old by the dump. 0;
- * -EAGAIN, which is told. */
-static int check_store(const struct txn *txn, const struct action_wish *wish,
+/* Whether there is a store where one is asked for. 0; -EAGAIN, which is told. */
+static int check_store(const struct making *making, const struct action_wish *wish,
 		       struct report *report)
 {
-	if (!wish->store || txn->stable)
+	if (making->store || (!wish->store && !wish->store_mounts.n))
 		return 0;
-	log_warning("nothing goes into store %s: the cgroup is not frozen already, and a "
-		    "copy would be old by the dump",
-		    wish->store);
+	log_warning("nothing goes into %s%s: %s", wish->store ? "store " : "a store",
+		    wish->store ?: "", why_text(making->storeless));
 	report_worsen(report, OUTCOME_PART);
 	return -EAGAIN;
+}
+
+/* How many of @manifest would be in a store if there were one. */
+static size_t count_storable(struct manifest *manifest)
+{
+	AUTO(depot_mounts_fini) struct depot_mounts mounts = {.sparing = true};
+	struct depot depot = DEPOT_INIT;
+	size_t n = 0;
+
+	depot.mounts = &mounts;
+	for (size_t i = 0; i < manifest->n_entries; i++) {
+		struct manifest_entry *entry = &manifest->entries[i];
+		struct orphan_set one = {.orphans = &entry->orphan, .n = 1};
+
+		if (entry->relink_path && !entry->store && !carried_find(&one, &mounts))
+			n += depot_takes(&depot, &entry->orphan);
+	}
+	return n;
+}
+
+/* What came of the store that is made by itself. */
+static void settle_store(struct making *making, const struct action_wish *wish,
+			 struct manifest *manifest)
+{
+	struct txn *txn = making->txn;
+	bool wanted = stores_by_itself(wish) && !wish->store_mounts.n;
+	size_t n = wanted && !making->store ? count_storable(manifest) : 0;
+
+	if (n)
+		log_warning("%zu names are on mounts that do not travel with the "
+			    "checkpoint, and not in a store: %s",
+			    n, why_text(making->storeless));
+	if (!txn->store || manifest_stored(manifest))
+		return;
+	rootstore_remove(txn->store);
+	free(txn->store);
+	txn->store = NULL;
 }
 
 /* A new checkpoint of @files (NULL: see is_wanted()) in place of earlier ones, up to
@@ -192,18 +268,20 @@ static void make_new(struct txn *txn, const struct action_wish *wish,
 	struct making making = {.txn = txn,
 				.files = files,
 				.prepare = {.config = wish->config, .tree = wish->tree}};
-	int ret = begin(txn, wish, &why);
+	int ret = begin(&making, wish, &why);
 
 	if (ret) {
 		give_up_because(txn, report, why);
 		return;
 	}
-	if (check_store(txn, wish, report) && wish->strict) {
+	dir = txn_directory(txn, txn->generation);
+	making.dir = dir;
+	if (dir)
+		make_store(&making, wish);
+	if (check_store(&making, wish, report) && wish->strict) {
 		give_up(txn, report);
 		return;
 	}
-	dir = txn_directory(txn, txn->generation);
-	making.dir = dir;
 	ret = dir ? make(&making, wish, &manifest) : -ENOMEM;
 	if (ret || (wish->strict && !manifest.complete)) {
 		if (interrupt_timed_out())
@@ -212,6 +290,7 @@ static void make_new(struct txn *txn, const struct action_wish *wish,
 		give_up(txn, report);
 		return;
 	}
+	settle_store(&making, wish, &manifest);
 	memcpy(txn->checkpoint, manifest.id, sizeof(txn->checkpoint));
 	txn->phase = phase;
 	ret = files ? links_by_file(txn, files, &manifest) : 0;

@@ -114,8 +114,11 @@ void report_manifest(struct report *report, const struct manifest *manifest)
 {
 	report->preserved = manifest->n_entries;
 	report->failed = manifest->n_failed;
-	json_decref(report->store);
-	report->store = store_to_json(&manifest->store);
+	/* One in a root has been removed where nothing went into it. */
+	if (manifest_stored(manifest)) {
+		json_decref(report->store);
+		report->store = store_to_json(&manifest->store);
+	}
 	for (size_t i = 0; i < manifest->n_entries; i++)
 		if (manifest->entries[i].relink_path)
 			json_array_append_new(report->names,

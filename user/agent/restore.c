@@ -270,6 +270,8 @@ static int remove_restored(struct txn *txn, const struct action_wish *wish,
 	}
 	restoring.roots.in_use = true;
 	clean_by(&restoring.manifest, remove_name, txn, result);
+	if (restoring.store_fd >= 0)
+		signposts_drop_store(&restoring.manifest);
 	if (restoring.keys.root.path)
 		signposts_remove(&restoring.manifest, &restoring.keys, result);
 	return 0;

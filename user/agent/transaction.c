@@ -72,6 +72,7 @@ void txn_fini(struct txn *txn)
 	txn_drop_roots(txn);
 	auto_close(&txn->dir_fd);
 	free(txn->dir);
+	free(txn->store);
 	*txn = (struct txn)TXN_INIT;
 }
 
@@ -245,13 +246,17 @@ static json_t *roots_to_json(const struct txn *txn)
 
 json_t *txn_to_json(const struct txn *txn)
 {
-	return json_pack(
+	json_t *root = json_pack(
 		"{s:s,s:s,s:s,s:i,s:s,s:b,s:b,s:b,s:I,s:I,s:o,s:o}", "schema", TXN_SCHEMA,
 		"id", txn->id, "phase", txn_phase_name(txn->phase), "generation",
 		(int)txn->generation, "checkpoint", txn->checkpoint, "external",
 		txn->external, "stable", txn->stable, "imported", txn->imported, "ghosts",
 		(json_int_t)txn->ghosts, "ghost_bytes", (json_int_t)txn->ghost_bytes,
 		"links", links_to_json(txn), "roots", roots_to_json(txn));
+
+	if (txn->store)
+		json_set_bytes(root, "store", txn->store);
+	return root;
 }
 
 int txn_save(const struct txn *txn, char **why)

@@ -53,6 +53,7 @@ struct txn {
 	uint64_t ghost_bytes; /* what the largest of them may have by the dump */
 	struct txn_link *links; /* owned */
 	size_t n_links;
+	char *store;  /* owned; made by itself in the root of the container; NULL none */
 	char **roots; /* owned, as are the words: --root of the restore that goes on */
 	size_t n_roots;
 };

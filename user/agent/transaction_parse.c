@@ -96,6 +96,10 @@ static void read_all(struct jsonread *reader, const json_t *root, struct txn *tx
 	txn->imported = jsonread_boolean(reader, root, "imported");
 	txn->ghosts = jsonread_integer(reader, root, "ghosts", 0, INT64_MAX);
 	txn->ghost_bytes = jsonread_integer(reader, root, "ghost_bytes", 0, INT64_MAX);
+	if (json_object_get(root, "store") || json_object_get(root, "store_b64"))
+		txn->store = jsonread_bytes(reader, root, "store", PATH_MAX, false);
+	if (txn->store && !absolute_path_valid(txn->store))
+		jsonread_fault(reader, "store", "is not an absolute path");
 	read_links(reader, root, txn);
 	read_roots(reader, root, txn);
 }

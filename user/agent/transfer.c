@@ -115,6 +115,8 @@ static int read_state(struct txn *txn, int from, char **why)
 		txn->links[i].made = false;
 	}
 	txn_drop_roots(txn);
+	free(txn->store);
+	txn->store = NULL;
 	txn->phase = TXN_NONE;
 	txn->generation = 0;
 	txn->checkpoint[0] = '\0';

@@ -2,6 +2,7 @@
 #include "undo.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -9,6 +10,7 @@
 #include "base/why.h"
 #include "criu/handover.h"
 #include "criu/prepare.h"
+#include "criu/rootstore.h"
 #include "journal/journal_file.h"
 #include "links.h"
 #include "manifest/manifest_file.h"
@@ -53,6 +55,8 @@ void undo_checkpoints(struct txn *txn, unsigned int before, struct clean_result 
 		return;
 	for (unsigned int i = 1; i <= txn->generation && i < before; i++)
 		undo_checkpoint(txn, i, result);
+	if (before == UINT_MAX && txn->store)
+		rootstore_remove(txn->store);
 }
 
 int undo_roots(const struct txn *txn, struct roots *out, char **why)

@@ -64,11 +64,18 @@ static const struct argp_option options[] = {
 	 "dump: "
 	 "copy into DIR (made 0700) what the checkpoint does not carry by itself, as "
 	 "what is "
-	 "on a bind mount; pre-restore and post-restore: that is in DIR now",
+	 "on a bind mount; pre-restore and post-restore: that is in DIR now. With "
+	 "--config and "
+	 "without DIR what has no name left there, or is on a tmpfs, is copied into the "
+	 "root of "
+	 "the container",
 	 0},
+	{"no-store", KEY(CALL_NO_STORE), 0, 0,
+	 "prepare, with --config: all names are made on their mounts", 0},
 	{"store-mounts", KEY(CALL_MOUNTS), "POINT[,POINT]...", 0,
-	 "prepare, with --store: what is on these mounts, and nothing else (\\, is a "
-	 "comma); can be repeated",
+	 "prepare, with --store or --config: what is on these mounts, and nothing else "
+	 "(\\, is "
+	 "a comma); can be repeated",
 	 0},
 	{"root", KEY(CALL_ROOT), "[POINT=]DIR", 0,
 	 "pre-restore: what was mounted on POINT (/), or below it, is in DIR now; can be "
@@ -100,7 +107,11 @@ static void parse_end(struct hook_options *chosen, struct argp_state *state)
 		target_specs_add(&chosen->cgroups, "pid", chosen->tree);
 	if (chosen->wish.config && !chosen->tree)
 		argp_error(state, "--config goes with --tree");
-	words_need_store(&chosen->wish.store_mounts, chosen->wish.store, state);
+	if (chosen->wish.no_store &&
+	    (chosen->wish.store || chosen->wish.store_mounts.n || !chosen->wish.config))
+		argp_error(state, "--no-store goes with --config, and no other --store");
+	words_need_store(&chosen->wish.store_mounts,
+			 chosen->wish.store ?: chosen->wish.config, state);
 	if (chosen->wish.store && chosen->action->run == action_prepare &&
 	    !chosen->wish.external)
 		argp_error(state, "--store goes with --external or --config: what criu "
@@ -151,6 +162,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY(CALL_STORE):
 		chosen->wish.store = arg;
+		break;
+	case KEY(CALL_NO_STORE):
+		chosen->wish.no_store = true;
 		break;
 	case KEY(CALL_MOUNTS):
 		words_mounts(arg, state, &chosen->wish.store_mounts);

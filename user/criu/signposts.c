@@ -144,6 +144,14 @@ int signposts_take_store(struct manifest *manifest, char *path)
 	return TAKE_FD(fd);
 }
 
+void signposts_drop_store(const struct manifest *manifest)
+{
+	AUTO_FD root = manifest->store.path ? roots_open(manifest->roots, "/", NULL) : -1;
+
+	if (root >= 0)
+		unlinkat(root, SIGNPOSTS_STORE, AT_REMOVEDIR);
+}
+
 void signposts_clean(struct manifest *manifest, struct clean_result *result)
 {
 	char path[32];
@@ -153,6 +161,7 @@ void signposts_clean(struct manifest *manifest, struct clean_result *result)
 	if (store < 0 && store != -ENOENT)
 		result->left++;
 	clean_all(manifest, result);
+	signposts_drop_store(manifest);
 	manifest->store_at = NULL;
 }
 

@@ -31,6 +31,10 @@ int signposts_make(const struct manifest *manifest, const struct criu_keys *keys
  * from then on. The fd, owned by the caller; -ENOENT there is none; -errno, logged. */
 int signposts_take_store(struct manifest *manifest, char *path);
 
+/* Removes the store from the root that manifest->roots tell of, when nothing is in it any
+ * more. */
+void signposts_drop_store(const struct manifest *manifest);
+
 /* Removes what is left of @manifest, whose roots are given, in a container that was restored:
  * its names, and what was put there of the store. Counts in @result. */
 void signposts_clean(struct manifest *manifest, struct clean_result *result);

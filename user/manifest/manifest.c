@@ -148,6 +148,15 @@ void manifest_fini(struct manifest *manifest)
 	*manifest = (struct manifest){0};
 }
 
+size_t manifest_stored(const struct manifest *manifest)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < manifest->n_entries; i++)
+		n += manifest->entries[i].store;
+	return n;
+}
+
 const struct manifest_entry *manifest_entry_of(const struct manifest *manifest,
 					       unsigned int n)
 {

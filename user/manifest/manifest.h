@@ -164,6 +164,9 @@ int manifest_name(const struct manifest *manifest, bool store, unsigned int n,
 /* Whether it was made since this machine booted, so that pids and device numbers hold. */
 bool manifest_same_boot(const struct manifest *manifest);
 
+/* How many entries of @manifest are in its store. */
+size_t manifest_stored(const struct manifest *manifest);
+
 /* The entry of number @n, or NULL. */
 const struct manifest_entry *manifest_entry_of(const struct manifest *manifest,
 					       unsigned int n);

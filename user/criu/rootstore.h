@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The store in a container's own root: a runtime's archive carries it as all else that was
+ * written there, and a restore finds it where the signposts lead (signposts.h), with nothing
+ * else to be done. */
+#ifndef RELINKTRACE_ROOTSTORE_H
+#define RELINKTRACE_ROOTSTORE_H
+
+#include <sys/types.h>
+
+/* Finds where the store of the container whose first process is @tree would be, by a mount of
+ * ours that may be written to: a later call has to find it when no process of the container
+ * is there. *@path is owned by the caller. 0; -ENOENT that root is in sight nowhere, or is no
+ * container's but the machine's; -errno; and the reason in @why. */
+int rootstore_find(pid_t tree, char **path, char **why);
+
+/* Removes the store at @path when nothing is in it. */
+void rootstore_remove(const char *path);
+
+#endif
