@@ -138,16 +138,39 @@ cleaned_one_by_one() {
 	[ -z "$(ls -A "$POINT/lost+found")" ]
 }
 
-@test "what the names pin is in the manifest, and --max-bytes refuses before any is made" {
+@test "what the names pin is in the manifest, for each owner and filesystem" {
+	local other=$T/other
+	mkdir "$other"
+	mount -t tmpfs other "$other"
 	hold h ab
 	hold g by-other
-	chown 12 "$DIR/by-other"
-	rm "$DIR/by-other"
+	hold i by-other "$other"
+	hold j two "$other"
+	chown 12 "$DIR/by-other" "$other/by-other"
+	rm "$DIR/by-other" "$other/by-other"
+	# each of another size
+	head -c 40K /dev/urandom >"$(hold_file g)"
+	head -c 100K /dev/urandom >"$(hold_file i)"
+	sync "$(hold_file g)" "$DIR/b"
 	checkpoint_ok
-	json_is '([.pins[].files] | add) == 2 and
-		([.pins[].bytes] | add) == ([.entries[].allocated] | add)'
-	json_is '[.pins[] | .uid] | sort == [0, 12]'
-	json_is --arg fstype "$FSTYPE" 'all(.pins[]; .fstype == $fstype and .dev)'
+	json_is '([.pins[].files] | add) == 4 and all(.pins[]; .bytes > 0)'
+	json_is --arg fstype "$FSTYPE" '[.pins[] | [.fstype, .uid]] | sort == ([[$fstype, 0],
+		[$fstype, 12], ["tmpfs", 0], ["tmpfs", 12]] | sort)'
+	# each is the sum of its own entries, which is what they have on the disk
+	json_is '([.pins[] | [.dev, .uid, .files, .bytes]] | sort) == ([.entries |
+		group_by([.dev, .uid])[] | [.[0].dev, .[0].uid, length, ([.[].allocated] | add)]] | sort)'
+	json_is '[.pins[].bytes] | unique | length >= 3'
+	json_is --argjson b $(($(stat -c %b "$DIR/b") * 512)) --arg fstype "$FSTYPE" \
+		'[.pins[] | select(.uid == 0 and .fstype == $fstype) | .bytes] == [$b]'
+	rt_ok clean "$M"
+}
+
+@test "--max-bytes refuses above the sum of all, and not below" {
+	hold h ab
+	hold g unlinked
+	local sum
+	checkpoint_ok
+	sum=$(jq '[.entries[].allocated] | add' "$M")
 	rt_ok clean "$M"
 	rm "$M"
 	checkpoint --max-bytes 1K
@@ -156,7 +179,35 @@ cleaned_one_by_one() {
 	[ ! -e "$M" ] && [ ! -e "$M.journal" ]
 	[ -z "$(ls "$RELINKTRACE_STATE")" ]
 	no_new_names
-	checkpoint_ok --max-bytes 1M
+	rt checkpoint --cgroup "$CG" --manifest "$M" --max-bytes $((sum - 1))
+	[ "$status" -eq 1 ]
+	checkpoint_ok --max-bytes "$sum"
 	rt_ok clean "$M"
+	no_new_names
+}
+
+@test "--max-bytes: before it refuses no name, folder or copy is made, whatever else is asked for" {
+	hold g unlinked
+	hold h ab
+	export T
+	local more
+	for more in '' --freeze '--freeze --precopy' '--freeze --precopy --method copy' "--store $T/store"; do
+		rm -f "$T/calls"
+		# shellcheck disable=SC2016,SC2086 # for that shell; words
+		run --separate-stderr "$HELPERS/stopat" each 'echo "$STOPAT" >>"$T/calls"' \
+			"$RT" checkpoint --cgroup "$CG" --manifest "$M" --max-bytes 1K $more
+		echo "$more: $output $stderr" && sort "$T/calls" | uniq -c
+		[ "$status" -eq 1 ]
+		[[ $stderr == *"more than the 1024 of --max-bytes: nothing was made" ]]
+		[ "$(grep -cE '^(mkdirat|mknodat|linkat|renameat2)$' "$T/calls")" -eq 0 ]
+		[ "$(grep -c '^exit$' "$T/calls")" -eq 1 ]
+		[ "$(<"$CG/cgroup.freeze")" -eq 0 ]
+	done
+	# by another process
+	rt checkpoint --cgroup "$CG" --manifest "$M" --max-bytes 1K --freeze --precopy --deadline 1000
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"--max-bytes: nothing was made" ]]
+	[ ! -e "$M" ] && [ ! -e "$M.journal" ]
+	[ -z "$(ls "$RELINKTRACE_STATE")" ]
 	no_new_names
 }

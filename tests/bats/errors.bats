@@ -238,9 +238,14 @@ left_and_found() {
 
 @test "EIO: a folder that is not needed cannot be removed: clean finds it" {
 	in_memory 1M
-	hold h unlinked "$SMALL"
-	refusing rmdir --freeze --precopy --max-bytes 1
+	hold h many "$SMALL" 40
+	# there is room for the journal, and none for the manifest
+	mkdir "$T/room"
+	mount -t tmpfs -o size=32k room "$T/room"
+	M=$T/room/manifest.json
+	refusing rmdir
 	[ "$ended" -eq 1 ]
+	[ ! -e "$M" ]
 	[ -d "$SMALL/lost+found/checkpoint" ]
 	left_and_found lost+found/checkpoint 0
 	[ ! -e "$SMALL/lost+found" ]

@@ -6,12 +6,6 @@
 
 load lib
 
-# keep NAME SPEC...: helpers/keep.c holds what is in $DIR.
-keep() {
-	local HOLD_VIA=("$HELPERS/keep")
-	hold "$1" - "$DIR" "${@:2}"
-}
-
 # attributes_of PATH: what stat, getfattr (ACLs are among it) and lsattr tell.
 attributes_of() {
 	stat -L -c '%a %u:%g %s %.9X %.9Y %F %t:%T' "$1"
@@ -100,6 +94,11 @@ sum_of() {
 			extents_of "$(entry_file)" >>"$T/is"
 			diff -u "$T/was" "$T/is"
 			[ "$(stat -c %b "$(entry_file)")" -eq "$allocated" ]
+			json_is '.entries[0].not_carried == null'
+		else
+			# nobody is told where it is
+			[ "$(json '.entries[0].not_carried')" = "$(((allocated -
+				$(stat -c %b "$(entry_file)")) * 512)) bytes of preallocated space" ]
 		fi
 		rt_ok clean "$M"
 		rm "$M"
@@ -280,6 +279,51 @@ plain() {
 block special file 640 $(stat -c %t:%T "$LOOP")" ]
 	sync "$LOOP"
 	[ "$(head -c 6 "$T/image")" = hello, ]
+	no_new_names
+}
+
+@test "one name an inode, though all of its names are gone and several are held" {
+	local method=link
+	echo content >"$DIR/a"
+	ln "$DIR/a" "$DIR/b"
+	ln "$DIR/a" "$DIR/c"
+	keep h a=rw a=r b=rw b=path
+	rm "$DIR/a" "$DIR/b"
+	for method in link "$(moved_method)"; do
+		checkpoint_ok
+		json_is --arg method "$method" '(.entries | length) == 1 and .entries[0].method == $method and
+			[.entries[0].holders[].fd] == [40, 41, 42, 43] and
+			(.entries[0].holders | map(.ofd) | unique | length) == 4'
+		# shellcheck disable=SC2016 # the program's
+		rt_ok restore "$M" --holder "${HOLD_PID[h]}" -- sh -c 'for fd in 40 41 42 43; do
+			stat -L -c %i /proc/$$/fd/$fd; done | uniq | wc -l'
+		[ "$output" = 1 ]
+		rm -f "$M" "$DIR/c"
+		no_new_names
+	done
+}
+
+@test "each step down tells why; where only the method that cannot is allowed, it has failed" {
+	echo content >"$DIR/a"
+	keep h a=rw
+	rm "$DIR/a"
+	checkpoint_ok
+	if can_clone; then
+		json_is '.entries[0] | .method == "clone" and [.steps[] | [.method, .errno]] == [["link", 2]]'
+	else
+		json_is '.entries[0] | .method == "copy" and
+			[.steps[] | [.method, .errno]] == [["link", 2], ["clone", 95]]'
+	fi
+	json_is 'all(.entries[0].steps[]; .error | length > 0)'
+	rt_ok clean "$M"
+	rm "$M"
+	if ! can_clone; then
+		checkpoint --method clone
+		[ "$status" -eq 3 ]
+		output=$(<"$M")
+		json_is '.entries == [] and (.failed[0] | .errno == 95 and (.error | contains("clone")))'
+		rt_ok clean "$M"
+	fi
 	no_new_names
 }
 

@@ -173,6 +173,12 @@ hold_do() {
 	IFS= read -r -t "$PATIENCE" -u "${HOLD_OUT[$1]}" REPLY
 }
 
+# keep NAME SPEC...: helpers/keep.c holds what is in $DIR.
+keep() {
+	local HOLD_VIA=("$HELPERS/keep")
+	hold "$1" - "$DIR" "${@:2}"
+}
+
 # actor NAME [DIR]: starts helpers/act.c as a holder of that name.
 actor() {
 	HOLD_BY=act hold "$1" act "${2:-$DIR}"

@@ -103,6 +103,29 @@ moved_to() {
 	no_new_names
 }
 
+@test "--root with a digest: what survives is not enough where the bytes are others" {
+	local file
+	hold h ab
+	file_facts "$(hold_file h)" >"$T/h"
+	checkpoint_ok --digest
+	mkdir "$T/new"
+	moved_to "$T/new"
+	cgroup_empty "$CG"
+	rt_ok restore "$M" --root "$T/new" --check
+	file=$T/new$(entry_file)
+	cp -p "$file" "$T/kept"
+	printf X | dd of="$file" bs=1 seek=4000 conv=notrunc status=none
+	touch -r "$T/kept" "$file"
+	rt restore "$M" --root "$T/new" -- touch "$T/ran"
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"other bytes"* ]]
+	[ ! -e "$T/ran" ] && [ -e "$file" ]
+	cp -p "$T/kept" "$file"
+	restore_ok --root "$T/new"
+	json_is --slurpfile h "$T/h" '.fds[0].sum == $h[0].sum'
+	[ ! -e "$file" ]
+}
+
 @test "a command that cannot be executed costs nothing: the names are there" {
 	hold h unlinked
 	checkpoint_ok
@@ -162,6 +185,64 @@ moved_to() {
 	rt_ok restore "$M" --to "$d"
 	[ "$(find "$d" -type f | wc -l)" -eq 2 ]
 	no_new_names
+}
+
+@test "--to tells what no file can have: the bytes in a FIFO" {
+	mkfifo "$DIR/fifo" "$DIR/empty"
+	keep h fifo=rw empty=rw
+	rm "$DIR/fifo" "$DIR/empty"
+	hold_do h write 0 hello
+	checkpoint_ok
+	cgroup_empty "$CG"
+	rt_ok restore "$M" --to "$T/out"
+	[ "$stderr" = "relinktrace: warning: orphan1: the 5 bytes that were in the FIFO are not written out, since no file has them: they stay in the manifest (pipe.data_b64)" ]
+	[[ -p $T/out/orphan1-fifo && -p $T/out/orphan2-empty ]]
+	[ "$(jq -r '.entries[0].pipe.data_b64' "$M" | base64 -d)" = hello ]
+	no_new_names
+}
+
+# on_terminal ARG...: as rt, with a terminal; what it showed is in $T/shown.
+on_terminal() {
+	SHELL=/bin/bash script -qec "$(printf '%q ' "$RT" "$@")" "$T/shown" >/dev/null </dev/null
+}
+
+# A filesystem that is read at 20 MB/s, which is long work of 24 MB; in $SLOW.
+slow() {
+	SLOW=$T/slow
+	mkdir "$SLOW" "$T/below" "$CG/daemon" "$CG/h"
+	mount -t tmpfs below "$T/below"
+	modprobe -q fuse 2>/dev/null || true
+	(in_cgroup "$CG/daemon" bindfs --read-rate=20000000 "$T/below" "$SLOW")
+}
+
+@test "long work shows bytes, rate and time left on a terminal, and nothing elsewhere" {
+	slow
+	local line='MiB of 22.9 MiB, [0-9.]+ MiB/s, [0-9]+ s left' store="--store $T/store" more works
+	head -c 24000000 /dev/urandom >"$T/below/file"
+	HOLD_CGROUP=$CG/h
+	DIR=$SLOW keep h file=rw
+	rm "$SLOW/file"
+	for more in '' '--freeze --precopy' '--deadline 1000'; do
+		# shellcheck disable=SC2086 # words
+		on_terminal checkpoint --cgroup "$CG/h" --manifest "$M" --method copy $store $more
+		grep -qE "$line" "$T/shown"
+		# taken away again, each time: there are two works with --precopy
+		works=1
+		[[ $more != *--precopy* ]] || works=2
+		[ "$(tr '\r' '\n' <"$T/shown" | grep -c $'^\e\\[K')" -eq "$works" ]
+		rt_ok clean "$M"
+		rm "$M"
+	done
+	rt_ok checkpoint --cgroup "$CG/h" --manifest "$M" --method copy
+	[ "$stderr" = "" ]
+	on_terminal restore "$M" --keep --to "$T/out"
+	grep -qE "$line" "$T/shown"
+	rt_ok restore "$M" --keep --to "$T/other"
+	[ "$stderr" = "" ]
+	cgroup_empty "$CG/h"
+	rt_ok clean "$M"
+	umount "$SLOW"
+	"$HELPERS/await" "$CG/daemon" populated 0
 }
 
 # listen_start [OPTION]...: waits until it listens on $T/socket.
@@ -235,6 +316,8 @@ locks_of() {
 }
 
 @test "locks come back: of the description, and for a command those of the process" {
+	local kind locker
+	mkfifo "$T/locker" "$T/locked"
 	hold h locks
 	locks_of "/proc/${HOLD_PID[h]}/fdinfo/"* | sort >"$T/locks"
 	[ "$(wc -l <"$T/locks")" -eq 4 ]
@@ -262,6 +345,23 @@ locks_of() {
 	[[ $stderr == *"flock write lock is not taken again: another has the file"* ]]
 	diff -u <(grep -v FLOCK "$T/locks") <(locks_of - <<<"$output" | grep -v FLOCK | sort)
 	exec 7<&- 8<&-
+	# each kind: another's lock of all bytes, and an opener, who is in the way of a lease
+	python3 -c 'import fcntl, sys
+files = [open(name, "r+") for name in sys.argv[1:]]
+for file in files:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.read()' "$(entry_file 0)" "$(entry_file 1)" <"$T/locker" >"$T/locked" 3>&- &
+	exec {locker}>"$T/locker"
+	read -r -t "$PATIENCE" <"$T/locked"
+	# shellcheck disable=SC2016 # for that shell
+	rt_ok restore "$M" --keep -- sh -c 'cat /proc/$$/fdinfo/* 2>/dev/null; true'
+	for kind in 'posix write lock of bytes 5-9' 'ofd read lock of bytes 100 to the end' 'read lease'; do
+		[[ $stderr == *"the ${kind/read lease/lease read} is not taken again: another has the file"* ]]
+	done
+	diff -u <(grep FLOCK "$T/locks") <(locks_of - <<<"$output" | sort) >&2
+	exec {locker}>&-
+	wait
 	rt_ok restore "$M" --to "$T/out"
 	no_new_names
 }

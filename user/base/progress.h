@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* For progress_begin(): shorter work is not shown. */
+#define PROGRESS_MS 300
+
 /* From now on work of @total bytes is shown, after @delay_ms for the first time and no
  * more often than that. */
 void progress_begin(uint64_t total, unsigned int delay_ms);

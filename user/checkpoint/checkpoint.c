@@ -51,7 +51,7 @@ static int clean_earlier(const char *path)
 	int state = unfinished_clean(path, NULL, &result, &why);
 
 	if (state < 0)
-		log_error("%s", why_text(why));
+		log_error("%s%s", why_text(why), advice(state));
 	else if (state == UNFINISHED_LEFT)
 		log_error("%s.journal is of a checkpoint that did not finish, and not "
 			  "all that it made could be removed: see above, or name another "

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/advice.h"
 #include "base/auto.h"
 #include "base/caps.h"
 #include "base/log.h"
@@ -32,8 +33,8 @@ int stage_look(const struct target *target, const struct scanner *scanner,
 	int ret = look(target, scanner, set);
 
 	if (ret)
-		log_error("cannot find out what cgroup %s holds: %s",
-			  target->cgroups[0].path, strerror(-ret));
+		log_error("cannot find out what cgroup %s holds: %s%s",
+			  target->cgroups[0].path, strerror(-ret), advice(ret));
 	else if (select)
 		select(set, data);
 	return ret;
@@ -86,7 +87,8 @@ int stage_precopy(struct preserve *preserve, struct orphan_set *set,
 {
 	int ret = copy(preserve, set, frozen, out);
 
-	if (ret)
+	/* That has been said. */
+	if (ret && ret != -EDQUOT)
 		log_error("cannot copy before the freeze: %s", strerror(-ret));
 	return ret;
 }

@@ -279,6 +279,13 @@ const struct holder *orphan_first_linked(const struct orphan *orphan)
 	return NULL;
 }
 
+uint64_t orphan_bytes(const struct orphan *orphan)
+{
+	if (!S_ISREG(orphan->mode))
+		return 0;
+	return orphan->size < orphan->allocated ? orphan->size : orphan->allocated;
+}
+
 static bool is_fd(const struct holder *holder, pid_t pid, pid_t tid, int fd)
 {
 	return holder->kind == RT_HOLDER_FD && holder->pid == pid && holder->tid == tid &&

@@ -191,6 +191,9 @@ bool orphan_shares_fd(const struct orphan *orphan, pid_t pid, pid_t tid, int fd,
  * holder_has_link(); NULL. */
 const struct holder *orphan_first_linked(const struct orphan *orphan);
 
+/* What a copy of @orphan would move, about: 0 of what is no regular file. */
+uint64_t orphan_bytes(const struct orphan *orphan);
+
 /* The link in /proc that leads to what @holder holds, in @path of @size bytes; 64 are
  * enough for any. Of a kind that has one. */
 void holder_proc_link(const struct holder *holder, char *path, size_t size);

@@ -12,6 +12,8 @@
 #include "base/auto.h"
 #include "base/interrupt.h"
 #include "base/list.h"
+#include "base/progress.h"
+#include "budget.h"
 #include "carry.h"
 #include "copy.h"
 #include "preserve.h"
@@ -171,14 +173,28 @@ int precopy_all(struct preserve *preserve, struct orphan_set *set,
 		const struct timespec *barrier, struct precopies *out)
 {
 	size_t most = most_copies();
-	int ret = 0;
+	uint64_t expected = 0;
+	int ret = budget_check(preserve, set);
 
-	for (size_t i = 0; i < set->n && !ret && out->n < most; i++) {
-		if (interrupt_check())
-			return interrupt_pending() ? -EINTR : 0;
+	for (size_t i = 0; i < set->n && !ret; i++)
 		if (is_wanted(preserve, &set->orphans[i]))
-			ret = precopy_one(preserve, &set->orphans[i], barrier, out);
+			expected += orphan_bytes(&set->orphans[i]);
+	progress_begin(expected, PROGRESS_MS);
+	for (size_t i = 0; i < set->n && !ret && out->n < most; i++) {
+		size_t n = out->n;
+
+		if (interrupt_check()) {
+			ret = interrupt_pending() ? -EINTR : 0;
+			break;
+		}
+		if (!is_wanted(preserve, &set->orphans[i]))
+			continue;
+		ret = precopy_one(preserve, &set->orphans[i], barrier, out);
+		/* Cloned, or left for later. */
+		if (out->n == n)
+			progress_add(orphan_bytes(&set->orphans[i]), 0);
 	}
+	progress_end();
 	precopies_sort(out);
 	return ret;
 }
@@ -293,6 +309,7 @@ static int update_data(int src, int dst, off_t pos, off_t end, char *buffers,
 		there = read_at(dst, buffers + PIECE, here, pos);
 		if (there < 0)
 			return there;
+		progress_add(here, here);
 		if (there != here || memcmp(buffers, buffers + PIECE, here)) {
 			ret = write_at(dst, buffers, here, pos);
 			if (ret)

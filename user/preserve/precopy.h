@@ -59,7 +59,8 @@ void precopies_fini(struct precopies *copies);
 /* Copies into files without a name, on their own mounts, those orphans of @set that
  * @preserve (begun) would have to copy. @barrier is a time of CLOCK_REALTIME_COARSE at
  * which the cgroup was frozen. A file that cannot be copied now is left to preserve_all().
- * @set may be added to, as by preserve_reach(). 0; -EINTR, -ENOMEM. */
+ * @set may be added to, as by preserve_reach(). 0; -EINTR, -ENOMEM; -EDQUOT as
+ * budget_check(), before anything is made. */
 int precopy_all(struct preserve *preserve, struct orphan_set *set,
 		const struct timespec *barrier, struct precopies *out);
 

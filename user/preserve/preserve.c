@@ -37,9 +37,6 @@
 #define FILES_OF_THREAD 4
 #define FILES_OF_REST	12
 
-/* Shorter work is not shown. */
-#define PROGRESS_MS 300
-
 /* One of a batch. */
 struct work {
 	struct manifest_entry entry; /* owned */
@@ -282,14 +279,6 @@ static int by_number(const void *left, const void *right)
 	return a->entry.n < b->entry.n ? -1 : a->entry.n > b->entry.n;
 }
 
-/* What a copy of @orphan would move, about. */
-static uint64_t bytes_expected(const struct orphan *orphan)
-{
-	if (!S_ISREG(orphan->mode))
-		return 0;
-	return orphan->size < orphan->allocated ? orphan->size : orphan->allocated;
-}
-
 /* Moves the batch into the manifest. Numbers rise there, whoever had to take a later one
  * because the name was taken. */
 static int batch_record(struct preserve *preserve, struct work *works, size_t n)
@@ -298,8 +287,9 @@ static int batch_record(struct preserve *preserve, struct work *works, size_t n)
 
 	qsort(works, n, sizeof(*works), by_number);
 	for (size_t i = 0; i < n && !ret; i++) {
-		if (works[i].ret || works[i].entry.method != METHOD_COPY)
-			progress_add(bytes_expected(&works[i].entry.orphan), 0);
+		if (works[i].ret || works[i].entry.method != METHOD_COPY ||
+		    works[i].entry.precopy.unchanged)
+			progress_add(orphan_bytes(&works[i].entry.orphan), 0);
 		ret = works[i].ret
 			      ? add_failed(preserve, &works[i])
 			      : manifest_add_entry(preserve->manifest, &works[i].entry);
@@ -398,7 +388,7 @@ int preserve_all(struct preserve *preserve, struct orphan_set *set)
 	depot_tell_unused(preserve->options.depot, set);
 	preserve->late_left = preserve->options.late ? openfiles_room() / 2 : 0;
 	for (size_t i = 0; i < set->n; i++)
-		expected += bytes_expected(&set->orphans[i]);
+		expected += orphan_bytes(&set->orphans[i]);
 	progress_begin(expected, PROGRESS_MS);
 	for (size_t i = 0, end; i < set->n && !ret; i = end) {
 		end = batch_end(preserve, set, i, batch_most(preserve));

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/advice.h"
 #include "base/auto.h"
 #include "base/caps.h"
 #include "base/why.h"
@@ -268,6 +269,9 @@ int cgroup_find(const char *spec, struct cgroup *out, char **why)
 {
 	int err = cgroup_tree_open();
 
+	if (err == -EMFILE || err == -ENFILE)
+		return why_set(why, err, "cannot look for the cgroup v2 tree: %s%s",
+			       strerror(-err), advice(err));
 	if (err)
 		return why_set(
 			why, -EOPNOTSUPP,

@@ -6,8 +6,10 @@
 
 #include "base/auto.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "preserve/fill.h"
 #include "preserve/source.h"
+#include "restore.h"
 
 int refill(int preserved, int fd, const struct manifest_entry *entry)
 {
@@ -21,10 +23,26 @@ int refill(int preserved, int fd, const struct manifest_entry *entry)
 	if (fstat(readable, &st))
 		return -errno;
 	ret = fill(readable, &st, METHOD_CLONE, fd, NULL, &scratch);
-	if (ret)
+	if (!ret)
+		progress_add(orphan_bytes(&entry->orphan), 0);
+	else
 		ret = fill(readable, &st, METHOD_COPY, fd, NULL, &scratch);
 	if (scratch.not_carried)
 		log_warning("orphan%u is given back without %s", entry->n,
 			    scratch.not_carried);
 	return ret;
+}
+
+uint64_t refill_bytes(const struct manifest *manifest, pid_t holder,
+		      bool (*wanted)(const struct manifest_entry *entry))
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < manifest->n_entries; i++) {
+		const struct manifest_entry *entry = &manifest->entries[i];
+
+		if (restore_is_of(entry, holder) && (!wanted || wanted(entry)))
+			bytes += orphan_bytes(&entry->orphan);
+	}
+	return bytes;
 }

@@ -11,4 +11,9 @@
  * interrupt_pending(); -errno. */
 int refill(int preserved, int fd, const struct manifest_entry *entry);
 
+/* The bytes that refill() goes through, about, of those entries that @holder held (0: all)
+ * and that are @wanted (NULL: all). */
+uint64_t refill_bytes(const struct manifest *manifest, pid_t holder,
+		      bool (*wanted)(const struct manifest_entry *entry));
+
 #endif

@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/openfiles.h"
+#include "base/progress.h"
 #include "recreate.h"
 #include "nest.h"
 #include "preserve/digest.h"
@@ -23,6 +24,7 @@
 #include "preserve/relink.h"
 #include "relock.h"
 #include "reown.h"
+#include "refill.h"
 #include "reopen.h"
 #include "tell.h"
 #include "tmpfile.h"
@@ -322,18 +324,20 @@ static int open_all(struct restore *restore, const struct manifest *manifest,
 		    pid_t holder, char **why)
 {
 	bool found = !holder;
-	int ret;
+	int ret = 0;
 
 	restore->manifest = manifest;
 	restore->holder = holder;
-	for (size_t i = 0; i < manifest->n_entries; i++) {
+	progress_begin(refill_bytes(manifest, holder, tmpfile_is_wanted), PROGRESS_MS);
+	for (size_t i = 0; i < manifest->n_entries && !ret; i++) {
 		if (!restore_is_of(&manifest->entries[i], holder))
 			continue;
 		found = true;
 		ret = add_entry(restore, &manifest->entries[i], why);
-		if (ret)
-			return ret;
 	}
+	progress_end();
+	if (ret)
+		return ret;
 	if (!found)
 		return why_set(why, -ESRCH, "no process %d is among the holders", holder);
 	return 0;

@@ -11,6 +11,7 @@
 
 #include "base/auto.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "base/why.h"
 #include "preserve/carry.h"
 #include "recreate.h"
@@ -86,6 +87,11 @@ static int write_special(const struct writeout *out, const struct manifest *mani
 	if (ret)
 		return ret;
 	fd = recreate_at(out->dir_fd, name, &made, why);
+	if (fd >= 0 && entry->pipe.known && entry->pipe.size)
+		log_warning("orphan%u: the %zu bytes that were in the FIFO are not "
+			    "written out, since no file has them: they stay in the "
+			    "manifest (pipe.data_b64)",
+			    entry->n, entry->pipe.size);
 	return fd < 0 ? fd : 0;
 }
 
@@ -132,6 +138,7 @@ int writeout_all(struct writeout *out, const struct manifest *manifest, pid_t ho
 		return -ENOMEM;
 	out->n = manifest->n_entries;
 	ret = open_dir(out, path, why);
+	progress_begin(refill_bytes(manifest, holder, NULL), PROGRESS_MS);
 	for (size_t i = 0; i < manifest->n_entries && !ret; i++) {
 		const struct manifest_entry *entry = &manifest->entries[i];
 		AUTO_FREE char *reason = NULL;
@@ -143,6 +150,7 @@ int writeout_all(struct writeout *out, const struct manifest *manifest, pid_t ho
 		if (ret)
 			why_set(why, ret, "orphan%u: %s", entry->n, why_text(reason));
 	}
+	progress_end();
 	if (!ret && !found)
 		ret = why_set(why, -ESRCH, "no process %d is among the holders", holder);
 	if (!ret && fsync(out->dir_fd))
