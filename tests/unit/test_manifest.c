@@ -113,6 +113,9 @@ static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
 		entry.attributes.flags = n % 2 ? attributes_flags() : 0;
 		entry.attributes.has_project = n % 2;
 		entry.attributes.project = n % 2 ? UINT32_MAX : 0;
+		entry.attributes.hints = n % 2 ? attributes_hints() : 0;
+		entry.attributes.extsize = n % 2 ? UINT32_MAX : 0;
+		entry.attributes.cowextsize = n % 2 ? 4096 : 0;
 		entry.attributes.mtime = (struct timespec){1, 999999999};
 		MUST(!attributes_add_xattr(&entry.attributes, strdup("user.\xff"),
 					   strdup("value"), 5));

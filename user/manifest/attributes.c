@@ -15,12 +15,14 @@
 #define FS_DAX_FL 0x02000000
 #endif
 
-/* Names as chattr(1) describes them. Encryption, verity, extents, indexes and inline data
- * are the format's own or need more than a flag. */
-static const struct {
+struct name {
 	uint32_t flag;
 	const char *name;
-} flags[] = {
+};
+
+/* Names as chattr(1) describes them. Encryption, verity, extents, indexes and inline data
+ * are the format's own or need more than a flag. */
+static const struct name flags[] = {
 	{FS_SECRM_FL, "secrm"},
 	{FS_UNRM_FL, "undelete"},
 	{FS_COMPR_FL, "compress"},
@@ -41,6 +43,16 @@ static const struct {
 
 #define N_FLAGS (sizeof(flags) / sizeof(flags[0]))
 
+/* As ioctl_xfs_fsgetxattr(2) has them. */
+static const struct name hints[] = {
+	{FS_XFLAG_REALTIME, "realtime"},	 {FS_XFLAG_RTINHERIT, "rtinherit"},
+	{FS_XFLAG_NOSYMLINKS, "nosymlinks"},	 {FS_XFLAG_EXTSIZE, "extsize"},
+	{FS_XFLAG_EXTSZINHERIT, "extszinherit"}, {FS_XFLAG_NODEFRAG, "nodefrag"},
+	{FS_XFLAG_FILESTREAM, "filestream"},	 {FS_XFLAG_COWEXTSIZE, "cowextsize"},
+};
+
+#define N_HINTS (sizeof(hints) / sizeof(hints[0]))
+
 void attributes_fini(struct attributes *attributes)
 {
 	for (size_t i = 0; i < attributes->n_xattrs; i++) {
@@ -51,13 +63,23 @@ void attributes_fini(struct attributes *attributes)
 	*attributes = (struct attributes){0};
 }
 
-uint32_t attributes_flags(void)
+static uint32_t all_of(const struct name *names, size_t n)
 {
 	uint32_t all = 0;
 
-	for (size_t i = 0; i < N_FLAGS; i++)
-		all |= flags[i].flag;
+	for (size_t i = 0; i < n; i++)
+		all |= names[i].flag;
 	return all;
+}
+
+uint32_t attributes_flags(void)
+{
+	return all_of(flags, N_FLAGS);
+}
+
+uint32_t attributes_hints(void)
+{
+	return all_of(hints, N_HINTS);
 }
 
 const char *attributes_flag_name(uint32_t flag)
@@ -81,21 +103,32 @@ int attributes_add_xattr(struct attributes *attributes, char *name, void *value,
 	return 0;
 }
 
-static json_t *from_flags(const struct attributes *attributes)
+static json_t *from_names(const struct name *names, size_t n, uint32_t set)
 {
-	json_t *array;
+	json_t *array = json_array();
 
-	if (!attributes->has_flags)
-		return json_null();
-	array = json_array();
-	for (size_t i = 0; i < N_FLAGS && array; i++) {
-		if (!(attributes->flags & flags[i].flag) ||
-		    !json_array_append_new(array, json_string(flags[i].name)))
+	for (size_t i = 0; i < n && array; i++) {
+		if (!(set & names[i].flag) ||
+		    !json_array_append_new(array, json_string(names[i].name)))
 			continue;
 		json_decref(array);
 		return NULL;
 	}
 	return array;
+}
+
+static json_t *from_hints(const struct attributes *attributes)
+{
+	json_t *object = json_object();
+	int ret =
+		json_set(object, "flags", from_names(hints, N_HINTS, attributes->hints));
+
+	ret = ret ?: json_set(object, "extsize", json_integer(attributes->extsize));
+	ret = ret ?: json_set(object, "cowextsize", json_integer(attributes->cowextsize));
+	if (!ret)
+		return object;
+	json_decref(object);
+	return NULL;
 }
 
 static json_t *from_xattr(const struct attributes_xattr *xattr)
@@ -135,13 +168,18 @@ static json_t *from_time(const struct timespec *time)
 json_t *attributes_to_json(const struct attributes *attributes)
 {
 	json_t *object = json_object();
-	int ret = json_set(object, "inode_flags", from_flags(attributes));
+	int ret = json_set(object, "inode_flags",
+			   attributes->has_flags
+				   ? from_names(flags, N_FLAGS, attributes->flags)
+				   : json_null());
 
 	ret = ret
 		      ?: json_set(object, "project",
 				  attributes->has_project
 					  ? json_integer(attributes->project)
 					  : json_null());
+	if (!ret && attributes->hints)
+		ret = json_set(object, "hints", from_hints(attributes));
 	ret = ret ?: json_set(object, "xattrs", from_xattrs(attributes));
 	ret = ret ?: json_set(object, "atime", from_time(&attributes->atime));
 	ret = ret ?: json_set(object, "mtime", from_time(&attributes->mtime));
@@ -152,28 +190,48 @@ json_t *attributes_to_json(const struct attributes *attributes)
 }
 
 /* Names of a later version are left out, as unknown fields are. */
-static void parse_flags(struct jsonread *reader, const json_t *object,
-			struct attributes *out)
+static uint32_t parse_names(struct jsonread *reader, const json_t *object,
+			    const char *key, const struct name *names, size_t n)
 {
-	const json_t *array, *element;
+	const json_t *array = jsonread_array(reader, object, key, 64), *element;
+	uint32_t set = 0;
 	size_t i;
 
-	out->has_flags = !jsonread_null(reader, object, "inode_flags");
-	if (!out->has_flags)
-		return;
-	array = jsonread_array(reader, object, "inode_flags", 64);
 	json_array_foreach((json_t *)array, i, element)
 	{
 		const char *name = json_string_value(element);
 
 		if (!name) {
-			jsonread_fault(reader, "inode_flags", "names are expected");
-			return;
+			jsonread_fault(reader, key, "names are expected");
+			return 0;
 		}
-		for (size_t j = 0; j < N_FLAGS; j++)
-			if (!strcmp(flags[j].name, name))
-				out->flags |= flags[j].flag;
+		for (size_t j = 0; j < n; j++)
+			if (!strcmp(names[j].name, name))
+				set |= names[j].flag;
 	}
+	return set;
+}
+
+static void parse_flags(struct jsonread *reader, const json_t *object,
+			struct attributes *out)
+{
+	out->has_flags = !jsonread_null(reader, object, "inode_flags");
+	if (out->has_flags)
+		out->flags = parse_names(reader, object, "inode_flags", flags, N_FLAGS);
+}
+
+/* Only where there are some. */
+static void parse_hints(struct jsonread *reader, const json_t *object,
+			struct attributes *out)
+{
+	const json_t *found;
+
+	if (!json_object_get(object, "hints"))
+		return;
+	found = jsonread_object(reader, object, "hints");
+	out->hints = parse_names(reader, found, "flags", hints, N_HINTS);
+	out->extsize = jsonread_integer(reader, found, "extsize", 0, UINT32_MAX);
+	out->cowextsize = jsonread_integer(reader, found, "cowextsize", 0, UINT32_MAX);
 }
 
 static void parse_xattr(struct jsonread *reader, const json_t *object,
@@ -221,6 +279,7 @@ void attributes_parse(struct jsonread *reader, const json_t *object,
 	out->has_project = !jsonread_null(reader, object, "project");
 	if (out->has_project)
 		out->project = jsonread_integer(reader, object, "project", 0, UINT32_MAX);
+	parse_hints(reader, object, out);
 	array = jsonread_array(reader, object, "xattrs", ATTRIBUTES_MAX_XATTRS);
 	json_array_foreach((json_t *)array, i, element)
 	{

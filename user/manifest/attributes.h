@@ -27,6 +27,9 @@ struct attributes {
 	uint32_t flags; /* FS_*_FL, linux/fs.h; only those of attributes_flags() */
 	bool has_project;
 	uint32_t project;
+	/* How space is allocated (xfs): FS_XFLAG_*, linux/fs.h, only those of
+	 * attributes_hints(), and bytes that go with them; has_project says whether known. */
+	uint32_t hints, extsize, cowextsize;
 	struct attributes_xattr *xattrs; /* owned */
 	size_t n_xattrs;
 	struct timespec atime, mtime;
@@ -38,6 +41,9 @@ void attributes_fini(struct attributes *attributes);
 /* The inode flags that a program or chattr(1) can set, and that are therefore carried:
  * of FS_FL_USER_MODIFIABLE those that are no property of the format. */
 uint32_t attributes_flags(void);
+
+/* The FS_XFLAG_* that say how space is allocated, and that no inode flag is for. */
+uint32_t attributes_hints(void);
 
 /* "immutable", "nodump"…; NULL when @flag (one bit) is not of attributes_flags(). */
 const char *attributes_flag_name(uint32_t flag);

@@ -85,8 +85,7 @@ static int way_utimens(const struct way *way, const struct timespec times[static
 			    : futimens(way->fd, times);
 }
 
-__attribute__((format(printf, 2, 3))) static int miss(char **missing, const char *format,
-						      ...)
+int carry_miss(char **missing, const char *format, ...)
 {
 	AUTO_FREE char *text = NULL, *before = NULL;
 	va_list args;
@@ -201,6 +200,9 @@ static int read_flags(int fd, struct attributes *out)
 	if (!ioctl(fd, FS_IOC_FSGETXATTR, &fsx)) {
 		out->has_project = true;
 		out->project = fsx.fsx_projid;
+		out->hints = fsx.fsx_xflags & attributes_hints();
+		out->extsize = out->hints ? fsx.fsx_extsize : 0;
+		out->cowextsize = out->hints ? fsx.fsx_cowextsize : 0;
 	} else if (!is_unknown(errno)) {
 		return -errno;
 	}
@@ -255,36 +257,60 @@ static int write_flags(int fd, uint32_t mask, const struct attributes *attribute
 		/* That it was not to be set says nothing where it cannot be. */
 		if (!ret || (is_unknown(-ret) && !(attributes->flags & flag)))
 			continue;
-		ret = miss(missing, "inode flag %s: %s", attributes_flag_name(flag),
-			   strerror(-ret));
+		ret = carry_miss(missing, "inode flag %s: %s", attributes_flag_name(flag),
+				 strerror(-ret));
 		if (ret)
 			return ret;
 	}
 	return 0;
 }
 
-static int write_project(int fd, const struct attributes *attributes, char **missing)
+/* Gives @fd the project, the hints, or both; what is so already is left. */
+static int set_extended(int fd, const struct attributes *attributes, bool project,
+			bool hints)
 {
-	struct fsxattr fsx;
+	struct fsxattr now, new;
 
-	if (!attributes->has_project)
-		return 0;
-	if (ioctl(fd, FS_IOC_FSGETXATTR, &fsx)) {
-		if (is_unknown(errno) && !attributes->project)
-			return 0;
-	} else if (fsx.fsx_projid == attributes->project) {
-		return 0;
-	} else {
-		fsx.fsx_projid = attributes->project;
-		if (!ioctl(fd, FS_IOC_FSSETXATTR, &fsx))
-			return 0;
+	if (ioctl(fd, FS_IOC_FSGETXATTR, &now))
+		return -errno;
+	new = now;
+	if (project)
+		new.fsx_projid = attributes->project;
+	if (hints && (now.fsx_xflags & attributes_hints() || attributes->hints)) {
+		new.fsx_xflags &= ~attributes_hints();
+		new.fsx_xflags |= attributes->hints;
+		new.fsx_extsize = attributes->extsize;
+		new.fsx_cowextsize = attributes->cowextsize;
 	}
-	return miss(missing, "project %u: %s", attributes->project, strerror(errno));
+	if (!memcmp(&now, &new, sizeof(now)))
+		return 0;
+	return ioctl(fd, FS_IOC_FSSETXATTR, &new) ? -errno : 0;
+}
+
+/* Both at once, and one by one where that is refused. What a new file got from its folder
+ * goes: a hint to allocate more than the source has. */
+static int write_extended(int fd, const struct attributes *attributes, char **missing)
+{
+	int ret;
+
+	if (!attributes->has_project || !set_extended(fd, attributes, true, true))
+		return 0;
+	ret = set_extended(fd, attributes, true, false);
+	if (ret && (!is_unknown(-ret) || attributes->project)) {
+		ret = carry_miss(missing, "project %u: %s", attributes->project,
+				 strerror(-ret));
+		if (ret)
+			return ret;
+	}
+	ret = set_extended(fd, attributes, false, true);
+	if (!ret || (is_unknown(-ret) && !attributes->hints))
+		return 0;
+	return carry_miss(missing, "hints of allocation: %s", strerror(-ret));
 }
 
 int carry_prepare(int fd, const struct attributes *attributes, char **missing)
 {
-	int ret = write_project(fd, attributes, missing);
+	int ret = write_extended(fd, attributes, missing);
 
 	return ret ?: write_flags(fd, EARLY & attributes_flags(), attributes, missing);
 }
@@ -331,11 +357,12 @@ static int write_xattrs(const struct way *way, const struct attributes *attribut
 			continue;
 		ret = -errno;
 		if (ret == -ENOTSUP || is_privileged(xattr->name))
-			ret = miss(missing, "extended attribute %s: %s%s", xattr->name,
-				   strerror(-ret),
-				   caps_refused(ret, strcmp(xattr->name, XATTR_NAME_CAPS)
-							     ? CAPS_COPY_XATTR
-							     : CAPS_COPY_FCAPS));
+			ret = carry_miss(
+				missing, "extended attribute %s: %s%s", xattr->name,
+				strerror(-ret),
+				caps_refused(ret, strcmp(xattr->name, XATTR_NAME_CAPS)
+							  ? CAPS_COPY_XATTR
+							  : CAPS_COPY_FCAPS));
 	}
 	return ret;
 }
@@ -354,7 +381,8 @@ static int write_mode(const struct way *way, mode_t mode, char **missing)
 		return -errno;
 	if (st.st_mode & S_ISGID)
 		return 0;
-	return miss(missing, "the set-group-id bit%s", caps_missing(CAPS_COPY_MODE));
+	return carry_miss(missing, "the set-group-id bit%s",
+			  caps_missing(CAPS_COPY_MODE));
 }
 
 int carry_unseen(char **missing)
@@ -362,8 +390,8 @@ int carry_unseen(char **missing)
 	/* Nobody else is told that there are any (fs/xattr.c, xattr_permission). */
 	if (caps_have(CAPS_COPY_XATTR))
 		return 0;
-	return miss(missing, "trusted attributes, if it has any%s",
-		    caps_missing(CAPS_COPY_XATTR));
+	return carry_miss(missing, "trusted attributes, if it has any%s",
+			  caps_missing(CAPS_COPY_XATTR));
 }
 
 const char *carry_refused(int error)

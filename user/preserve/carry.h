@@ -13,8 +13,12 @@
  * harm. 0 or -errno; the caller's to attributes_fini(). */
 int carry_read(int fd, const struct stat *st, struct attributes *out);
 
+/* Adds one thing to *@missing, a text that is the caller's to free(), or NULL. 0 or -ENOMEM. */
+__attribute__((format(printf, 2, 3))) int carry_miss(char **missing, const char *format,
+						     ...);
+
 /* Before data comes into the new regular file or directory @fd: the project that is to pay
- * for it, and those inode flags that say how data is kept (nocow, compression; ioctl_iflags
+ * for it, the hints of allocation, and those inode flags that say how data is kept (nocow, compression; ioctl_iflags
  * (2)). What cannot be set is added to *@missing, one text with "; " between. 0 or -ENOMEM.
  */
 int carry_prepare(int fd, const struct attributes *attributes, char **missing);

@@ -2,7 +2,9 @@
 #include "fill.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/auto.h"
 #include "carry.h"
@@ -27,6 +29,27 @@ static int fill_data(int src, const struct stat *st, enum method method, int dst
 	return precopy_update(src, st->st_size, dst, bytes);
 }
 
+/* What no attribute can be set for. */
+static int note_missing(int src, int dst, char **missing)
+{
+	uint64_t allocated = prealloc_missing(src, dst);
+	struct statx from, to;
+	int ret = 0;
+
+	if (allocated)
+		ret = carry_miss(missing, "%llu bytes of preallocated space",
+				 (unsigned long long)allocated);
+	if (ret || statx(src, "", AT_EMPTY_PATH, STATX_TYPE, &from) ||
+	    statx(dst, "", AT_EMPTY_PATH, STATX_TYPE, &to))
+		return ret;
+	from.stx_attributes &= ~to.stx_attributes;
+	if (from.stx_attributes & STATX_ATTR_ENCRYPTED)
+		ret = carry_miss(missing, "encryption: its data is in plain text here");
+	if (!ret && from.stx_attributes & STATX_ATTR_VERITY)
+		ret = carry_miss(missing, "fs-verity");
+	return ret;
+}
+
 int fill(int src, const struct stat *st, enum method method, int dst,
 	 const struct precopied *copy, struct manifest_entry *entry)
 {
@@ -38,9 +61,12 @@ int fill(int src, const struct stat *st, enum method method, int dst,
 	ret = carry_read(src, st, &attributes);
 	ret = ret ?: carry_prepare(dst, &attributes, &missing);
 	ret = ret ?: fill_data(src, st, method, dst, copy, entry, &bytes);
+	if (method == METHOD_COPY)
+		ret = ret ?: prealloc_trim(src, dst);
 	/* After the data: it cuts off what the filesystem allocated on its own beyond
 	 * the end (xfs). */
 	ret = ret ?: prealloc_carry(src, dst);
+	ret = ret ?: note_missing(src, dst, &missing);
 	ret = ret ?: carry_write(dst, st, &attributes, &missing);
 	ret = ret ?: carry_unseen(&missing);
 	if (ret)

@@ -6,15 +6,21 @@
 #include <linux/falloc.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 
 #define EXTENTS 256 /* of one call; 14 KiB */
+
+/* Bytes: that of a page table's entry of the third level is above it nowhere. */
+#define LARGEST_PAGE (64L << 20)
 
 struct extents {
 	struct fiemap map;
@@ -70,4 +76,58 @@ int prealloc_carry(int src, int dst)
 		last = last || !map->fm_mapped_extents;
 	}
 	return 0;
+}
+
+static bool is_tmpfs(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && fs.f_type == TMPFS_MAGIC;
+}
+
+static int punch(int fd, off_t start, off_t end)
+{
+	off_t page = sysconf(_SC_PAGESIZE);
+
+	start = (start + page - 1) / page * page;
+	if (start < end &&
+	    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, end - start))
+		return errno == EOPNOTSUPP ? 0 : -errno;
+	return 0;
+}
+
+int prealloc_trim(int src, int dst)
+{
+	struct stat from, to;
+	off_t data, hole = 0;
+	int ret = 0;
+
+	if (!is_tmpfs(dst))
+		return 0;
+	if (fstat(src, &from) || fstat(dst, &to))
+		return -errno;
+	if (to.st_blocks <= from.st_blocks)
+		return 0;
+	while (hole < to.st_size && !ret) {
+		hole = lseek(src, hole, SEEK_HOLE);
+		if (hole < 0 || hole >= to.st_size)
+			break;
+		data = lseek(src, hole, SEEK_DATA);
+		if (data < 0 || data > to.st_size)
+			data = to.st_size;
+		ret = punch(dst, hole, data);
+		hole = data;
+	}
+	/* The end is in a large page, too. */
+	return ret ?: punch(dst, to.st_size, to.st_size + LARGEST_PAGE);
+}
+
+uint64_t prealloc_missing(int src, int dst)
+{
+	struct stat from, to;
+
+	if (!is_tmpfs(src) || fstat(src, &from) || fstat(dst, &to) ||
+	    from.st_blocks <= to.st_blocks)
+		return 0;
+	return (from.st_blocks - to.st_blocks) * 512ULL;
 }
