@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/advice.h"
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/name.h"
@@ -52,6 +53,12 @@ static int look(int root, pid_t pid, const char *name, struct links_file *out)
 	return 0;
 }
 
+/* Whether @error says nothing of the file, but that we could not look. */
+static bool is_grave(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EIO;
+}
+
 int links_files_find(struct links_files *out, const char *images, pid_t pid, char **why)
 {
 	AUTO(links_files_fini) struct links_files found = {0};
@@ -68,10 +75,17 @@ int links_files_find(struct links_files *out, const char *images, pid_t pid, cha
 	found.files = calloc(found.remaps.n + 1, sizeof(*found.files));
 	if (!found.files)
 		return -ENOMEM;
-	for (size_t i = 0; i < found.remaps.n; i++)
-		if (is_below(&found.remaps.remaps[i]) &&
-		    !look(root, pid, found.remaps.remaps[i].name, &found.files[found.n]))
-			found.n++;
+	for (size_t i = 0; i < found.remaps.n; i++) {
+		const char *name = found.remaps.remaps[i].name;
+
+		if (!is_below(&found.remaps.remaps[i]))
+			continue;
+		ret = look(root, pid, name, &found.files[found.n]);
+		if (is_grave(ret))
+			return why_set(why, ret, "cannot look at /%s: %s%s", name,
+				       strerror(-ret), advice(ret));
+		found.n += !ret;
+	}
 	*out = found;
 	found = (struct links_files){0};
 	return 0;
@@ -197,8 +211,12 @@ enum links_state links_make(const struct roots *roots, const struct manifest *ma
 	bool doubt;
 	int ret;
 
-	if (file < 0 || folder < 0 || fstat(file, &st))
+	if (file < 0 || folder < 0)
 		return LINKS_FAILED;
+	if (fstat(file, &st)) {
+		why_set(why, -errno, "cannot look at its file: %m");
+		return LINKS_FAILED;
+	}
 	/* Where that cannot be found out, post-restore does: the transaction has the link. */
 	ret = relink_link(file, &st, folder, last, &doubt);
 	if (!ret)
@@ -210,17 +228,30 @@ enum links_state links_make(const struct roots *roots, const struct manifest *ma
 	return LINKS_FAILED;
 }
 
-void links_take_away(const struct roots *roots, const struct txn_link *link)
+/* 0, also where there is nothing of ours; -errno. */
+static int take_away(const struct roots *roots, const struct txn_link *link)
 {
 	const char *last;
 	AUTO_FD folder = open_folder(roots, link, &last, NULL);
 	struct stat st;
 
-	if (folder < 0 || fstatat(folder, last, &st, AT_SYMLINK_NOFOLLOW) ||
-	    st.st_ino != link->ino)
-		return;
-	if (unlinkat(folder, last, 0))
-		log_warning("/%s is left: %s", link->name, strerror(errno));
+	if (folder < 0)
+		return TAKE_FD(folder);
+	if (fstatat(folder, last, &st, AT_SYMLINK_NOFOLLOW))
+		return -errno;
+	return st.st_ino == link->ino && unlinkat(folder, last, 0) ? -errno : 0;
+}
+
+int links_take_away(const struct roots *roots, const struct txn_link *link)
+{
+	int ret = take_away(roots, link);
+
+	/* The folder may be gone, or never have been one below the roots. */
+	if (ret == -ENOENT || ret == -ENOTDIR || ret == -ELOOP || ret == -EXDEV)
+		return 0;
+	if (ret)
+		log_warning("/%s is left: %s%s", link->name, strerror(-ret), advice(ret));
+	return ret;
 }
 
 void links_remove_entry(const struct manifest *manifest,

@@ -26,8 +26,8 @@ struct links_files {
 void links_files_fini(struct links_files *files);
 
 /* Looks at what has the names that the images in the folder @images tell of, in the root of
- * process @pid, which is of the dumped tree. What is not there is left out. 0; -errno and
- * the reason in @why. */
+ * process @pid, which is of the dumped tree. What is not there is left out. 0; -errno, also
+ * where one could not be looked at, and the reason in @why. */
 int links_files_find(struct links_files *out, const char *images, pid_t pid, char **why);
 
 /* Whether @orphan is one of @files. */
@@ -56,8 +56,9 @@ enum links_state links_make(const struct roots *roots, const struct manifest *ma
 			    const struct manifest_entry *entry,
 			    const struct txn_link *link, char **why);
 
-/* Removes the name of @link where it is the file that links_make() gave it to. */
-void links_take_away(const struct roots *roots, const struct txn_link *link);
+/* Removes the name of @link where it is the file that links_make() gave it to. 0, also where it
+ * is not; -errno: it may be left, which is logged. */
+int links_take_away(const struct roots *roots, const struct txn_link *link);
 
 /* Removes the relink name of @entry where it still is the file of @link. Counts in @result.
  */

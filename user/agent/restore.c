@@ -282,14 +282,13 @@ static void remove_all(struct txn *txn, const struct action_wish *wish,
 		       struct report *report)
 {
 	struct clean_result *result = &report->cleaned;
-	int ret = 0;
+	int ret = 0, links = undo_links(txn);
 
-	undo_links(txn);
 	/* Below roots, or another machine's: only a restore knows where. */
 	if ((txn->imported || txn->n_roots) && txn->phase == TXN_RESTORING)
 		ret = remove_restored(txn, wish, result);
 	undo_checkpoints(txn, UINT_MAX, result);
-	if (ret || result->left)
+	if (ret || links || result->left)
 		report_worsen(report, OUTCOME_PART);
 	else
 		txn_remove(txn);

@@ -72,7 +72,7 @@ int undo_links(struct txn *txn)
 {
 	AUTO(roots_fini) struct roots roots = {0};
 	AUTO_FREE char *why = NULL;
-	int ret = undo_roots(txn, &roots, &why);
+	int ret = undo_roots(txn, &roots, &why), failed;
 
 	if (ret) {
 		/* What was below it is gone with it. */
@@ -82,10 +82,11 @@ int undo_links(struct txn *txn)
 	for (size_t i = 0; i < txn->n_links; i++) {
 		if (!txn->links[i].made)
 			continue;
-		links_take_away(&roots, &txn->links[i]);
-		txn->links[i].made = false;
+		failed = links_take_away(&roots, &txn->links[i]);
+		txn->links[i].made = failed;
+		ret = ret ?: failed;
 	}
-	return 0;
+	return ret;
 }
 
 int undo_read(const struct txn *txn, struct manifest *out, char **why)

@@ -15,7 +15,7 @@ void undo_checkpoints(struct txn *txn, unsigned int before, struct clean_result 
 int undo_roots(const struct txn *txn, struct roots *out, char **why);
 
 /* Removes the names that pre-restore made for CRIU, which removes them itself where it came
- * so far. 0; -errno: logged. */
+ * so far. 0; -errno: logged, and what is left is still to be removed. */
 int undo_links(struct txn *txn);
 
 /* Takes the options for the dump, which is over, out of the file that CRIU reads them from.
