@@ -9,6 +9,7 @@
 #include "check.h"
 #include "base/auto.h"
 #include "proc/cgroup.h"
+#include "proc/cgroup_walk.h"
 #include "proc/target.h"
 
 static char base[64];	/* of the cgroups made here, below the v2 root */
@@ -311,6 +312,44 @@ static void test_target(void)
 	CHECK(!target_has(&target, 6, "/"));
 }
 
+/* Counts, and notes which it was last. */
+struct walked {
+	int n, most;
+	ino_t last;
+};
+
+static int count(int dir, void *data)
+{
+	struct walked *walked = data;
+	struct stat st;
+
+	MUST(!fstat(dir, &st));
+	walked->last = st.st_ino;
+	return ++walked->n == walked->most ? -ELOOP : 0;
+}
+
+static void test_walk(void)
+{
+	AUTO(cgroup_fini) struct cgroup cg = CGROUP_INIT;
+	struct walked all = {0}, some = {.most = 3}, one = {0};
+	struct stat st;
+
+	MUST(!cgroup_find(base, &cg, NULL));
+	CHECK_INT(cgroup_walk(&cg, count, &all), 0);
+	CHECK_INT(all.n, N_NAMES);
+	CHECK_INT(cgroup_walk(&cg, count, &some), -ELOOP);
+	CHECK_INT(some.n, 3);
+	cgroup_fini(&cg);
+	cg = (struct cgroup)CGROUP_INIT;
+	MUST(!cgroup_find(below("/a/b"), &cg, NULL) && !stat(path("/a/b"), &st));
+	CHECK_INT(cgroup_walk(&cg, count, &one), 0);
+	CHECK_INT(one.n, 1);
+	CHECK_INT(one.last, st.st_ino);
+	MUST(!rmdir(path("/a/b")));
+	CHECK_INT(cgroup_walk(&cg, count, &one), 0);
+	MUST(!mkdir(path("/a/b"), 0755));
+}
+
 int main(void)
 {
 	set_up();
@@ -323,6 +362,7 @@ int main(void)
 	test_contains();
 	test_namespace();
 	test_target();
+	test_walk();
 	tear_down();
 	return check_done();
 }

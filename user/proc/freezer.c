@@ -2,7 +2,6 @@
 #include "freezer.h"
 
 #include <fcntl.h>
-#include <fts.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -15,6 +14,7 @@
 #include "base/caps.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "cgroup_walk.h"
 #include "ownfd.h"
 #include "proctext.h"
 
@@ -187,17 +187,13 @@ static int events_wait(int events_fd, bool wanted, int64_t end)
 	}
 }
 
-/* events_wait() for the cgroup in directory @path; one that is removed has nobody. */
-static int path_wait(const char *path, int64_t end)
+/* events_wait() for the cgroup of directory @dir; one that is removed has nobody. */
+static int dir_wait(int dir, void *data)
 {
-	AUTO_FREE char *name = NULL;
-	AUTO_FD fd = -1;
-	int err;
+	const int64_t *end = data;
+	AUTO_FD fd = openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	int err = fd < 0 ? -errno : events_wait(fd, true, *end);
 
-	if (asprintf(&name, "%s/cgroup.events", path) < 0)
-		return -ENOMEM;
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	err = fd < 0 ? -errno : events_wait(fd, true, end);
 	return err == -ENOENT || err == -ENODEV ? 0 : err;
 }
 
@@ -207,22 +203,8 @@ static int path_wait(const char *path, int64_t end)
 static int wait_frozen(const struct cgroup *cg, int timeout_ms)
 {
 	int64_t end = now_ms() + timeout_ms;
-	char root[64], *roots[] = {root, NULL};
-	FTSENT *entry;
-	int err = 0;
-	FTS *walk;
 
-	snprintf(root, sizeof(root), "/proc/self/fd/%d/", cg->fd);
-	walk = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
-	if (!walk)
-		return -errno;
-	while (!err && (errno = 0, entry = fts_read(walk)))
-		if (entry->fts_info == FTS_D)
-			err = path_wait(entry->fts_path, end);
-	if (!err && errno)
-		err = -errno;
-	fts_close(walk);
-	return err;
+	return cgroup_walk(cg, dir_wait, &end);
 }
 
 bool freezer_is_frozen(const struct cgroup *cg)

@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/list.h"
 #include "proc/cgroup.h"
+#include "proc/cgroup_walk.h"
 #include "proc/proctext.h"
 
 void suspects_fini(struct suspects *suspects)
@@ -131,6 +132,7 @@ struct finder {
 	struct sight *sights; /* owned */
 	size_t n_sights;
 	pid_t pid, tid; /* whose mounts are looked at */
+	int proc;	/* /proc; not owned */
 };
 
 static void finder_fini(struct finder *finder)
@@ -310,6 +312,41 @@ static int find_mounts(const struct target *target, struct suspects *suspects)
 						       suspect->mount.id);
 	}
 	return 0;
+}
+
+/* The tasks of the cgroup in @dir, by their numbers, one a line. */
+static int cgroup_look(int dir, void *data)
+{
+	AUTO_FREE char *text = NULL;
+	struct finder *finder = data;
+	char *rest, *line;
+	int err = proctext_read(dir, "cgroup.procs", &text);
+
+	if (err)
+		return err == -ENOENT || err == -ENODEV ? 0 : err;
+	for (line = strtok_r(text, "\n", &rest); line && !err;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		uint64_t pid;
+
+		/* 0 is one that has no number here. */
+		if (proctext_number(line, INT_MAX, &pid) || !pid)
+			return -EINVAL;
+		err = process_look(finder, finder->proc, line, pid);
+	}
+	return err;
+}
+
+bool suspects_in(const struct target *target)
+{
+	AUTO(suspects_fini) struct suspects suspects = {0};
+	AUTO_FD proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO(finder_fini)
+	struct finder finder = {.target = target, .suspects = &suspects, .proc = proc};
+	int err = proc < 0 ? -errno : 0;
+
+	for (size_t i = 0; i < target->n && !err; i++)
+		err = cgroup_walk(&target->cgroups[i], cgroup_look, &finder);
+	return err || suspects.n;
 }
 
 int suspects_find(const struct target *target, struct suspects *out)

@@ -31,6 +31,10 @@ struct suspects {
  * with fd -1. 0 or -errno. */
 int suspects_find(const struct target *target, struct suspects *out);
 
+/* Whether there may be a mount among them that a task of @target has, some cgroups: those of
+ * nobody else are looked at. */
+bool suspects_in(const struct target *target);
+
 /* Closes and frees what @suspects owns; for AUTO(). */
 void suspects_fini(struct suspects *suspects);
 
