@@ -251,6 +251,31 @@ left_and_found() {
 	[ ! -e "$SMALL/lost+found" ]
 }
 
+@test "EIO: a dump that fails takes back what could not be removed before; what stays clean finds" {
+	good_one
+	mkdir "$T/images"
+	M=$T/images/relinktrace.json
+	local words
+	for words in 'tmpfile noreplace unlink first' 'tmpfile noreplace unlink'; do
+		CRIU=/bin/false KILLER_REFUSE=$words run --separate-stderr timeout "$PATIENCE" \
+			"$HELPERS/killer" kill 0 "$RT" criu dump --tree "${HOLD_PID[good]}" --images-dir "$T/images"
+		echo "$output $stderr"
+		[[ ${lines[-1]} == 'ended 1 '* ]]
+		[[ $stderr == *'cannot remove .relinktrace-'*'what was preserved is removed again'* ]]
+		[[ $words == *first ]] || break
+		[ ! -e "$M" ] && [ ! -e "$M.journal" ]
+		[ -z "$(ls -A "$RELINKTRACE_STATE")" ]
+		no_new_names
+	done
+	[[ $stderr == *"names are left: \`relinktrace clean $M"* ]]
+	[ -e "$M" ] && [ -e "$M.journal" ]
+	rt_ok clean "$M"
+	[[ $output == '1 removed, '*' 0 left' ]]
+	[ ! -e "$M.journal" ]
+	[ -z "$(ls -A "$RELINKTRACE_STATE")" ]
+	no_new_names
+}
+
 # denied WORDS REFUSED [OPTION]...: as refusing, while the kernel does what WORDS say, and answers
 # that it failed.
 denied() {
