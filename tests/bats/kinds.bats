@@ -462,3 +462,26 @@ acls_of() {
 	no_new_names
 	[ -z "$(find "${MOUNT%/}/" -maxdepth 1 -name '.relinktrace-*')" ]
 }
+
+@test "a removed directory in a removed one that nobody holds: said in the entry, and at the restore" {
+	mkdir -p -m 755 "$DIR/outer/inner" "$DIR/there/inner"
+	keep h outer/inner=dir there/inner=path
+	plain "/proc/${HOLD_PID[h]}/fd/40" >"$T/was"
+	rm -r "$DIR/outer" "$DIR/there/inner"
+	checkpoint_ok
+	# with hooks the outer one is known, if it is of the cgroup
+	json_is 'any(.entries[]; (.path | endswith("/outer/inner")) and .parent.removed) and
+		any(.entries[]; (.path | endswith("/there/inner")) and .parent.removed == false) and
+		(.entries | length) == 2'
+	cgroup_empty "$CG"
+	# shellcheck disable=SC2016 # the program's
+	rt_ok restore "$M" --holder "${HOLD_PID[h]}" -- sh -c '
+		cd -P /proc/self/fd/40 && stat -c "%a %h" . .. && ls -A .. && ls -A . && stat -L -c %h /proc/self/fd/41/..'
+	[[ $stderr == *orphan1*'nobody held it'* || $stderr == *orphan2*'nobody held it'* ]]
+	[[ $(grep -c 'nobody held it' <<<"$stderr") -eq 1 ]]
+	[ "${lines[0]}" = '755 0' ]
+	[ "${lines[1]}" = '700 0' ]
+	[ "${lines[2]}" = 0 ]
+	[ "${#lines[@]}" -eq 3 ]
+	no_new_names
+}

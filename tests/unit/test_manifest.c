@@ -104,7 +104,8 @@ static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
 		MUST(!fileowners_add(&entry.owners, &owner));
 	}
 	if (S_ISDIR(mode))
-		entry.parent = (struct manifest_parent){true, 1001, true, UINT32_MAX};
+		entry.parent =
+			(struct manifest_parent){true, 1001, true, UINT32_MAX, n % 2};
 	if (S_ISLNK(mode))
 		entry.link_target = strdup("to/\xff");
 	if (method != METHOD_LINK) {

@@ -65,6 +65,7 @@ struct manifest_parent {
 	uint64_t ino;
 	bool has_generation;
 	uint32_t generation;
+	bool removed; /* as the directory itself */
 };
 
 struct manifest_entry {

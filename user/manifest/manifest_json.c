@@ -133,6 +133,7 @@ static json_t *from_parent(const struct manifest_parent *parent)
 				  parent->has_generation
 					  ? json_integer(parent->generation)
 					  : json_null());
+	ret = ret ?: json_set(object, "removed", json_boolean(parent->removed));
 	return unless(ret, object);
 }
 

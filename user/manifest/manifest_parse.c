@@ -168,6 +168,8 @@ static void read_parent(struct jsonread *reader, const json_t *object,
 	if (out->has_generation)
 		out->generation =
 			jsonread_integer(reader, parent, "generation", 0, UINT32_MAX);
+	if (json_object_get(parent, "removed"))
+		out->removed = jsonread_boolean(reader, parent, "removed");
 }
 
 /* What earlier versions did not write may be absent. */

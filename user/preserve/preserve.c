@@ -102,6 +102,7 @@ static void record_parent(struct manifest_entry *entry, const struct source *sou
 		return;
 	parent->known = true;
 	parent->ino = st.st_ino;
+	parent->removed = !st.st_nlink;
 	parent->has_generation = !source_generation(up, &parent->generation);
 }
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/auto.h"
+#include "base/log.h"
 #include "base/why.h"
 #include "den.h"
 #include "recreate.h"
@@ -62,6 +63,14 @@ bool nest_has(const struct manifest *manifest, const struct manifest_entry *entr
 		if (is_in(&manifest->entries[i], entry))
 			return true;
 	return outer_of(manifest, entry);
+}
+
+void nest_tell_lost(const struct manifest *manifest, const struct manifest_entry *entry)
+{
+	if (is_directory(entry) && entry->parent.removed && !outer_of(manifest, entry))
+		log_warning("orphan%u: the directory that it was in was removed too, and "
+			    "nobody held it: \"..\" of it leads to an empty one of ours",
+			    entry->n);
 }
 
 /* Makes @entry in @dir_fd, all that was in it, and takes their names away again, inner ones

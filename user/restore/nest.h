@@ -19,6 +19,10 @@ void nest_fini(struct nest *nest);
  * was in it, or around it. */
 bool nest_has(const struct manifest *manifest, const struct manifest_entry *entry);
 
+/* Warns where @entry was in a removed directory that is not to be made again, since nobody
+ * held it: what it was like is in no manifest. */
+void nest_tell_lost(const struct manifest *manifest, const struct manifest_entry *entry);
+
 /* Opens (O_PATH) @entry, made again together with all that it is nested with, once for all
  * of them. The fd, owned by the caller; -ELOOP they are in each other; -errno; and the
  * reason in @why. */

@@ -305,6 +305,8 @@ static int add_entry(struct restore *restore, const struct manifest_entry *entry
 	AUTO_FD keeper = -1;
 	int ret = fd < 0 ? fd : 0;
 
+	if (!ret)
+		nest_tell_lost(restore->manifest, entry);
 	if (!ret && entry->pipe.known) {
 		keeper = fifo_write(fd, &entry->pipe);
 		if (keeper < 0)
