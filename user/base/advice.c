@@ -28,6 +28,11 @@ const char *advice(int error)
 	}
 }
 
+const char *advice_folder(int error)
+{
+	return error == -ENOENT || error == -ENOTDIR ? ": make it, or name another" : "";
+}
+
 const char *advice_seal(int fd)
 {
 	struct statx stx;

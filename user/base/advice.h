@@ -7,6 +7,10 @@
  * it; else "". Static. */
 const char *advice(int error);
 
+/* ": do this" where a folder that is to hold a new file could not be opened for @error (-errno)
+ * because there is none; else "". Static. */
+const char *advice_folder(int error);
+
 /* "immutable: chattr -i it", or "append-only: chattr -a it", where the file @fd (O_PATH is
  * enough) is so; else NULL. Static. */
 const char *advice_seal(int fd);

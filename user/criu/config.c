@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/advice.h"
 #include "base/auto.h"
 #include "base/durable.h"
 #include "base/why.h"
@@ -78,10 +79,8 @@ static int config_open(const char *path, struct config *out, char **why)
 		return -ENOMEM;
 	out->dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (out->dir < 0 || flock(out->dir, LOCK_EX))
-		return why_set(why, -errno,
-			       "cannot open the folder of %s: %m; make it, or name "
-			       "another file",
-			       path);
+		return why_set(why, -errno, "cannot open the folder of %s: %m%s", path,
+			       advice_folder(-errno));
 	out->mode = stat(out->path, &st) ? 0644 : st.st_mode & 07777;
 	ret = proctext_read(AT_FDCWD, out->path, &out->text);
 	if (ret == -ENOENT)

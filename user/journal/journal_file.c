@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/advice.h"
 #include "base/auto.h"
 #include "base/durable.h"
 #include "base/json.h"
@@ -214,10 +215,8 @@ static int open_directory(struct journal_file *file, const char *path, char **wh
 	dir = dirname(for_dir);
 	file->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (file->dir_fd < 0)
-		return why_set(why, -errno,
-			       "cannot open directory %s: %m: make it, or name another "
-			       "--manifest",
-			       dir);
+		return why_set(why, -errno, "cannot open directory %s: %m%s", dir,
+			       advice_folder(-errno));
 	return 0;
 }
 

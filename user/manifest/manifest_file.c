@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/advice.h"
 #include "base/auto.h"
 #include "base/durable.h"
 #include "base/log.h"
@@ -41,10 +42,8 @@ static int open_directory(struct manifest_file *file, const char *path, char **w
 		return -ENOMEM;
 	file->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (file->dir_fd < 0)
-		return why_set(why, -errno,
-			       "cannot open directory %s: %m: make it, or name "
-			       "another --manifest",
-			       dir);
+		return why_set(why, -errno, "cannot open directory %s: %m%s", dir,
+			       advice_folder(-errno));
 	return 0;
 }
 
