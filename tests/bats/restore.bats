@@ -447,6 +447,37 @@ flags_at() {
 	[[ ${lines[2]} == *4112001 || ${lines[2]} == *4012001 ]]
 }
 
+@test "whom signals go to: a process, a thread, a group, a signal alone" {
+	local HOLD_VIA=(setsid "$HELPERS/keep") fifo
+	local fifos=(self thread group none) theirs='map(select(.fd >= 40)) | sort_by(.fd)'
+	mkfifo "$DIR/fifo"
+	hold h - "$DIR" fifo={rw,rw,rw,rw}+async
+	for fifo in 0 1 2 3; do
+		hold_do h "own $fifo ${fifos[fifo]} $((40 + fifo))"
+		[ "$REPLY" = ok ]
+	done
+	rm "$DIR/fifo"
+	checkpoint_ok
+	json_is --argjson pid "${HOLD_PID[h]}" '[.entries[].owners[] |
+		[if .owner then .type else null end, .owner, .signal]] ==
+		[["process", $pid, 40], ["thread", $pid, 41], ["group", $pid, 42], [null, null, 43]]'
+	cgroup_empty "$CG"
+	# who leads a group names it; O_ASYNC is 020000
+	run --separate-stderr alone timeout --foreground "$PATIENCE" setsid -w "$RT" restore "$M" --keep \
+		--holder "${HOLD_PID[h]}" -- "$HELPERS/got"
+	json_is ".pid as \$pid | .fds | $theirs"' | [.[] | [if .owner == 0 then null else .owned_by end, .owner,
+		.signal, (.flags / 8192 | floor) % 2]] ==
+		[[1, $pid, 40, 1], [0, $pid, 41, 1], [2, $pid, 42, 1], [null, 0, 43, 1]]'
+	[ -z "$stderr" ]
+	# and who does not is told
+	run --separate-stderr alone timeout "$PATIENCE" "$RT" restore "$M" \
+		--holder "${HOLD_PID[h]}" -- "$HELPERS/got"
+	json_is ".fds | $theirs"' | [.[] | .signal] == [40, 41, 0, 43]'
+	[[ $stderr == *"fd 42 "*"O_ASYNC to group ${HOLD_PID[h]} (signal 42): nobody is in that one's place"* ]]
+	[ "$(wc -l <<<"$stderr")" -eq 1 ]
+	no_new_names
+}
+
 @test "a FIFO of packets: their bytes come back, and that they were packets is told" {
 	local HOLD_VIA=("$HELPERS/keep")
 	mkfifo "$DIR/fifo"

@@ -97,7 +97,8 @@ static void fd_print(const int *fds, int n)
 	       n ? "," : "", fd, (long long)lseek(fd, 0, SEEK_CUR), fcntl(fd, F_GETFL),
 	       fcntl(fd, F_GETFD) & FD_CLOEXEC ? "true" : "false", shares);
 	fcntl(fd, F_GETOWN_EX, &owner); /* not of O_PATH */
-	printf("\"owner\":%d,\"signal\":%d,", owner.pid, fcntl(fd, F_GETSIG));
+	printf("\"owner\":%d,\"owned_by\":%d,\"signal\":%d,", owner.pid, owner.type,
+	       fcntl(fd, F_GETSIG));
 	inode_print(path_of("/proc/self/fd/%d", fd));
 	printf("}");
 }
