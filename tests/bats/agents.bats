@@ -113,6 +113,119 @@ with() {
 	[ "$status" -eq 0 ]
 }
 
+# in_pod LEFT-OUT RT-ARG...: as the DaemonSet would run it, but for that capability.
+in_pod() {
+	local caps
+	caps=$(of_daemonset '",".join("+" + c.lower() for c in c["securityContext"]["capabilities"]["add"]'"
+		if c != '$1')")
+	run --separate-stderr alone timeout "$PATIENCE" unshare --cgroup setpriv --no-new-privs \
+		--bounding-set="-all,$caps" --inh-caps=-all nsenter --target $$ --cgroup -- "$RT" "${@:2}"
+	printf '$ in a pod without %s: %s\n%s\n%s\nstatus %d\n' "${1:-nothing}" "${*:2}" "$output" \
+		"$stderr" "$status"
+}
+
+# copied_without CAP: all of it with the DaemonSet's capabilities; and without CAP the entry, or
+# what stands in its place, says that it is missing.
+copied_without() {
+	in_pod "$1" checkpoint --cgroup "$CG" --manifest "$M" --method copy
+	((status == 0 || status == 3))
+	jq -e --arg cap "CAP_$1" '[.entries[].not_carried, .failed[].error] | any(. // "" | contains($cap))' "$M"
+	rt_ok clean "$M"
+	rm "$M"
+	in_pod '' checkpoint --cgroup "$CG" --manifest "$M" --method copy
+	[ "$status" -eq 0 ]
+	jq -e '.failed == [] and .entries[0].not_carried == null' "$M"
+	rt_ok clean "$M"
+	rm "$M"
+}
+
+# theirs MODE [COMMAND...]: another user's file that another user's process has open.
+theirs() {
+	echo x >"$DIR/file"
+	chown 1000:34 "$DIR/file"
+	chmod "$1" "$DIR/file"
+	"${@:2}"
+	in_cgroup "$CG" setpriv --reuid=65533 --clear-groups sleep 1000 <"$DIR/file" >/dev/null 2>&1 3>&- &
+	disown
+	"$HELPERS/await" "$CG" populated 1
+	rm "$DIR/file"
+}
+
+without_SYS_ADMIN() {
+	in_pod '' list --cgroup "$CG"
+	[ "$status" -eq 0 ]
+	in_pod SYS_ADMIN list --cgroup "$CG"
+	[[ $status -ne 0 && $stderr == *"Operation not permitted"* ]]
+}
+
+# Even the node's cgroup namespace is another process's.
+without_SYS_PTRACE() {
+	in_pod SYS_PTRACE list --cgroup "$CG"
+	[[ $status -ne 0 && $stderr == *"cannot open /proc/"* ]]
+}
+
+without_DAC_READ_SEARCH() {
+	local id
+	id=$(stat -c %i "$CG")
+	in_pod '' list --cgroup "id:$id"
+	[ "$status" -eq 0 ]
+	in_pod DAC_READ_SEARCH list --cgroup "id:$id"
+	[[ $status -eq 2 && $stderr == *CAP_DAC_READ_SEARCH* ]]
+}
+
+without_DAC_OVERRIDE() {
+	mkdir "$T/theirs"
+	mount -t tmpfs -o mode=755,uid=1000 theirs "$T/theirs"
+	hold theirs ab "$T/theirs"
+	copied_without DAC_OVERRIDE
+	umount -l "$T/theirs"
+}
+
+without_FOWNER() {
+	theirs 644
+	copied_without FOWNER
+}
+
+without_CHOWN() {
+	theirs 644
+	copied_without CHOWN
+}
+
+without_FSETID() {
+	theirs 2755
+	copied_without FSETID
+}
+
+without_SETFCAP() {
+	theirs 755 setfattr -n security.capability -v 0x0100000200200000000000000000000000000000 \
+		"$DIR/file"
+	copied_without SETFCAP
+}
+
+# Only before 5.11 (80ee81e0403c "bpf: Eliminate rlimit-based memory accounting infra for bpf
+# maps").
+without_SYS_RESOURCE() {
+	local wanted=0
+	[[ $(printf '%s\n' 5.11 "$(uname -r)" | sort -V | head -n 1) == 5.11 ]] || wanted=1
+	(
+		ulimit -l 64
+		in_pod SYS_RESOURCE attach --cgroup "$CG" --pin
+		[ "$status" -eq "$wanted" ]
+	)
+	"$RT" detach --all >&2 || true
+}
+
+@test "each of the DaemonSet's capabilities is needed for what its reason says" {
+	needs_hooks
+	local cap caps
+	mapfile -t caps < <(of_daemonset 'c["securityContext"]["capabilities"]["add"]')
+	((${#caps[@]} > 5))
+	for cap in "${caps[@]}"; do
+		"without_$cap"
+		cgroup_empty "$CG"
+	done
+}
+
 # Every command in the recipes is one: each of its words is understood.
 @test "the recipes' commands are understood" {
 	local ID=recipe PID=$$ CGROUP=$CG IMAGES=$T CONTAINER=0123456789ab line n=0
