@@ -211,3 +211,110 @@ cleaned_one_by_one() {
 	[ -z "$(ls "$RELINKTRACE_STATE")" ]
 	no_new_names
 }
+
+# anew FS [IMAGE]: what is mounted on $T/fs is taken away, and IMAGE mounted there under
+# another number than any so far had: the one that was free is taken.
+anew() {
+	local before other
+	before=$(mountpoint -d "$T/fs")
+	umount "$T/fs"
+	other=$(mktemp -d "$T/other.XXXX")
+	if [[ $1 == btrfs ]]; then
+		mount -t tmpfs other "$other"
+	else
+		# a second mount of one image has no device of its own
+		image ext4 "$other.image"
+		mount -o loop "$other.image" "$other"
+	fi
+	mount -o loop "${2:-$T/image}" "$T/fs"
+	[ "$(mountpoint -d "$T/fs")" != "$before" ]
+}
+
+# image FS FILE
+image() {
+	local size=300M
+	[[ $1 != ext4 ]] || size=16M
+	truncate -s "$size" "$2"
+	"mkfs.$1" -q "$2" >/dev/null
+}
+
+# another_number FS: what the kernel does to btrfs at each mount, and to any at a start.
+another_number() {
+	local names boot='s/("boot_id": *").{8}/\101234567/'
+	mkdir "$T/fs"
+	image "$1" "$T/image"
+	mount -o loop "$T/image" "$T/fs" || skip "no $1 on this kernel"
+	mkdir "$T/fs/ab" "$T/fs/u"
+	hold h ab "$T/fs/ab"
+	hold g unlinked "$T/fs/u" words
+	checkpoint_ok --template 'made/%t-%n'
+	json_is '[.entries[].fsid | test("^[0-9a-f]{32}$")] == [true, true]'
+	names=$(cd "$T/fs" && find made -type f | sort)
+	[ "$(wc -l <<<"$names")" -eq 2 ]
+	cgroup_empty "$CG"
+
+	# another of its kind is there now: nothing of it is touched, and nothing forgotten
+	image "$1" "$T/image2"
+	anew "$1" "$T/image2"
+	sed -E "$boot" "$M" >"$T/restarted.json"
+	cp "$M" "$T/same.json"
+	local manifest
+	for manifest in "$T"/{restarted,same}.json; do
+		rt clean "$manifest"
+		[ "$status" -eq 3 ]
+		[[ $output == '0 removed, 0 gone already, 2 left' ]]
+		[[ $stderr == *"is not mounted here"* ]]
+	done
+	# also where it has the very number
+	for manifest in "$T"/{restarted,same}.json; do
+		jq --arg dev "$(mountpoint -d "$T/fs")" '(.entries, .folders)[].dev = $dev' \
+			"$manifest" >"$T/number.json"
+		rt clean "$T/number.json"
+		[ "$status" -eq 3 ]
+		[[ $output == '0 removed, 0 gone already, 2 left' ]]
+	done
+
+	anew "$1"
+	[ "$(cd "$T/fs" && find made -type f | sort)" = "$names" ]
+	rt_ok restore "$T/restarted.json" --keep -- true
+	rt_ok restore --check "$M"
+	rt_ok clean "$T/restarted.json"
+	[[ $output == '2 removed, 0 gone already, 0 left' ]]
+	[ ! -e "$T/fs/made" ]
+}
+
+@test "ext4 that is mounted anew under another number is found again, and no other taken for it" {
+	another_number ext4
+}
+
+@test "xfs that is mounted anew under another number is found again, and no other taken for it" {
+	another_number xfs
+}
+
+@test "btrfs that is mounted anew under another number is found again, and no other taken for it" {
+	another_number btrfs
+}
+
+@test "after a restart the journal leads to a filesystem that has another number" {
+	mkdir "$T/fs"
+	image btrfs "$T/image"
+	mount -o loop "$T/image" "$T/fs" || skip "no btrfs on this kernel"
+	hold g unlinked "$T/fs" words
+	# as it was before the manifest was complete
+	save() {
+		[[ ! -e $M.journal ]] || grep -q committing "$M.journal" || cp "$M.journal" "$T/saved"
+	}
+	export -f save
+	export M T
+	"$HELPERS/stopat" each save "$RT" checkpoint --cgroup "$CG" --manifest "$M" \
+		--template 'made/%t-%n'
+	cgroup_empty "$CG"
+	rm "$M"
+	mv "$T/saved" "$M.journal"
+	grep -q '"fsid":"[0-9a-f]\{32\}"' "$M.journal"
+	anew btrfs
+	[ -e "$T/fs/made" ]
+	rt_ok clean "$M"
+	[[ $output == '1 removed, 0 gone already, 0 left' ]]
+	[ ! -e "$T/fs/made" ]
+}

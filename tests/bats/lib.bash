@@ -402,14 +402,6 @@ nfs_serve() {
 	echo Y 2>/dev/null >/proc/fs/nfsd/v4_end_grace || true
 }
 
-# fuse_over DIR POINT [OPTION]...: in $FUSE is the daemon.
-fuse_over() {
-	mkdir -p "$CG/daemon" "$1" "$2"
-	modprobe -q fuse 2>/dev/null || true
-	(in_cgroup "$CG/daemon" bindfs "${@:3}" "$1" "$2")
-	FUSE=$(<"$CG/daemon/cgroup.procs")
-}
-
 # attach -------------------------------------------------------------------------
 
 # What doctor says of this machine, for people, asked once a run: it tries every way there

@@ -20,6 +20,7 @@ static void write_one(struct journal_file *file, struct manifest *manifest)
 				      .mnt_id = 30,
 				      .mount_point = "/m\xff",
 				      .mount_root = "/",
+				      .fsid = "0123456789abcdef0123456789abcdef",
 				      .pid = 7,
 				      .start_time = 9};
 	struct relink_identity identity = {.type = S_IFREG,
@@ -68,6 +69,7 @@ static void check_read(const struct journal *journal, const struct manifest *man
 		return;
 	CHECK_STR(journal->places[0].mount_point, "/m\xff");
 	CHECK_INT(journal->places[0].start_time, 9);
+	CHECK_STR(journal->places[0].fsid, "0123456789abcdef0123456789abcdef");
 	CHECK_STR(journal->names[0].path, "a/b \xfe");
 	CHECK(journal->names[0].has_ino && journal->names[0].identity.ino == UINT64_MAX);
 	CHECK_INT(journal->names[0].identity.generation, 5);

@@ -64,6 +64,8 @@ static void add_entry(struct manifest *manifest, unsigned int n, uint32_t mode,
 				       .same_inode = method == METHOD_LINK,
 				       .mount_root = strdup("/sub")};
 
+	if (n % 2)
+		strcpy(entry.fsid, "0123456789abcdef0123456789abcdef");
 	if (method != METHOD_RECREATE) {
 		char path[RELINK_PATH_MAX];
 
@@ -169,6 +171,7 @@ static void manifest_make(struct manifest *manifest)
 					 .ino = 77,
 					 .mount_point = strdup("/srv"),
 					 .mount_root = strdup("/sub"),
+					 .fsid = "f123456789abcdef0123456789abcdef",
 					 .path = strdup("lost\xfe"),
 					 .pid = 7,
 					 .start_time = 99,
@@ -217,6 +220,9 @@ static void test_round_trip(void)
 	CHECK_INT(back.entries[1].steps[1].error, EOPNOTSUPP);
 	CHECK_STR(back.entries[3].link_target, "to/\xff");
 	CHECK_STR(back.folders[0].mount_root, "/sub");
+	CHECK_STR(back.folders[0].fsid, manifest.folders[0].fsid);
+	CHECK_STR(back.entries[0].fsid, manifest.entries[0].fsid);
+	CHECK_STR(back.entries[1].fsid, "");
 	CHECK(back.entries[5].store && back.folders[1].store && !back.entries[1].store);
 	CHECK(strstr(text, "\"fstype\": \"xfs\",\n   \"files\": 1"));
 	CHECK(manifest_same_boot(&back));
@@ -339,6 +345,9 @@ static void test_faults(void)
 		{"entries", 0, "uid", "4294967296", NULL},
 		{"entries", 0, "rdev", "5", NULL},
 		{"entries", 0, "mount_root", "\"sub\"", NULL},
+		{"entries", 0, "fsid", "\"0123\"", NULL},
+		{"entries", 0, "fsid", "\"0123456789abcdef0123456789abcdeF\"", NULL},
+		{"entries", 0, "fsid", "null", NULL},
 		{"entries", 0, "mount_root", "\"/sub/../..\"", NULL},
 		{"entries", 0, "mount_root", "\"/./sub\"", NULL},
 		{"entries", 0, "mount_root", "null", NULL},

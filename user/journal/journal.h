@@ -12,6 +12,7 @@
 
 #include "manifest/store.h"
 #include "preserve/relink.h"
+#include "proc/fsid.h"
 
 #define JOURNAL_SCHEMA "relinktrace.journal/1"
 
@@ -27,6 +28,7 @@ struct journal_place {
 	uint32_t dev_major, dev_minor; /* the superblock's */
 	char *mount_point;	       /* owned; NULL unknown */
 	char *mount_root;	       /* owned */
+	char fsid[FSID_SIZE];	       /* "" not known */
 	int mnt_id;
 	pid_t pid; /* a process on that mount */
 	uint64_t start_time;

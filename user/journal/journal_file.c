@@ -81,6 +81,8 @@ int journal_file_place(struct journal_file *file, const struct journal_place *pl
 
 	ret = ret ?: json_set(mount, "id", json_integer(place->mnt_id));
 	ret = ret ?: json_set_bytes(mount, "root", place->mount_root);
+	if (place->fsid[0])
+		ret = ret ?: json_set(mount, "fsid", json_string(place->fsid));
 	ret = ret ?: json_set(holder, "pid", json_integer(place->pid));
 	ret = ret ?: json_set(holder, "start_time", json_integer(place->start_time));
 	ret = ret

@@ -12,6 +12,7 @@
 #include "fileowner.h"
 #include "store.h"
 #include "orphan/orphan.h"
+#include "proc/fsid.h"
 
 #define MANIFEST_SCHEMA "relinktrace.manifest/1"
 
@@ -73,12 +74,13 @@ struct manifest_entry {
 	struct orphan orphan; /* owned; with the mode, owner and rdev as they were */
 	enum method method;   /* never METHOD_AUTO */
 	bool same_inode;
-	bool store;	     /* it is not on the mount, but in the manifest's store */
-	char *relink_path;   /* owned; below the mount's root, or the store; NULL for
+	bool store;	      /* it is not on the mount, but in the manifest's store */
+	char *relink_path;    /* owned; below the mount's root, or the store; NULL for
 			    * recreate */
-	char *mount_root;    /* owned; mountinfo's root of that mount */
-	char *link_target;   /* owned; of a symlink that is recreated, else NULL */
-	bool has_attributes; /* never with link: it is the inode itself */
+	char *mount_root;     /* owned; mountinfo's root of that mount */
+	char fsid[FSID_SIZE]; /* of its filesystem, see fsid.h */
+	char *link_target;    /* owned; of a symlink that is recreated, else NULL */
+	bool has_attributes;  /* never with link: it is the inode itself */
 	struct attributes attributes; /* owned */
 	struct manifest_precopy precopy;
 	struct manifest_pipe pipe;     /* of a FIFO */
@@ -107,8 +109,9 @@ struct manifest_folder {
 	uint64_t ino;
 	char *mount_point; /* owned; NULL unknown */
 	char *mount_root;  /* owned */
-	char *path;	   /* owned; below the mount's root */
-	pid_t pid;	   /* a holder on that mount, see locate.h */
+	char fsid[FSID_SIZE];
+	char *path; /* owned; below the mount's root */
+	pid_t pid;  /* a holder on that mount, see locate.h */
 	uint64_t start_time;
 	int mnt_id;
 };

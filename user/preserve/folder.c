@@ -116,6 +116,7 @@ static int find_root(const struct holder *holder, int mnt_id, struct folder **ou
 	root.mount = (struct mount){0};
 	folder->root_fd = TAKE_FD(root.fd);
 	folder->detour = root.detour;
+	fsid_read(folder->mount.fstype, folder->root_fd, folder->fsid);
 	*out = TAKE_PTR(folder);
 	return 0;
 }
@@ -134,6 +135,7 @@ static int add_place(struct folder_set *set, struct folder *folder,
 		.start_time = holder->start_time,
 	};
 
+	memcpy(place.fsid, folder->fsid, sizeof(place.fsid));
 	return set->journal ? journal_file_place(set->journal, &place, &folder->place)
 			    : 0;
 }

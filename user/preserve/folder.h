@@ -9,6 +9,7 @@
 #include "depot.h"
 #include "journal/journal_file.h"
 #include "manifest/manifest.h"
+#include "proc/fsid.h"
 #include "proc/mount.h"
 
 struct folder {
@@ -16,6 +17,7 @@ struct folder {
 			     * where the store is */
 	bool store;
 	int root_fd;	      /* the mount's root, or the store, O_PATH */
+	char fsid[FSID_SIZE]; /* of the mount's filesystem */
 	const char *detour;   /* why that is on another mount, see mountroot.h; or NULL */
 	int fd;		      /* the folder, O_PATH */
 	unsigned int place;   /* of the journal, where there is one */

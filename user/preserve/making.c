@@ -27,6 +27,7 @@ static int record_mount(struct manifest_folder *made, const struct folder *folde
 		return 0;
 	made->mount_point = strdup(folder->mount.point);
 	made->mount_root = strdup(folder->mount.root);
+	memcpy(made->fsid, folder->fsid, sizeof(made->fsid));
 	made->pid = holder->pid;
 	made->start_time = holder->start_time;
 	made->mnt_id = folder->mount.id;

@@ -72,9 +72,20 @@ static void refresh(struct orphan *orphan, const struct stat *st)
 	orphan->allocated = st->st_blocks * 512ULL;
 }
 
+/* Of what gets no name on its mount. */
+static void record_fsid(struct manifest_entry *entry, pid_t pid,
+			const struct mount *mount)
+{
+	AUTO_FD root = mount_open_root(pid, mount->id);
+
+	if (root >= 0)
+		fsid_read(mount->fstype, root, entry->fsid);
+}
+
 /* The root of the orphan's mount, for restore to find it again; a mount that is out of
- * sight stays NULL. */
-static int record_mount(struct manifest_entry *entry, const struct source *source)
+ * sight stays NULL. @folder is where its name is to be, or NULL. */
+static int record_mount(struct manifest_entry *entry, const struct source *source,
+			const struct folder *folder)
 {
 	AUTO(mount_fini) struct mount mount = {0};
 	int ret = mount_find(source->holder->pid, entry->orphan.mnt_id, &mount);
@@ -84,6 +95,10 @@ static int record_mount(struct manifest_entry *entry, const struct source *sourc
 	entry->mount_root = TAKE_PTR(mount.root);
 	if (!entry->orphan.mnt_point)
 		entry->orphan.mnt_point = TAKE_PTR(mount.point);
+	if (folder && !folder->store)
+		memcpy(entry->fsid, folder->fsid, sizeof(entry->fsid));
+	else
+		record_fsid(entry, source->holder->pid, &mount);
 	return 0;
 }
 
@@ -128,7 +143,7 @@ static int work_reach(struct preserve *preserve, struct work *work)
 		return ret;
 	refresh(&entry->orphan, &work->source.stat);
 	record_parent(entry, &work->source);
-	ret = record_mount(entry, &work->source);
+	ret = record_mount(entry, &work->source, ladder->folder);
 	if (!ret && ladder->folder && !entry->store && !entry->mount_root)
 		entry->mount_root = strdup(ladder->folder->mount.root);
 	ret = ret ?: locked_read(&entry->orphan, &entry->locks);

@@ -23,6 +23,7 @@ struct place {
 	uint32_t dev_major, dev_minor;
 	const char *mount_point; /* NULL unknown */
 	const char *mount_root;
+	const char *fsid;
 	int mnt_id;
 	const struct holder *holders;
 	size_t n_holders;
@@ -51,6 +52,22 @@ static bool same_dev(const struct place *place, const struct mount *mount)
 	       mount->dev_minor == place->dev_minor;
 }
 
+/* Whether @mount, whose root is open as @root, is of the filesystem of @place. */
+static bool is_same(const struct place *place, const struct mount *mount, int root)
+{
+	char fsid[FSID_SIZE];
+
+	if (!place->fsid[0])
+		return same_dev(place, mount);
+	if (!fsid_has(mount->fstype))
+		return false;
+	/* Each subvolume of btrfs has its own. */
+	if (!strcmp(mount->fstype, "btrfs") && strcmp(mount->root, place->mount_root))
+		return same_dev(place, mount);
+	fsid_read(mount->fstype, root, fsid);
+	return fsid[0] ? !strcmp(fsid, place->fsid) : same_dev(place, mount);
+}
+
 static bool is_read_only(int fd)
 {
 	struct statvfs fs;
@@ -68,7 +85,8 @@ static void join(const char *root, const char *path, char out[static 2 * PATH_MA
 typedef int (*take_fn)(const struct place *place, pid_t pid, const struct mount *mount,
 		       struct located *out);
 
-/* When it has the path of @place. */
+/* When it has the path of @place. Of what is mounted anew the number may be another, and its
+ * number another's: what is written into it decides, where that is known of both. */
 static int take(const struct place *place, pid_t pid, const struct mount *mount,
 		struct located *out)
 {
@@ -76,7 +94,8 @@ static int take(const struct place *place, pid_t pid, const struct mount *mount,
 	const char *below;
 	AUTO_FD fd = -1;
 
-	if (!same_dev(place, mount))
+	/* Who may not answer is not asked for what is not wanted. */
+	if (!same_dev(place, mount) && (!place->fsid[0] || !fsid_has(mount->fstype)))
 		return -ENOENT;
 	join(place->mount_root, place->path, path_in_fs);
 	below = locate_below(mount->root, path_in_fs);
@@ -87,6 +106,8 @@ static int take(const struct place *place, pid_t pid, const struct mount *mount,
 	fd = mount_open_root(pid, mount->id);
 	if (fd < 0)
 		return TAKE_FD(fd);
+	if (!is_same(place, mount, fd))
+		return -ENOENT;
 	if (place->writable && (is_read_only(fd) || mount->idmapped))
 		return -EROFS;
 	out->root_fd = TAKE_FD(fd);
@@ -313,6 +334,7 @@ int locate_home(const struct manifest *manifest, const struct manifest_entry *en
 		.dev_minor = orphan->dev_minor,
 		.mount_point = orphan->mnt_point,
 		.mount_root = entry->mount_root ? entry->mount_root : "/",
+		.fsid = entry->fsid,
 		.mnt_id = orphan->mnt_id,
 		.holders = orphan->holders,
 		.n_holders = orphan->n_holders,
@@ -333,6 +355,7 @@ int locate_folder(const struct manifest *manifest, const struct manifest_folder 
 		.dev_minor = folder->dev_minor,
 		.mount_point = folder->mount_point,
 		.mount_root = folder->mount_root,
+		.fsid = folder->fsid,
 		.mnt_id = folder->mnt_id,
 		.holders = &holder,
 		.n_holders = 1,
@@ -401,6 +424,7 @@ int locate_via(const struct manifest *manifest, const struct manifest_entry *ent
 		.dev_minor = orphan->dev_minor,
 		.mount_point = holder->via.point,
 		.mount_root = holder->via.root,
+		.fsid = entry->fsid,
 		.mnt_id = holder->via.id,
 		.holders = orphan->holders,
 		.n_holders = orphan->n_holders,

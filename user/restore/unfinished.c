@@ -51,6 +51,7 @@ static int find(const struct journal *journal, const struct journal_name *name,
 		.mnt_id = place->mnt_id,
 	};
 
+	memcpy(folder.fsid, place->fsid, sizeof(folder.fsid));
 	if (place->store.path)
 		return find_store(place, name, path, located, why);
 	memcpy(manifest.boot_id, journal->boot_id, sizeof(manifest.boot_id));
