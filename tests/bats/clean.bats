@@ -59,23 +59,23 @@ checkpoint_to() {
 # mount that has no folder for names yet.
 ten_made() {
 	local i pids=()
-	POINT=$T/point CG_other=$CG.other
-	mkdir -p "$DIR/in" "$POINT" "$CG_other"
+	POINT=$T/point
+	mkdir -p "$DIR/in" "$POINT" "$CG/one" "$CG/other"
 	mount --bind "$DIR/in" "$POINT"
-	hold h ab "$POINT"
-	hold g unlinked "$POINT"
-	HOLD_CGROUP=$CG_other hold o unlinked "$POINT" other
+	HOLD_CGROUP=$CG/one hold h ab "$POINT"
+	HOLD_CGROUP=$CG/one hold g unlinked "$POINT"
+	HOLD_CGROUP=$CG/other hold o unlinked "$POINT" other
 	for i in 0 1 2 3 4; do
-		checkpoint_to "at-once-$i.json" 3>&- &
+		CG=$CG/one checkpoint_to "at-once-$i.json" 3>&- &
 		pids+=($!)
-		CG=$CG_other checkpoint_to "other-$i.json" 3>&- &
+		CG=$CG/other checkpoint_to "other-$i.json" 3>&- &
 		pids+=($!)
 	done
 	for i in "${pids[@]}"; do
 		wait "$i"
 	done
 	for i in {0..9}; do
-		checkpoint_to "row-$i.json"
+		CG=$CG/one checkpoint_to "row-$i.json"
 	done
 }
 
@@ -112,7 +112,6 @@ cleaned_one_by_one() {
 	done
 	[ ! -e "$POINT/lost+found" ]
 	[ -z "$(ls "$RELINKTRACE_STATE")" ]
-	cgroup_remove "$CG_other"
 }
 
 @test "ten checkpoints in a row and ten at once leave what their manifests say, cleaned as they were made" {
