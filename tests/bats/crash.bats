@@ -1,11 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# kill -9 at every system call from the first that changes a filesystem to the last: what
-# is left is found, nobody's file is touched, and it can be done again.
+# kill -9 at every system call from the first that changes a filesystem to the last, of every
+# process and thread of the command: what is left is found, nobody's file is touched, what
+# was frozen is thawed, and it can be done again: after clean there is what was there before
+# the first time.
 #
-# RELINKTRACE_KILL_STEP says at how many calls once (1: at each). What is left after each
-# is the same for all ways to clean it: one way sees to all of it, the others to a third.
+# RELINKTRACE_KILL_STEP says at how many calls once (1: at each).
 
 load lib
 
@@ -63,32 +64,65 @@ again() {
 	"$RT" "$@" >"$T/again" 2>&1
 }
 
+# The processes that thaw have ended when killer(1) has.
+thawed() {
+	[[ $(<"$CG/cgroup.freeze") == 0 ]] || {
+		echo "# frozen"
+		return 1
+	}
+}
+
+# Runs in a row that made fewer calls than the one to be killed at, after which there are none:
+# of several tasks, who does how much and when is not the same each time.
+FEWER=1
+
+# sweep BEFORE AFTER COMMAND...: it is killed at each call in turn; BEFORE and AFTER are called
+# before and after each, and after the runs that came to their end. $CALLS is how often it was
+# killed at least. In a shell of its own, of which bats does not look at each line.
+sweep() {
+	local before=$1 after=$2 n=0 fewer=0 hits=0
+	shift 2
+	: >"$T/again"
+	(
+		trap - DEBUG ERR
+		set +eET
+		while ((fewer < FEWER)); do
+			"$before" || at $n || exit
+			if killed $((n + STEP)) "$@"; then
+				n=$((n + STEP)) fewer=0 hits=$((hits + 1))
+			else
+				fewer=$((fewer + 1))
+				grep -q '^ended 0' "$T/killed" || at $n || exit
+			fi
+			"$after" || at "$n of $*" || exit
+		done
+		echo "# killed at $hits calls" >&3
+		((hits >= ${CALLS:-50} / STEP))
+	)
+}
+
 # checkpoint_killed CLEAN...: checkpoint killed at each call; CLEAN is called when there
 # is something to be cleaned. It has to leave what was there before.
 checkpoint_killed() {
-	local n=0
-	while killed $((n += STEP)) "${COMMAND[@]}"; do
-		if [[ -e $M || -e $M.journal ]]; then
-			"$@" || at $n
-			rm -f "$M"
-		fi
-		tree_is_same || at $n
-	done
-	grep -q '^ended 0' "$T/killed"
-	echo "# $n calls" >&3
-	((n > 50))
-	again restore --check "$M"
-	again clean "$M"
-	rm "$M"
+	CLEAN=("$@")
+	sweep true checkpoint_leaves_nothing "${COMMAND[@]}"
+}
+
+checkpoint_leaves_nothing() {
+	thawed || return
+	if [[ -e $M || -e $M.journal ]]; then
+		"${CLEAN[@]}" || return
+		rm -f "$M"
+	fi
 	tree_is_same
 }
 
 # The same command again, and then what is there is complete.
 clean_by_repeating() {
 	if [[ ! -e $M ]]; then
-		again "${COMMAND[@]:1}"
-		[[ ! -e $M.journal ]]
-		[[ $(jq '[(.entries | length), .complete] | tostring' "$M") == '"[3,true]"' ]]
+		again "${COMMAND[@]:1}" || return
+		[[ ! -e $M.journal ]] || return
+		[[ $(jq "[(.entries | length), .complete] == [${ORPHANS:-3},true]" "$M") == true ]] || return
 	fi
 	again restore --check "$M" && again clean "$M"
 }
@@ -104,52 +138,56 @@ clean_by_id() {
 	if [[ $id ]]; then
 		again clean --id "$id"
 	else
-		again clean "$M"
-		grep -q '^0 removed' "$T/again"
+		again clean "$M" && grep -q '^0 removed' "$T/again"
 	fi
 }
 
-@test "checkpoint killed anywhere: clean finds all of it" {
+# small_attached [OPTION]...: the command gets these.
+small_attached() {
 	small_make
 	small_hold
+	COMMAND+=("$@")
 	rt_ok attach --cgroup "$CG" --pin
+}
+
+# What several threads have to do.
+small_copies() {
+	local i
+	for i in 1 2 3 4 5; do
+		mkdir "$SMALL/copy$i"
+		hold "copy$i" unlinked "$SMALL/copy$i"
+	done
+	tree >"$T/tree"
+	ORPHANS=8
+}
+
+@test "checkpoint killed anywhere: clean finds all of it" {
+	small_attached
 	checkpoint_killed again clean "$M"
 }
 
-# Its guardian may be killed with it here.
-thawed_and_cleaned() {
-	echo 0 >"$CG/cgroup.freeze"
-	"$HELPERS/await" "$CG" frozen 0
-	again clean "$M"
-}
-
-@test "checkpoint --freeze killed anywhere: clean finds all of it" {
-	small_make
-	small_hold
-	COMMAND+=(--freeze)
-	rt_ok attach --cgroup "$CG" --pin
-	STEP=$((2 * STEP)) checkpoint_killed thawed_and_cleaned
+@test "checkpoint --freeze killed anywhere: it is thawed, and clean finds all of it" {
+	small_attached --freeze
+	checkpoint_killed again clean "$M"
 }
 
 @test "checkpoint killed anywhere: the same command again is enough" {
-	small_make
-	small_hold
-	rt_ok attach --cgroup "$CG" --pin
-	STEP=$((3 * STEP)) checkpoint_killed clean_by_repeating
+	small_attached
+	checkpoint_killed clean_by_repeating
 }
 
-@test "checkpoint killed anywhere: clean finds it by its id, or by the journal" {
-	small_make
-	small_hold
-	rt_ok attach --cgroup "$CG" --pin
-	STEP=$((3 * STEP)) checkpoint_killed clean_by_id
-	STEP=$((3 * STEP)) checkpoint_killed clean_by_journal
+@test "checkpoint killed anywhere: clean finds it by its id" {
+	small_attached
+	checkpoint_killed clean_by_id
+}
+
+@test "checkpoint killed anywhere: clean finds it by the journal" {
+	small_attached
+	checkpoint_killed clean_by_journal
 }
 
 @test "checkpoint killed anywhere on a filesystem without O_TMPFILE" {
-	small_make
-	small_hold
-	rt_ok attach --cgroup "$CG" --pin
+	small_attached
 	export KILLER_REFUSE=tmpfile
 	checkpoint_killed again clean "$M"
 }
@@ -160,14 +198,69 @@ thawed_and_cleaned() {
 	small_hold
 	COMMAND+=(--store "$T/out/store")
 	rt_ok attach --cgroup "$CG" --pin
-	STEP=$((2 * STEP)) checkpoint_killed again clean "$M"
+	checkpoint_killed again clean "$M"
+}
+
+@test "checkpoint killed anywhere in a folder that another one made and that is cleaned first" {
+	small_attached
+	CLEAN=(again clean "$M")
+	sweep other_made other_cleaned "${COMMAND[@]}"
+}
+
+other_made() {
+	again "${COMMAND[@]:1}" && mv "$M" "$T/other.json" &&
+		ln -sfn "$T/other.json" "$RELINKTRACE_STATE/$(jq -r .id "$T/other.json")"
+}
+
+other_cleaned() {
+	again clean "$T/other.json" && checkpoint_leaves_nothing
+}
+
+@test "checkpoint killed anywhere in the threads that copy" {
+	small_attached
+	small_copies
+	export RELINKTRACE_WORKERS=3 KILLER_TASK=thread
+	FEWER=3 CALLS=10 checkpoint_killed clean_by_repeating
 }
 
 @test "checkpoint killed anywhere while another process does its work" {
-	small_make
-	small_hold
-	COMMAND+=(--deadline 1000)
-	KILLER_NAME=relink-steward checkpoint_killed again clean "$M"
+	small_attached --deadline 1000
+	export KILLER_TASK=steward KILLER_ONLY=yes
+	checkpoint_killed again clean "$M"
+}
+
+# What the command says then is that it failed, or that it is done.
+@test "checkpoint --deadline --freeze --precopy: the process that does its work killed anywhere, alone" {
+	small_attached --deadline 1000 --freeze --precopy
+	export KILLER_TASK=worker KILLER_ONLY=yes
+	FEWER=3 checkpoint_killed ended_and_cleaned
+}
+
+ended_and_cleaned() {
+	grep -q '^ended [01] ' "$T/killed" && again clean "$M"
+}
+
+@test "checkpoint --freeze: the process that is to thaw killed anywhere, alone" {
+	small_attached --freeze
+	export KILLER_TASK=guardian KILLER_ONLY=yes
+	CALLS=5 checkpoint_killed ended_and_cleaned
+}
+
+# Nobody is left who could thaw then.
+thaw() {
+	echo 0 >"$CG/cgroup.freeze"
+	"$HELPERS/await" "$CG" frozen 0
+}
+
+@test "checkpoint --deadline --freeze --precopy: all of its processes killed anywhere" {
+	small_attached --deadline 1000 --freeze --precopy
+	export KILLER_TASK=any
+	CLEAN=(again clean "$M")
+	FEWER=3 sweep true thawed_leaves_nothing "${COMMAND[@]}"
+}
+
+thawed_leaves_nothing() {
+	thaw && checkpoint_leaves_nothing
 }
 
 @test "every name is on the disk in the journal before it is made" {
@@ -202,42 +295,53 @@ thawed_and_cleaned() {
 	tree_is_same
 }
 
+checkpoint_made() {
+	[[ -e $M ]] || again "${COMMAND[@]:1}"
+}
+
+cleaned_again() {
+	again clean "$M" && rm "$M" && tree_is_same
+}
+
 @test "clean killed anywhere: clean again cleans" {
-	small_make
-	small_hold
-	rt_ok attach --cgroup "$CG" --pin
-	local n=0
-	while again "${COMMAND[@]:1}" && killed $((n += STEP)) "$RT" clean "$M"; do
-		again clean "$M" || at $n
-		rm "$M"
-		tree_is_same || at $n
-	done
-	grep -q '^ended 0' "$T/killed"
-	echo "# $n calls" >&3
-	((n > 5))
-	rm "$M"
-	tree_is_same
+	small_attached
+	CALLS=5 sweep checkpoint_made cleaned_again "$RT" clean "$M"
+}
+
+@test "clean --deadline: the processes that clean killed anywhere, alone: clean again cleans" {
+	small_attached
+	export KILLER_TASK=cleaner KILLER_ONLY=yes
+	CALLS=10 sweep checkpoint_made cleaned_again "$RT" clean "$M" --deadline 1000
+}
+
+@test "clean --deadline: all of its processes killed anywhere: clean again cleans" {
+	small_attached
+	export KILLER_TASK=any
+	FEWER=3 CALLS=10 sweep checkpoint_made cleaned_again "$RT" clean "$M" --deadline 1000
+}
+
+# and nothing is left of making things again
+restored_or_checked() {
+	grep -q '^ended' "$T/killed" || again restore "$M" --check || return
+	cleaned_again
 }
 
 @test "restore killed anywhere: nothing is lost, and restore again restores" {
-	small_make
-	small_hold
-	rt_ok attach --cgroup "$CG" --pin
-	local n=0 got='/bin/true'
-	again "${COMMAND[@]:1}"
-	while killed $((n += STEP)) "$RT" restore "$M" -- "$got"; do
-		again restore "$M" --check || at $n
-		# what is left of making things again
-		again clean "$M" || at $n
-		rm "$M"
-		tree_is_same || at $n
-		again "${COMMAND[@]:1}" || at $n
-	done
-	grep -q '^ended 0' "$T/killed"
-	echo "# $n calls" >&3
-	((n > 5))
-	rm "$M"
-	tree_is_same
+	small_attached
+	CALLS=5 sweep checkpoint_made restored_or_checked "$RT" restore "$M" -- /bin/true
+}
+
+# It removes the names when the program has begun, which then has what they are of.
+@test "restore: the process that removes the names killed anywhere, alone: clean finds what is left" {
+	small_attached
+	export KILLER_TASK=guard KILLER_ONLY=yes
+	CALLS=10 sweep checkpoint_made cleaned_again "$RT" restore "$M" -- /bin/true
+}
+
+@test "restore: killed with it anywhere: clean finds what is left" {
+	small_attached
+	export KILLER_TASK=guard
+	CALLS=10 sweep checkpoint_made cleaned_again "$RT" restore "$M" -- /bin/true
 }
 
 # What a power failure leaves: only what reached the disk, which is the loop device's image

@@ -48,7 +48,8 @@ static inline int changing_find(const struct call *call)
 	return -1;
 }
 
-/* Whether @call cannot change a file, a name or a lock. */
+/* Whether @call cannot change a file, a name or a lock of anybody who is not killed: what it
+ * closes, being killed closes, too. */
 static inline bool only_looks(const struct call *call)
 {
 	static const int calls[] = {
@@ -58,11 +59,20 @@ static inline bool only_looks(const struct call *call)
 		__NR_bpf,	 __NR_openat2,	  __NR_kcmp,	   __NR_getpid,
 		__NR_fstatfs,	 __NR_pidfd_open, __NR_fgetxattr,  __NR_flistxattr,
 		__NR_getrandom,	 __NR_faccessat,  __NR_epoll_wait, __NR_name_to_handle_at,
+		__NR_getxattr,	 __NR_futex,	  __NR_madvise,	   __NR_rt_sigprocmask,
+		__NR_getppid,	 __NR_gettid,	  __NR_geteuid,	   __NR_rt_sigaction,
+		__NR_rseq,	 __NR_ppoll,	  __NR_recvfrom,   __NR_set_robust_list,
+		__NR_getcwd,	 __NR_prlimit64,  __NR_close,	   __NR_close_range,
+		__NR_capget,	 __NR_capset,	  __NR_uname,	   __NR_mremap,
+		__NR_dup3,	 __NR_faccessat2, __NR_statfs,	   __NR_open_by_handle_at,
 #ifdef __NR_readlink
 		__NR_readlink,	 __NR_stat,	  __NR_lstat,	   __NR_access,
+		__NR_poll,	 __NR_dup2,
 #endif
 	};
 
+	if (call->nr == __NR_fcntl) /* none that is about locks */
+		return call->args[1] == F_DUPFD_CLOEXEC || call->args[1] <= F_GETFL;
 	if (call->nr == __NR_openat)
 		return !(call->args[2] & (O_CREAT | O_TRUNC | O_ACCMODE)) &&
 		       (call->args[2] & O_TMPFILE) != O_TMPFILE;

@@ -12,10 +12,19 @@
  *                               DIR is in JOURNAL before, and JOURNAL on the disk; says
  *                               `ended STATUS CHECKED`, and on stderr what was not so
  *
- * With KILLER_NAME in the environment the calls of the first process that has that name
- * (comm) count, and it is killed.
- *
  * What another program does that the command executes does not count any more.
+ *
+ * KILLER_TASK in the environment says whose calls count; without, those of the command's first
+ * task alone:
+ *
+ *   any        all of its processes and threads
+ *   thread     all but the first one of each process
+ *   steward, worker, guardian, probe, cleaner, guard
+ *              the processes that give themselves this name (relink-worker and so on), from
+ *              their first call, and whatever has no name of its own yet
+ *
+ * With it, all processes of the command are killed at once; with KILLER_ONLY=yes only the one
+ * whose call it is, and what becomes of the others is waited for: `ended STATUS` follows.
  *
  * Words of KILLER_REFUSE in the environment say what the kernel does not get to do:
  *
@@ -38,7 +47,6 @@
  * Being killed before a call is being killed after the one before it. A row of calls that
  * only look counts as one: in between nothing is different.
  */
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -47,16 +55,18 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "call.h"
+#include "killer_tasks.h"
 
 struct watch {
 	pid_t pid;
-	const char *named; /* of the environment; NULL */
-	pid_t counted;	   /* whose calls count; 0 not known yet */
+	const char *whose; /* a word of the environment; NULL the first task's */
+	bool only;	   /* nobody else is killed */
+	struct tasks tasks;
 	int listener;
 	long n, wanted; /* calls that count; the one to be killed at, 0 none */
 	bool counting;
@@ -157,11 +167,32 @@ static bool is_replaced(const struct watch *watch)
 	return strcmp(target, watch->command) != 0;
 }
 
+/* Whether the calls of @task count. */
+static bool is_wanted(struct watch *watch, const struct task *task)
+{
+	if (!strcmp(watch->whose, "any"))
+		return true;
+	if (!strcmp(watch->whose, "thread"))
+		return task->tid != task->pid;
+	if (task->pid == watch->pid ||
+	    (task->kind[0] && strcmp(task->kind, watch->whose) != 0))
+		return false;
+	/* Nothing that it does is before there is something to be left behind. */
+	watch->counting = true;
+	return true;
+}
+
 /* Whether the command was killed in place of @call. */
 static bool look(struct watch *watch, const struct call *call)
 {
+	const struct task *task = watch->whose ? task_of(&watch->tasks, call) : NULL;
+
+	if (!watch->whose && call->tid != watch->pid)
+		return false;
 	if (!watch->counting && changing_find(call) >= 0 && !is_replaced(watch))
 		watch->counting = true;
+	if (watch->whose && (!task || !is_wanted(watch, task)))
+		return false;
 	if (watch->executing && is_replaced(watch))
 		watch->counting = false;
 	watch->executing = call->nr == __NR_execve;
@@ -176,7 +207,10 @@ static bool look(struct watch *watch, const struct call *call)
 	if (watch->n != watch->wanted)
 		return false;
 	printf("killed %s\n", call_name(call));
-	kill(watch->counted, SIGKILL);
+	if (watch->whose && !watch->only)
+		tasks_kill(&watch->tasks);
+	else
+		kill(task ? task->pid : watch->pid, SIGKILL);
 	return true;
 }
 
@@ -184,23 +218,6 @@ static bool look(struct watch *watch, const struct call *call)
 static bool is_for_a_while(const char *name)
 {
 	return strstr(name, ".relinktrace-") == name && !strstr(name, ".tmp");
-}
-
-/* Whether @call is of whose calls count. */
-static bool counts(struct watch *watch, const struct call *call)
-{
-	char comm[32] = "";
-	int fd;
-
-	if (!watch->counted) {
-		fd = open(path_of("/proc/%d/comm", call->tid), O_RDONLY | O_CLOEXEC);
-		if (fd >= 0 && read(fd, comm, sizeof(comm) - 1) > 0 &&
-		    !strncmp(comm, watch->named, strlen(watch->named)))
-			watch->counted = call->tid;
-		if (fd >= 0)
-			close(fd);
-	}
-	return call->tid == watch->counted;
 }
 
 /* What is refused of @call, or 0. */
@@ -328,8 +345,10 @@ static void answer(struct watch *watch, const struct seccomp_notif_sizes *sizes)
 	if (!ioctl(watch->listener, SECCOMP_IOCTL_NOTIF_RECV, request)) {
 		struct call call = {request->pid, request->data.nr, request->data.args};
 
-		if (!killed && counts(watch, &call))
+		if (!killed)
 			killed = look(watch, &call);
+		else if (watch->whose && !watch->only)
+			kill(call.tid, SIGKILL); /* born meanwhile */
 		response->id = request->id;
 		response->error = refusal(watch, &call) ?: denial(watch, &call);
 		if (!response->error)
@@ -368,7 +387,10 @@ static int serve(struct watch *watch)
 			polled[1].fd = -1;
 			ended = true;
 		} else if (polled[0].revents && reaped) {
-			return status; /* POLLHUP: nobody is left (since 5.9) */
+			/* POLLHUP: nobody is left (since 5.9). They lose their locks later. */
+			while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+				;
+			return status;
 		}
 	}
 }
@@ -423,16 +445,18 @@ static void command_start(struct watch *watch, char **command)
 
 int main(int argc, char **argv)
 {
-	struct watch watch = {
-		.syncing_fd = -1,
-		.named = getenv("KILLER_NAME"),
-		.refused = getenv("KILLER_REFUSE") ?: "",
-		.denied = getenv("KILLER_DENY") ?: "",
-		.denial = atoi(getenv("KILLER_ERRNO") ?: "") ?: EIO,
-	};
+	static struct watch watch; /* what it owns is found there at the end */
 	char **command;
 	int status;
 
+	watch = (struct watch){
+		.syncing_fd = -1,
+		.refused = getenv("KILLER_REFUSE") ?: "",
+		.denied = getenv("KILLER_DENY") ?: "",
+		.denial = atoi(getenv("KILLER_ERRNO") ?: "") ?: EIO,
+		.whose = getenv("KILLER_TASK"),
+		.only = getenv("KILLER_ONLY"),
+	};
 	if (argc >= 4 && !strcmp(argv[1], "kill")) {
 		watch.wanted = atol(argv[2]);
 		command = argv + 3;
@@ -449,13 +473,16 @@ int main(int argc, char **argv)
 	watch.command = realpath(command[0], NULL);
 	if (!watch.command)
 		die("%s", command[0]);
+	/* LeakSanitizer would look with a process of its own. */
+	if (watch.whose)
+		setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1))
+		die("PR_SET_CHILD_SUBREAPER");
 	command_start(&watch, command);
-	if (!watch.named)
-		watch.counted = watch.pid;
 	status = serve(&watch);
-	if (killed)
+	if (killed && !watch.only)
 		return 0;
 	printf("ended %d %ld\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128,
 	       watch.journal ? watch.checked : watch.n);
-	return watch.journal ? watch.bad != 0 : 1;
+	return watch.journal ? watch.bad != 0 : !killed;
 }
