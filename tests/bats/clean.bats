@@ -175,7 +175,8 @@ cleaned_one_by_one() {
 	checkpoint --max-bytes 1K
 	[ "$status" -eq 1 ]
 	[[ $stderr == *--max-bytes* ]]
-	[ ! -e "$M" ] && [ ! -e "$M.journal" ]
+	[ ! -e "$M" ]
+	[ ! -e "$M.journal" ]
 	[ -z "$(ls "$RELINKTRACE_STATE")" ]
 	no_new_names
 	rt checkpoint --cgroup "$CG" --manifest "$M" --max-bytes $((sum - 1))
@@ -206,7 +207,8 @@ cleaned_one_by_one() {
 	rt checkpoint --cgroup "$CG" --manifest "$M" --max-bytes 1K --freeze --precopy --deadline 1000
 	[ "$status" -eq 1 ]
 	[[ $stderr == *"--max-bytes: nothing was made" ]]
-	[ ! -e "$M" ] && [ ! -e "$M.journal" ]
+	[ ! -e "$M" ]
+	[ ! -e "$M.journal" ]
 	[ -z "$(ls "$RELINKTRACE_STATE")" ]
 	no_new_names
 }

@@ -72,7 +72,8 @@ setup_holders() {
 	# what refuses does so too
 	in_time 60 --max-bytes 1
 	[ "$status" -eq 1 ]
-	[ ! -e "$M" ] && [ ! -e "$M.journal" ]
+	[ ! -e "$M" ]
+	[ ! -e "$M.journal" ]
 	for name in 0 -1 x 1s '' nan; do
 		rt checkpoint --cgroup "$CG/h" --manifest "$M" --deadline "$name"
 		[ "$status" -eq 2 ]

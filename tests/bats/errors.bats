@@ -263,12 +263,14 @@ left_and_found() {
 		[[ ${lines[-1]} == 'ended 1 '* ]]
 		[[ $stderr == *'cannot remove .relinktrace-'*'what was preserved is removed again'* ]]
 		[[ $words == *first ]] || break
-		[ ! -e "$M" ] && [ ! -e "$M.journal" ]
+		[ ! -e "$M" ]
+		[ ! -e "$M.journal" ]
 		[ -z "$(ls -A "$RELINKTRACE_STATE")" ]
 		no_new_names
 	done
 	[[ $stderr == *"names are left: \`relinktrace clean $M"* ]]
-	[ -e "$M" ] && [ -e "$M.journal" ]
+	[ -e "$M" ]
+	[ -e "$M.journal" ]
 	rt_ok clean "$M"
 	[[ $output == '1 removed, '*' 0 left' ]]
 	[ ! -e "$M.journal" ]

@@ -322,7 +322,9 @@ restorable() {
 	echo "written meanwhile" >>"$LINK"
 	hook_is 0 post-restore
 	json_is '.phase == "dumped" and .cleaned.removed == 1'
-	[ ! -e "$LINK" ] && [ ! -e "$T/root$NAME" ] && [ -e "$NAME" ]
+	[ ! -e "$LINK" ]
+	[ ! -e "$T/root$NAME" ]
+	[ -e "$NAME" ]
 	hook_is 0 clean
 	nothing_left
 }
@@ -388,7 +390,8 @@ restorable() {
 	json_is '[.criu.links[] | .state] == ["made"] and .phase == "restoring"'
 	hook_is 0 post-restore
 	json_is '.phase == "none" and .cleaned.removed == 1'
-	[ ! -e "$LINK" ] && [ ! -e "$T/root$NAME" ]
+	[ ! -e "$LINK" ]
+	[ ! -e "$T/root$NAME" ]
 	nothing_left
 	chmod 666 "$T/images/relinktrace.json"
 	hook_is 1 pre-restore --images-dir "$T/images" --root "$T/root"

@@ -119,7 +119,8 @@ moved_to() {
 	rt restore "$M" --root "$T/new" -- touch "$T/ran"
 	[ "$status" -eq 1 ]
 	[[ $stderr == *"other bytes"* ]]
-	[ ! -e "$T/ran" ] && [ -e "$file" ]
+	[ ! -e "$T/ran" ]
+	[ -e "$file" ]
 	cp -p "$T/kept" "$file"
 	restore_ok --root "$T/new"
 	json_is --slurpfile h "$T/h" '.fds[0].sum == $h[0].sum'

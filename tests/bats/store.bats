@@ -226,7 +226,8 @@ moves() {
 		[ "$status" -eq 1 ]
 	done
 	[ -z "$(ls -A "$T/victim" "$T/other" "$T/open" | grep -v :)" ]
-	[ ! -e "$M" ] && [ ! -e "$M.journal" ]
+	[ ! -e "$M" ]
+	[ ! -e "$M.journal" ]
 }
 
 @test "at restore and clean the store is not followed anywhere else" {
