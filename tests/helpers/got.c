@@ -52,7 +52,12 @@ static const char *type_name(mode_t mode)
 static void inode_print(const char *path)
 {
 	struct stat is;
-	int fd, generation;
+	/* Written as an int, but by FUSE as a long. */
+	union {
+		int number;
+		long room;
+	} generation = {.room = 0};
+	int fd;
 
 	if (stat(path, &is))
 		die("stat %s", path);
@@ -66,8 +71,8 @@ static void inode_print(const char *path)
 		return;
 	fd = open_or_die(path, O_RDONLY);
 	printf(",\"sum\":\"%016llx\"", (unsigned long long)sum_of_fd(fd));
-	if (!ioctl(fd, FS_IOC_GETVERSION, &generation)) /* writes 32 bits */
-		printf(",\"generation\":%u", (unsigned int)generation);
+	if (!ioctl(fd, FS_IOC_GETVERSION, &generation))
+		printf(",\"generation\":%u", (unsigned int)generation.number);
 	close(fd);
 }
 

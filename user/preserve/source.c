@@ -52,12 +52,16 @@ int source_ioctl_fd(int fd, int *opened)
 
 static int read_generation(int fd, uint32_t *generation)
 {
-	/* Written as an int, whatever the ioctl's number says. */
-	int number;
+	/* Written as an int, whatever the ioctl's number says; but by FUSE, whose server it is that
+	 * answers, as the long that it says (fuse_do_ioctl(), fs/fuse/ioctl.c). */
+	union {
+		int number;
+		long room;
+	} version = {.room = 0};
 
-	if (ioctl(fd, FS_IOC_GETVERSION, &number))
+	if (ioctl(fd, FS_IOC_GETVERSION, &version))
 		return errno == ENOTTY || errno == EINVAL ? -EOPNOTSUPP : -errno;
-	*generation = number;
+	*generation = version.number;
 	return 0;
 }
 
