@@ -122,6 +122,37 @@ cleaned_one_by_one() {
 	cleaned_one_by_one tac
 }
 
+@test "folders go whatever their order in the manifest or the journal" {
+	mkdir "$DIR/in" "$T/point"
+	mount --bind "$DIR/in" "$T/point"
+	hold g unlinked "$T/point"
+	# as the journal was before the manifest was complete
+	save() {
+		[[ ! -e $M.journal ]] || grep -q committing "$M.journal" || cp "$M.journal" "$T/saved"
+	}
+	export -f save
+	export M T
+	"$HELPERS/stopat" each save "$RT" checkpoint --cgroup "$CG" --manifest "$M" \
+		--template 'a/b/c/%t-%n'
+	jq -e '[.folders[].path] == ["a", "a/b", "a/b/c"]' "$M" >&2
+	jq '.folders |= reverse' "$M" >"$T/reversed.json"
+	rt_ok clean "$T/reversed.json"
+	[ -z "$(ls -A "$T/point")" ]
+
+	rm "$M"
+	"$HELPERS/stopat" each save "$RT" checkpoint --cgroup "$CG" --manifest "$M" \
+		--template 'a/b/c/%t-%n'
+	[ -n "$(ls "$T/point/a/b/c")" ]
+	rm "$M"
+	{
+		grep -v '"type":"directory"' "$T/saved"
+		grep '"type":"directory"' "$T/saved" | tac
+	} >"$M.journal"
+	rt_ok clean "$M"
+	[ -z "$(ls -A "$T/point")" ]
+	[ ! -e "$M.journal" ]
+}
+
 @test "a folder that no checkpoint made stays, and what was made in it goes" {
 	POINT=$T/point
 	mkdir -p "$DIR/in/lost+found" "$POINT"

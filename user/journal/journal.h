@@ -50,7 +50,7 @@ struct journal {
 	char boot_id[37];
 	struct journal_place *places; /* owned */
 	size_t n_places;
-	struct journal_name *names; /* owned; an outer folder before what is in it */
+	struct journal_name *names; /* owned */
 	size_t n_names;
 	/* What made the names was left behind, or some could not be removed: those may be
 	 * there that no manifest has. */

@@ -71,29 +71,50 @@ void clean_entry(const struct manifest *manifest, const struct manifest_entry *e
 	clean_entry_of(manifest, entry, &identity, result);
 }
 
+static void clean_folder(const struct manifest *manifest,
+			 const struct manifest_folder *folder)
+{
+	AUTO(located_fini) struct located located = LOCATED_INIT;
+	int ret;
+
+	if (locate_folder(manifest, folder, &located, NULL))
+		return;
+	/* In a store that was moved it has another number; but its name is the
+	 * checkpoint's id, which nobody else takes. */
+	ret = relink_remove_folder(located.root_fd, located.path,
+				   manifest->roots || folder->store ? 0 : folder->ino);
+	/* Somebody else's files in it, or another folder: not ours to remove. */
+	if (ret && ret != -ENOENT && ret != -ENOTEMPTY && ret != -ESTALE)
+		log_warning("folder %s on the filesystem of %s is left: %s", folder->path,
+			    folder->mount_point ? folder->mount_point : "a lost mount",
+			    strerror(-ret));
+}
+
+/* For qsort(): what is in another comes before that, being longer. */
+static int compare_folders(const void *left, const void *right)
+{
+	const struct manifest_folder *const *a = left, *const *b = right;
+	size_t longer = strlen((*a)->path), other = strlen((*b)->path);
+
+	return (longer < other) - (longer > other);
+}
+
+/* Whatever their order: one that another checkpoint made may be written down after what was
+ * made in it. */
 static void clean_folders(const struct manifest *manifest)
 {
-	/* Inner ones come later in the list. */
-	for (size_t i = manifest->n_folders; i-- > 0;) {
-		const struct manifest_folder *folder = &manifest->folders[i];
-		AUTO(located_fini) struct located located = LOCATED_INIT;
-		int ret;
+	AUTO_FREE const struct manifest_folder **sorted =
+		calloc(manifest->n_folders ?: 1, sizeof(*sorted));
 
-		if (locate_folder(manifest, folder, &located, NULL))
-			continue;
-		/* In a store that was moved it has another number; but its name is the
-		 * checkpoint's id, which nobody else takes. */
-		ret = relink_remove_folder(
-			located.root_fd, located.path,
-			manifest->roots || folder->store ? 0 : folder->ino);
-		/* Somebody else's files in it, or another folder: not ours to remove. */
-		if (ret && ret != -ENOENT && ret != -ENOTEMPTY && ret != -ESTALE)
-			log_warning("folder %s on the filesystem of %s is left: %s",
-				    folder->path,
-				    folder->mount_point ? folder->mount_point
-							: "a lost mount",
-				    strerror(-ret));
+	if (!sorted) {
+		log_warning("no memory: folders are left");
+		return;
 	}
+	for (size_t i = 0; i < manifest->n_folders; i++)
+		sorted[i] = &manifest->folders[i];
+	qsort(sorted, manifest->n_folders, sizeof(*sorted), compare_folders);
+	for (size_t i = 0; i < manifest->n_folders; i++)
+		clean_folder(manifest, sorted[i]);
 }
 
 /* Whether the names of both were in one folder. */

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -165,16 +166,42 @@ struct names {
 	const struct manifest *manifest;
 };
 
+/* For qsort(): files first, those of one batch together, the later ones first; then folders,
+ * those that are in another before it, being longer. One that another checkpoint made may be
+ * written down after what was made in it. */
+static int compare_names(const void *left, const void *right)
+{
+	const struct journal_name *const *a = left, *const *b = right;
+	bool folder = S_ISDIR((*a)->identity.type);
+	size_t longer, other;
+
+	if (folder != S_ISDIR((*b)->identity.type))
+		return folder ? 1 : -1;
+	longer = folder ? strlen((*a)->path) : 0;
+	other = folder ? strlen((*b)->path) : 0;
+	return longer != other ? (longer < other) - (longer > other)
+			       : (*a < *b) - (*a > *b);
+}
+
 /* Removes those names that are of @share (NULL: all). */
 static void clean_some(const struct share *share, struct clean_result *result, void *data)
 {
 	const struct names *names = data;
 	const struct journal *journal = names->journal;
 	const struct journal_name *last = NULL; /* removed, and not yet on the disk */
+	AUTO_FREE const struct journal_name **sorted =
+		calloc(journal->n_names ?: 1, sizeof(*sorted));
 
-	/* Inner ones come later. */
-	for (size_t i = journal->n_names; i-- > 0;) {
-		const struct journal_name *name = &journal->names[i];
+	if (!sorted) {
+		log_error("no memory: all names are left");
+		result->left += journal->n_names;
+		return;
+	}
+	for (size_t i = 0; i < journal->n_names; i++)
+		sorted[i] = &journal->names[i];
+	qsort(sorted, journal->n_names, sizeof(*sorted), compare_names);
+	for (size_t i = 0; i < journal->n_names; i++) {
+		const struct journal_name *name = sorted[i];
 		struct share its = share_of(&journal->places[name->place]);
 
 		if (share && !share_same(share, &its))
