@@ -43,12 +43,14 @@ teardown() {
 	place_remove
 }
 
-# What setup() made, what is in it, and what is mounted below $T.
+# What setup() made, what is in it, and what is mounted below $T. bats itself keeps $T until all
+# are through, which in a virtual machine is memory.
 place_remove() {
 	cgroup_remove "$CG"
 	! grep -qF " $T/" /proc/self/mounts ||
 		findmnt -rn -o TARGET | grep -F "$T/" | xargs -r umount -l
 	rm -rf -- "$DIR"
+	find "$T" -xdev -mindepth 1 -delete 2>/dev/null || true
 }
 
 # How tasks are held up in the kernel: none, voluntary, full or lazy.
