@@ -71,8 +71,29 @@ static int fd_read_once(int task_fd, int n, struct proclink *link,
 	return 1;
 }
 
-static int walk_fd(struct walk *walk, const struct process *process, pid_t tid,
-		   int task_fd, int n)
+/* Counts fd @n, which leads to @path, where files are in flight in it (unix(7)), or registered
+ * with it: fdinfo has their number (net/unix/af_unix.c, unix_show_fdinfo, 5.6;
+ * io_uring/fdinfo.c, 5.2). */
+static int look_behind(struct walk *walk, int task_fd, int n, const char *path)
+{
+	AUTO_FREE char *text = NULL;
+	uint64_t files = 0;
+	char name[32];
+	int err;
+
+	if (strncmp(path, "socket:", 7) && strcmp(path, "anon_inode:[io_uring]"))
+		return 0;
+	snprintf(name, sizeof(name), "fdinfo/%d", n);
+	err = proctext_read(task_fd, name, &text);
+	if (!err && (!proctext_value(text, "scm_fds", 10, &files) ||
+		     !proctext_value(text, "UserFiles", 10, &files)))
+		walk->hiding += files > 0;
+	return err;
+}
+
+/* Adds fd @n, where what it leads to is unlinked. */
+static int walk_unlinked(struct walk *walk, const struct process *process, pid_t tid,
+			 int task_fd, int n)
 {
 	AUTO(proclink_fini) struct proclink link = {0};
 	struct holder holder = holder_of(process, tid, RT_HOLDER_FD);
@@ -90,27 +111,19 @@ static int walk_fd(struct walk *walk, const struct process *process, pid_t tid,
 	return walk_add(walk, process, &link, &holder);
 }
 
-/* Counts fd @n where files are in flight in it (unix(7)), or registered with it: fdinfo has
- * their number (net/unix/af_unix.c, unix_show_fdinfo, 5.6; io_uring/fdinfo.c, 5.2). */
-static int look_behind(struct walk *walk, int task_fd, int n)
+/* One look at the link tells nearly every fd as a file that has its name. */
+static int walk_fd(struct walk *walk, const struct process *process, pid_t tid,
+		   int task_fd, int n)
 {
-	AUTO_FREE char *path = NULL, *text = NULL;
-	uint64_t files = 0;
+	AUTO_FREE char *path = NULL;
 	char name[32];
 	int err;
 
 	snprintf(name, sizeof(name), "fd/%d", n);
 	err = proctext_readlink(task_fd, name, &path);
-	if (err == -ENAMETOOLONG) /* a file's */
-		return 0;
-	if (err || (strncmp(path, "socket:", 7) && strcmp(path, "anon_inode:[io_uring]")))
-		return err;
-	snprintf(name, sizeof(name), "fdinfo/%d", n);
-	err = proctext_read(task_fd, name, &text);
-	if (!err && (!proctext_value(text, "scm_fds", 10, &files) ||
-		     !proctext_value(text, "UserFiles", 10, &files)))
-		walk->hiding += files > 0;
-	return err;
+	if (err == -ENAMETOOLONG || (!err && proctext_is_deleted(path)))
+		return walk_unlinked(walk, process, tid, task_fd, n);
+	return err ?: look_behind(walk, task_fd, n, path);
 }
 
 /* The fds of the table of @tid, whose directory is @task_fd. */
@@ -124,14 +137,10 @@ static int walk_fds(struct walk *walk, struct process *process, pid_t tid, int t
 	if (!dir)
 		return walk_forgive(walk, -errno);
 	TAKE_FD(fd);
-	while (!err && (errno = 0, entry = readdir(dir))) {
-		int n = atoi(entry->d_name);
-
-		if (entry->d_name[0] == '.')
-			continue;
-		err = walk_forgive(walk, walk_fd(walk, process, tid, task_fd, n));
-		err = err ?: walk_forgive(walk, look_behind(walk, task_fd, n));
-	}
+	while (!err && (errno = 0, entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			err = walk_forgive(walk, walk_fd(walk, process, tid, task_fd,
+							 atoi(entry->d_name)));
 	return err ? err : walk_forgive(walk, -errno);
 }
 

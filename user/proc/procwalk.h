@@ -10,8 +10,8 @@
 /* Adds to @set every orphan that a task of @target holds (fds of every distinct table,
  * mappings, exe, cwd, root). Processes that vanish meanwhile are skipped; those that
  * cannot be read are counted in set->unread and clear set->complete; so do links that
- * cannot be decided, see proclink.h, and sockets and io_urings that have files. Each is logged once, with its count. ofd is told by
- * kcmp(2) where that is allowed, else 0. tid is set too for the mappings and the exe of a
+ * cannot be decided, see proclink.h, and sockets and io_urings that have files. Each is logged
+ * once, with its count. ofd is told by kcmp(2) where that is allowed, else 0. tid is set too for the mappings and the exe of a
  * process whose main thread has exited: they are in /proc/TID then. 0; -ESRCH when there
  * is no process target->pid; -errno; @set may then be in part filled. */
 int procwalk_scan(const struct target *target, struct orphan_set *set);
