@@ -38,10 +38,8 @@ static int wish_check(const struct relinktrace_checkpoint *wish, int *method)
 		log_error("method \"link\": a store takes copies only");
 	else if (wish->precopy && !wish->freeze)
 		log_error("precopy goes with freeze");
-	else if (!(wish->deadline >= 0) || wish->deadline > INTERRUPT_SECONDS)
-		log_error("a deadline of %f seconds", wish->deadline);
 	else
-		return 0;
+		return handle_deadline(wish->deadline);
 	return -EINVAL;
 }
 

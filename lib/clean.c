@@ -20,10 +20,8 @@ static int wish_check(const struct relinktrace_clean *wish)
 		log_error("a store goes with a manifest");
 	else if (wish->age < 0)
 		log_error("an age of %ld seconds", wish->age);
-	else if (!(wish->deadline >= 0) || wish->deadline > INTERRUPT_SECONDS)
-		log_error("a deadline of %f seconds", wish->deadline);
 	else
-		return 0;
+		return handle_deadline(wish->deadline);
 	return -EINVAL;
 }
 

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "base/auto.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "proc/cgroup.h"
@@ -132,4 +133,12 @@ int handle_store_mounts(const char *store, const char *const *points,
 			log_error("\"%s\" is no list of absolute mount points", *points);
 	}
 	return ret;
+}
+
+int handle_deadline(double seconds)
+{
+	if (seconds >= 0 && seconds <= INTERRUPT_SECONDS)
+		return 0;
+	log_error("a deadline of %f seconds", seconds);
+	return -EINVAL;
 }

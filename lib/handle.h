@@ -29,4 +29,7 @@ int handle_text(json_t *root, char **out);
 int handle_store_mounts(const char *store, const char *const *points,
 			struct depot_mounts *mounts);
 
+/* Whether @seconds can be a deadline, 0 being none. 0; -EINVAL, which is logged. */
+int handle_deadline(double seconds);
+
 #endif

@@ -87,10 +87,8 @@ static int wish_check(const struct called *called)
 		log_error("store goes with external or config");
 	else if (wish->no_store && (wish->store || wish->store_mounts || !wish->config))
 		log_error("no_store goes with config, and no other store");
-	else if (!(wish->deadline >= 0) || wish->deadline > INTERRUPT_SECONDS)
-		log_error("a deadline of %f seconds", wish->deadline);
 	else
-		return 0;
+		return handle_deadline(wish->deadline);
 	return -EINVAL;
 }
 
@@ -194,22 +192,19 @@ static void __attribute__((noreturn)) run(struct called *called, int fd)
 static int run_apart(struct called *called, int fd)
 {
 	sigset_t all, before;
-	pid_t parent = getpid(), pid;
+	pid_t pid;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	pid = fork();
+	/* Then it takes back what it has begun. */
+	pid = abandon_fork(SIGTERM);
 	if (!pid) {
 		prctl(PR_SET_NAME, "relink-hook");
-		/* Then it takes back what it has begun. */
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		if (getppid() != parent)
-			_exit(EXIT_FAILURE);
 		run(called, fd);
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0)
-		return -errno;
+		return pid;
 	/* Where the caller ignores SIGCHLD: ECHILD, at the same time. */
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;

@@ -2,10 +2,12 @@
 #include "abandon.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +16,19 @@
 
 /* A killed one is gone at once, unless the kernel does not let it go. */
 #define REAP_MS 50
+
+pid_t abandon_fork(int signal)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid)
+		return pid < 0 ? -errno : pid;
+	prctl(PR_SET_PDEATHSIG, signal);
+	/* It was too late for that. */
+	if (getppid() != parent)
+		_exit(EXIT_FAILURE);
+	return 0;
+}
 
 void abandon_shed_fds(void)
 {

@@ -6,6 +6,10 @@
 
 #include <sys/types.h>
 
+/* fork(2), and the child gets @signal when the thread that we are ends. 0 in the child; its
+ * process id; -errno. */
+pid_t abandon_fork(int signal);
+
 /* In that process: closes what our caller gave us, so that nobody waits for the end of a
  * pipe that it has. What we opened ourselves is close-on-exec, and stays. A terminal may
  * stay as stderr: progress is shown on it. */

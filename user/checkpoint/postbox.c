@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/abandon.h"
 #include "base/auto.h"
 #include "base/interrupt.h"
 #include "base/list.h"
@@ -25,6 +27,24 @@ void postbox_fini(struct postbox *box)
 	auto_close(&box->fd);
 	free(box->data);
 	*box = (struct postbox)POSTBOX_INIT;
+}
+
+pid_t postbox_fork(struct postbox *box, int *theirs)
+{
+	AUTO_FD our_end = -1, their_end = -1;
+	int ends[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return -errno;
+	our_end = ends[0];
+	their_end = ends[1];
+	pid = abandon_fork(SIGKILL);
+	if (!pid)
+		*theirs = TAKE_FD(their_end);
+	else if (pid > 0)
+		box->fd = TAKE_FD(our_end);
+	return pid;
 }
 
 static int send_all(int fd, const char *data, size_t len)

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 struct postbox {
@@ -26,6 +27,11 @@ struct message {
 
 /* Closes and frees what @box owns; for AUTO(). */
 void postbox_fini(struct postbox *box);
+
+/* Forks a child that ends when we do (abandon_fork()), with a socket between: *@theirs is its
+ * end, in the child and owned by it; ours is that of @box, in the parent. 0 in the child; its
+ * process id; -errno. */
+pid_t postbox_fork(struct postbox *box, int *theirs);
 
 /* Sends a message of @kind with the @len bytes at @text. 0 or -errno. */
 int postbox_send(int fd, char kind, const void *text, size_t len);

@@ -109,25 +109,14 @@ static void steward_fini(struct steward *steward)
 
 static int start(struct steward *steward, steward_work work, const struct target *target)
 {
-	AUTO_FD ours = -1, theirs = -1;
-	pid_t parent = getpid();
-	int ends[2];
+	int theirs;
+	pid_t pid = postbox_fork(&steward->box, &theirs);
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
-		return -errno;
-	ours = ends[0];
-	theirs = ends[1];
-	steward->pid = fork();
-	if (steward->pid < 0)
-		return -errno;
-	if (!steward->pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent)
-			_exit(EXIT_FAILURE);
-		close(TAKE_FD(ours));
+	if (!pid)
 		office_run(work, steward->wish, target, theirs);
-	}
-	steward->box.fd = TAKE_FD(ours);
+	if (pid < 0)
+		return pid;
+	steward->pid = pid;
 	return 0;
 }
 

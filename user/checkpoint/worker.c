@@ -244,28 +244,18 @@ static void before(const struct timespec *until, int share, int most_ms,
 
 int worker_start(struct worker *worker, const struct worker_task *task)
 {
-	AUTO_FD ours = -1, theirs = -1;
-	pid_t parent = getpid();
-	int ends[2];
+	int theirs;
+	pid_t pid;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
-		return -errno;
-	ours = ends[0];
-	theirs = ends[1];
 	worker->manifest = task->manifest;
 	before(task->until, 30, 3000, &worker->soft);
 	before(task->until, 20, 2000, &worker->hard);
-	worker->pid = fork();
-	if (worker->pid < 0)
-		return -errno;
-	if (!worker->pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent)
-			_exit(EXIT_FAILURE);
-		close(TAKE_FD(ours));
+	pid = postbox_fork(&worker->box, &theirs);
+	if (!pid)
 		labour_run(worker, task, theirs);
-	}
-	worker->box.fd = TAKE_FD(ours);
+	if (pid < 0)
+		return pid;
+	worker->pid = pid;
 	return 0;
 }
 

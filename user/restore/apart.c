@@ -166,14 +166,11 @@ static int shared_init(struct shared *shared, size_t n)
 static pid_t begin(struct doing *doing, int *log,
 		   int (*work)(void *data, struct clean_result *result), void *data)
 {
-	pid_t parent = getpid(), pid = fork();
+	pid_t pid = abandon_fork(SIGKILL);
 
 	if (pid)
-		return pid < 0 ? -errno : pid;
+		return pid;
 	prctl(PR_SET_NAME, "relink-cleaner");
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(EXIT_FAILURE);
 	abandon_shed_fds();
 	log_set_sink(keep_line, log);
 	doing->ret = work(data, &doing->result);
