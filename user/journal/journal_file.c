@@ -19,6 +19,7 @@
 #include "base/trusted.h"
 #include "base/readall.h"
 #include "base/why.h"
+#include "manifest/fsid_json.h"
 #include "orphan/orphan.h"
 
 #define SUFFIX ".journal"
@@ -81,8 +82,7 @@ int journal_file_place(struct journal_file *file, const struct journal_place *pl
 
 	ret = ret ?: json_set(mount, "id", json_integer(place->mnt_id));
 	ret = ret ?: json_set_bytes(mount, "root", place->mount_root);
-	if (place->fsid[0])
-		ret = ret ?: json_set(mount, "fsid", json_string(place->fsid));
+	ret = ret ?: fsid_to_json(mount, place->fsid);
 	ret = ret ?: json_set(holder, "pid", json_integer(place->pid));
 	ret = ret ?: json_set(holder, "start_time", json_integer(place->start_time));
 	ret = ret

@@ -14,6 +14,7 @@
 #include "base/jsonread.h"
 #include "base/list.h"
 #include "base/why.h"
+#include "manifest/fsid_json.h"
 #include "manifest/template.h"
 #include "orphan/orphan_parse.h"
 
@@ -93,9 +94,7 @@ static void read_mount(struct jsonread *reader, const json_t *line,
 	out->mount_root = jsonread_bytes(reader, mount, "root", PATH_MAX, false);
 	if (out->mount_root && out->mount_root[0] != '/')
 		jsonread_fault(reader, "mount", "must have an absolute root");
-	if (json_object_get(mount, "fsid"))
-		jsonread_exact(reader, mount, "fsid", FSID_SIZE - 1, "0123456789abcdef",
-			       out->fsid);
+	fsid_from_json(reader, mount, out->fsid);
 	out->pid = jsonread_integer(reader, holder, "pid", 1, INT_MAX);
 	out->start_time = jsonread_integer(reader, holder, "start_time", 0, INT64_MAX);
 }

@@ -9,6 +9,7 @@
 #include "base/base64.h"
 #include "base/json.h"
 #include "orphan/orphan_json.h"
+#include "fsid_json.h"
 #include "manifest.h"
 
 /* @object, or NULL with the reference given back where @ret tells of a failure. */
@@ -151,8 +152,7 @@ static json_t *from_entry(const struct manifest_entry *entry)
 	ret = ret ?: set_attributes(object, entry);
 	ret = ret ?: json_set(object, "relinked", from_relinked(entry));
 	ret = ret ?: json_set_bytes(object, "mount_root", entry->mount_root);
-	if (entry->fsid[0])
-		ret = ret ?: json_set(object, "fsid", json_string(entry->fsid));
+	ret = ret ?: fsid_to_json(object, entry->fsid);
 	ret = ret
 		      ?: json_set(object, "attributes",
 				  entry->has_attributes
@@ -224,8 +224,7 @@ static json_t *from_folder(const struct manifest_folder *folder)
 	ret = json_set_bytes(mount, "point", folder->mount_point);
 	ret = ret ?: json_set(mount, "id", json_integer(folder->mnt_id));
 	ret = ret ?: json_set_bytes(mount, "root", folder->mount_root);
-	if (folder->fsid[0])
-		ret = ret ?: json_set(mount, "fsid", json_string(folder->fsid));
+	ret = ret ?: fsid_to_json(mount, folder->fsid);
 	ret = ret ?: json_set(holder, "pid", json_integer(folder->pid));
 	ret = ret ?: json_set(holder, "start_time", json_integer(folder->start_time));
 	ret = ret

@@ -10,6 +10,7 @@
 #include "base/base64.h"
 #include "orphan/orphan_parse.h"
 #include "base/jsonread.h"
+#include "fsid_json.h"
 #include "manifest.h"
 #include "template.h"
 #include "base/why.h"
@@ -198,15 +199,6 @@ static void read_carried(struct jsonread *reader, const json_t *object,
 	attributes_parse(reader, attributes, &out->attributes);
 }
 
-/* Younger than the schema. */
-static void read_fsid(struct jsonread *reader, const json_t *object,
-		      char out[static FSID_SIZE])
-{
-	if (json_object_get(object, "fsid"))
-		jsonread_exact(reader, object, "fsid", FSID_SIZE - 1, "0123456789abcdef",
-			       out);
-}
-
 static void read_entry(struct jsonread *reader, const json_t *object,
 		       struct manifest_entry *out)
 {
@@ -222,7 +214,7 @@ static void read_entry(struct jsonread *reader, const json_t *object,
 	if (out->mount_root && !absolute_path_valid(out->mount_root))
 		jsonread_fault(reader, "mount_root",
 			       "an absolute path without \".\" and \"..\" is expected");
-	read_fsid(reader, object, out->fsid);
+	fsid_from_json(reader, object, out->fsid);
 	if (out->method != METHOD_RECREATE)
 		read_relinked(reader, object, out);
 	read_carried(reader, object, out);
@@ -296,7 +288,7 @@ static void read_folder(struct jsonread *reader, const json_t *object,
 	if (out->mount_root && !absolute_path_valid(out->mount_root))
 		jsonread_fault(reader, "mount",
 			       "root must be absolute, without \".\" and \"..\"");
-	read_fsid(reader, mount, out->fsid);
+	fsid_from_json(reader, mount, out->fsid);
 	out->pid = jsonread_integer(reader, holder, "pid", 1, INT_MAX);
 	out->start_time = jsonread_integer(reader, holder, "start_time", 0, INT64_MAX);
 }

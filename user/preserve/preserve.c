@@ -57,6 +57,7 @@ void preserve_begin(struct preserve *preserve, const struct preserve_options *op
 		.next_n = 1,
 		.holder = PROCESS_PINNED_INIT,
 		.their = THEIRFD_INIT,
+		.fsid_of = -1,
 	};
 }
 
@@ -72,20 +73,26 @@ static void refresh(struct orphan *orphan, const struct stat *st)
 	orphan->allocated = st->st_blocks * 512ULL;
 }
 
-/* Of what gets no name on its mount. */
-static void record_fsid(struct manifest_entry *entry, pid_t pid,
-			const struct mount *mount)
+/* Of @mount, where no name is to be made. */
+static const char *fsid_of(struct preserve *preserve, pid_t pid,
+			   const struct mount *mount)
 {
-	AUTO_FD root = mount_open_root(pid, mount->id);
+	AUTO_FD root = -1;
 
+	if (preserve->fsid_of == mount->id)
+		return preserve->fsid;
+	preserve->fsid_of = mount->id;
+	preserve->fsid[0] = '\0';
+	root = mount_open_root(pid, mount->id);
 	if (root >= 0)
-		fsid_read(mount->fstype, root, entry->fsid);
+		fsid_read(mount->fstype, root, preserve->fsid);
+	return preserve->fsid;
 }
 
 /* The root of the orphan's mount, for restore to find it again; a mount that is out of
  * sight stays NULL. @folder is where its name is to be, or NULL. */
-static int record_mount(struct manifest_entry *entry, const struct source *source,
-			const struct folder *folder)
+static int record_mount(struct preserve *preserve, struct manifest_entry *entry,
+			const struct source *source, const struct folder *folder)
 {
 	AUTO(mount_fini) struct mount mount = {0};
 	int ret = mount_find(source->holder->pid, entry->orphan.mnt_id, &mount);
@@ -95,10 +102,9 @@ static int record_mount(struct manifest_entry *entry, const struct source *sourc
 	entry->mount_root = TAKE_PTR(mount.root);
 	if (!entry->orphan.mnt_point)
 		entry->orphan.mnt_point = TAKE_PTR(mount.point);
-	if (folder && !folder->store)
-		memcpy(entry->fsid, folder->fsid, sizeof(entry->fsid));
-	else
-		record_fsid(entry, source->holder->pid, &mount);
+	strcpy(entry->fsid, folder && !folder->store
+				    ? folder->fsid
+				    : fsid_of(preserve, source->holder->pid, &mount));
 	return 0;
 }
 
@@ -143,7 +149,7 @@ static int work_reach(struct preserve *preserve, struct work *work)
 		return ret;
 	refresh(&entry->orphan, &work->source.stat);
 	record_parent(entry, &work->source);
-	ret = record_mount(entry, &work->source, ladder->folder);
+	ret = record_mount(preserve, entry, &work->source, ladder->folder);
 	if (!ret && ladder->folder && !entry->store && !entry->mount_root)
 		entry->mount_root = strdup(ladder->folder->mount.root);
 	ret = ret ?: locked_read(&entry->orphan, &entry->locks);

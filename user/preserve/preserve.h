@@ -40,6 +40,9 @@ struct preserve {
 	/* For the holders, who come together. */
 	struct process_pinned holder;
 	struct theirfd their;
+	/* Of the mount of number fsid_of, that of an entry before. */
+	int fsid_of;
+	char fsid[FSID_SIZE];
 	struct unsynced unsynced;
 	size_t late_left; /* files that may stay open for it */
 	bool kept;
