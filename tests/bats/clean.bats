@@ -122,26 +122,29 @@ cleaned_one_by_one() {
 	cleaned_one_by_one tac
 }
 
-@test "folders go whatever their order in the manifest or the journal" {
-	mkdir "$DIR/in" "$T/point"
-	mount --bind "$DIR/in" "$T/point"
-	hold g unlinked "$T/point"
-	# as the journal was before the manifest was complete
+# journal_of [OPTION]...: a checkpoint, and in $T/saved its journal as it was before the manifest
+# was complete.
+journal_of() {
 	save() {
 		[[ ! -e $M.journal ]] || grep -q committing "$M.journal" || cp "$M.journal" "$T/saved"
 	}
 	export -f save
 	export M T
-	"$HELPERS/stopat" each save "$RT" checkpoint --cgroup "$CG" --manifest "$M" \
-		--template 'a/b/c/%t-%n'
+	"$HELPERS/stopat" each save "$RT" checkpoint --cgroup "$CG" --manifest "$M" "$@"
+}
+
+@test "folders go whatever their order in the manifest or the journal" {
+	mkdir "$DIR/in" "$T/point"
+	mount --bind "$DIR/in" "$T/point"
+	hold g unlinked "$T/point"
+	journal_of --template 'a/b/c/%t-%n'
 	jq -e '[.folders[].path] == ["a", "a/b", "a/b/c"]' "$M" >&2
 	jq '.folders |= reverse' "$M" >"$T/reversed.json"
 	rt_ok clean "$T/reversed.json"
 	[ -z "$(ls -A "$T/point")" ]
 
 	rm "$M"
-	"$HELPERS/stopat" each save "$RT" checkpoint --cgroup "$CG" --manifest "$M" \
-		--template 'a/b/c/%t-%n'
+	journal_of --template 'a/b/c/%t-%n'
 	[ -n "$(ls "$T/point/a/b/c")" ]
 	rm "$M"
 	{
@@ -332,14 +335,7 @@ another_number() {
 	image btrfs "$T/image"
 	mount -o loop "$T/image" "$T/fs" || skip "no btrfs on this kernel"
 	hold g unlinked "$T/fs" words
-	# as it was before the manifest was complete
-	save() {
-		[[ ! -e $M.journal ]] || grep -q committing "$M.journal" || cp "$M.journal" "$T/saved"
-	}
-	export -f save
-	export M T
-	"$HELPERS/stopat" each save "$RT" checkpoint --cgroup "$CG" --manifest "$M" \
-		--template 'made/%t-%n'
+	journal_of --template 'made/%t-%n'
 	cgroup_empty "$CG"
 	rm "$M"
 	mv "$T/saved" "$M.journal"

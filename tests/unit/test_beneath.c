@@ -170,6 +170,9 @@ static void test_parent(void)
 
 static void test_same_parent(void)
 {
+	CHECK(beneath_inner_first("made/of", "made") < 0);
+	CHECK(beneath_inner_first("made", "made/of") > 0);
+	CHECK_INT(beneath_inner_first("made/of", "made/by"), 0);
 	CHECK(beneath_same_parent("a", "b"));
 	CHECK(beneath_same_parent("made/of/a", "made/of/b"));
 	CHECK(!beneath_same_parent("made/of/a", "made/of/b/c"));

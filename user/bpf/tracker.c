@@ -157,9 +157,8 @@ static uint32_t usual_room(void)
 
 static void set_maps(struct relinktrace_bpf *skel, const struct tracker_options *options)
 {
-	bpf_map__set_max_entries(skel->maps.rt_orphans, options->max_orphans
-								? options->max_orphans
-								: usual_room());
+	bpf_map__set_max_entries(skel->maps.rt_orphans,
+				 options->max_orphans ?: usual_room());
 	if (options->backend == BACKEND_FENTRY) {
 		int cpus = libbpf_num_possible_cpus();
 
@@ -239,11 +238,8 @@ static int explain_load(int err, char **why)
 
 	if (!complaint[0])
 		return explain(err, "loading the BPF object", why);
-	if (strstr(complaint, MODULES))
-		return why_set(why, err, "%s%s", complaint + skip,
-			       caps_missing(CAPS_BPF_MODULES));
-	*why = strdup(complaint + skip);
-	return err;
+	return why_set(why, err, "%s%s", complaint + skip,
+		       strstr(complaint, MODULES) ? caps_missing(CAPS_BPF_MODULES) : "");
 }
 
 static int load(const struct tracker_options *options, const struct kernel *kernel,

@@ -156,8 +156,8 @@ static int commit(const struct checkpoint_wish *wish, struct record *record)
 	return ret;
 }
 
-/* What was made and is not in the manifest, @left of it at most, is in the journal, which is to stay
- * for that. 0 or -errno. */
+/* What was made and is not in the manifest, @left of it at most, is in the journal, which is
+ * to stay for that. 0 or -errno. */
 static int keep_journal(struct record *record, const char *path, size_t left)
 {
 	if (!left)

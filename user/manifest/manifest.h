@@ -133,7 +133,7 @@ struct manifest {
 	size_t n_entries;
 	struct manifest_failed *failed; /* owned */
 	size_t n_failed;
-	struct manifest_folder *folders; /* owned; an outer one before those in it */
+	struct manifest_folder *folders; /* owned */
 	size_t n_folders;
 	char *directory; /* owned; not of the file: where the file is; NULL unknown */
 	const char *store_at; /* not of the file and not owned: where the store is now, as

@@ -65,6 +65,13 @@ int beneath_open_parent(int root_fd, const char *path, const char **name)
 	return fd;
 }
 
+int beneath_inner_first(const char *a, const char *b)
+{
+	size_t longer = strlen(a), other = strlen(b);
+
+	return (longer < other) - (longer > other);
+}
+
 bool beneath_same_parent(const char *a, const char *b)
 {
 	const char *slash = strrchr(a, '/');

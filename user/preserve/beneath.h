@@ -20,6 +20,10 @@ int beneath_open_mounts(int root_fd, const char *path, int flags);
  * The fd, owned by the caller; -errno as above. */
 int beneath_open_parent(int root_fd, const char *path, const char **name);
 
+/* For qsort(): below 0 where @a may be inside of @b, both below one directory, which a longer path
+ * alone can be; 0 where neither can be inside of the other. Pure. */
+int beneath_inner_first(const char *a, const char *b);
+
 /* Whether @a and @b, below one directory, are in one folder. Pure. */
 bool beneath_same_parent(const char *a, const char *b);
 

@@ -18,9 +18,9 @@ __attribute__((format(printf, 2, 3))) int carry_miss(char **missing, const char 
 						     ...);
 
 /* Before data comes into the new regular file or directory @fd: the project that is to pay
- * for it, the hints of allocation, and those inode flags that say how data is kept (nocow, compression; ioctl_iflags
- * (2)). What cannot be set is added to *@missing, one text with "; " between. 0 or -ENOMEM.
- */
+ * for it, the hints of allocation, and those inode flags that say how data is kept (nocow,
+ * compression; ioctl_iflags(2)). What cannot be set is added to *@missing, one text with "; "
+ * between. 0 or -ENOMEM. */
 int carry_prepare(int fd, const struct attributes *attributes, char **missing);
 
 /* After that: owner, extended attributes (those the new inode got from its folder go),

@@ -178,11 +178,11 @@ int relink_link(int fd, const struct stat *st, int dir_fd, const char *name, boo
 		return ret;
 	leads = name_leads_to(dir_fd, name, st);
 	*doubt = ret && leads;
-	if (!ret || !leads)
-		/* It is there; whether it can be reached is for the caller to see. Where
-		 * somebody renamed another file onto it, that is theirs and stays. */
-		ret = leads == -ENOENT || leads == -ESTALE ? leads : 0;
-	return ret;
+	if (*doubt)
+		return ret;
+	/* It is there; whether it can be reached is for the caller to see. Where somebody
+	 * renamed another file onto it, that is theirs and stays. */
+	return leads == -ENOENT || leads == -ESTALE ? leads : 0;
 }
 
 /* A difference in what a move to another filesystem keeps. */

@@ -90,13 +90,12 @@ static void clean_folder(const struct manifest *manifest,
 			    strerror(-ret));
 }
 
-/* For qsort(): what is in another comes before that, being longer. */
+/* For qsort(). */
 static int compare_folders(const void *left, const void *right)
 {
 	const struct manifest_folder *const *a = left, *const *b = right;
-	size_t longer = strlen((*a)->path), other = strlen((*b)->path);
 
-	return (longer < other) - (longer > other);
+	return beneath_inner_first((*a)->path, (*b)->path);
 }
 
 /* Whatever their order: one that another checkpoint made may be written down after what was

@@ -8,6 +8,7 @@
 
 #include "apart.h"
 #include "base/auto.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "journal/index.h"
@@ -114,10 +115,17 @@ static int try_index(void *data, struct clean_result *result)
 	return 0;
 }
 
+/* Whether the index answers, where there is a deadline: it is read by us then. 0; -ETIMEDOUT. */
+static int await_index(struct clean_result *result)
+{
+	return interrupt_is_timed() ? apart_do(index_directory(), try_index, NULL, result)
+				    : 0;
+}
+
 int cleanup_id(const char *id, struct clean_result *result)
 {
 	AUTO_FREE char *path = NULL;
-	int ret = apart_do(index_directory(), try_index, NULL, result);
+	int ret = await_index(result);
 
 	if (ret)
 		return ret;
@@ -140,7 +148,7 @@ int cleanup_expired(long age, struct clean_result *result)
 	AUTO(index_list_fini) struct index_list list = {0};
 	AUTO_FREE char *why = NULL;
 	time_t before = time(NULL) - age;
-	int ret = apart_do(index_directory(), try_index, NULL, result), first = 0;
+	int ret = await_index(result), first = 0;
 	size_t n = 0;
 
 	if (ret)

@@ -167,20 +167,19 @@ struct names {
 };
 
 /* For qsort(): files first, those of one batch together, the later ones first; then folders,
- * those that are in another before it, being longer. One that another checkpoint made may be
- * written down after what was made in it. */
+ * those that are in another before it. One that another checkpoint made may be written down
+ * after what was made in it. */
 static int compare_names(const void *left, const void *right)
 {
 	const struct journal_name *const *a = left, *const *b = right;
 	bool folder = S_ISDIR((*a)->identity.type);
-	size_t longer, other;
+	int order = 0;
 
 	if (folder != S_ISDIR((*b)->identity.type))
 		return folder ? 1 : -1;
-	longer = folder ? strlen((*a)->path) : 0;
-	other = folder ? strlen((*b)->path) : 0;
-	return longer != other ? (longer < other) - (longer > other)
-			       : (*a < *b) - (*a > *b);
+	if (folder)
+		order = beneath_inner_first((*a)->path, (*b)->path);
+	return order ?: (*a < *b) - (*a > *b);
 }
 
 /* Removes those names that are of @share (NULL: all). */

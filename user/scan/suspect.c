@@ -239,13 +239,13 @@ static int sight_look(struct finder *finder, int dir, const char *name, pid_t pi
 
 /* A process's threads mostly see what it sees; /proc/PID/task has a link for each and two
  * of its own (fs/proc/base.c, proc_task_getattr). */
-static int process_look(struct finder *finder, int proc, const char *name, pid_t pid)
+static int process_look(struct finder *finder, const char *name, pid_t pid)
 {
 	AUTO_DIR *tasks = NULL;
 	struct dirent *entry;
 	struct stat st;
 	char path[64];
-	int err = sight_look(finder, proc, name, pid, 0);
+	int err = sight_look(finder, finder->proc, name, pid, 0);
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	if (err || stat(path, &st) || st.st_nlink <= 3)
@@ -298,9 +298,10 @@ static int find_mounts(const struct target *target, struct suspects *suspects)
 
 	if (!proc)
 		return -errno;
+	finder.proc = dirfd(proc);
 	while (!err && (entry = readdir(proc)))
 		if (!proctext_number(entry->d_name, INT_MAX, &pid))
-			err = process_look(&finder, dirfd(proc), entry->d_name, pid);
+			err = process_look(&finder, entry->d_name, pid);
 	if (err)
 		return err;
 	drop_repeated(suspects);
@@ -331,7 +332,7 @@ static int cgroup_look(int dir, void *data)
 		/* 0 is one that has no number here. */
 		if (proctext_number(line, INT_MAX, &pid) || !pid)
 			return -EINVAL;
-		err = process_look(finder, finder->proc, line, pid);
+		err = process_look(finder, line, pid);
 	}
 	return err;
 }
