@@ -316,6 +316,15 @@ locks_of() {
 	sed -n 's/^lock:\t[0-9]*: \(.*\) [0-9-]* [0-9a-f]*:[0-9a-f]*:[0-9]* \(.*\)/\1 \2/p' "$@"
 }
 
+@test "locks are seen among many orphans, where all of the machine are read at once" {
+	hold h locks
+	hold m many "$DIR" 30
+	checkpoint_ok
+	json_is '(.entries | length) >= 32 and ([.entries[] | select(.locks != []).holders[].pid]
+		| unique) == ['"${HOLD_PID[h]}"'] and
+		([.entries[].locks[].type] | sort) == ["flock","lease","ofd","posix"]'
+}
+
 @test "locks come back: of the description, and for a command those of the process" {
 	local kind locker
 	mkfifo "$T/locker" "$T/locked"

@@ -100,7 +100,11 @@ static void test_copy_shapes(void)
 {
 	check_copy(0, 0);
 	check_copy(8, 8);
-	check_copy(4096, 0);		/* a hole and nothing else */
+	check_copy(512, 512); /* in one piece, unlike the next */
+	check_copy(513, 513);
+	check_copy(512, 8); /* zeros that are no hole */
+	check_copy(8, 0);   /* a hole and nothing else */
+	check_copy(4096, 0);
 	check_copy(10 * MIB + 1, 8);	/* a hole at the end */
 	check_copy(20 * MIB, 20 * MIB); /* more than one step */
 }
@@ -190,7 +194,7 @@ static void test_attributes(void)
 	MUST(!fsetxattr(dst, "trusted.others", "1", 1, 0));
 	CHECK_INT(carry_read(src, &st, &attributes), 0);
 	CHECK_INT(carry_prepare(dst, &attributes, &missing), 0);
-	CHECK_INT(carry_write(dst, &st, &attributes, &missing), 0);
+	CHECK_INT(carry_write(dst, NULL, &st, &attributes, &missing), 0);
 	CHECK_STR(missing, NULL);
 	CHECK(fgetxattr(dst, "trusted.others", NULL, 0) < 0);
 	MUST(!fstat(dst, &got));

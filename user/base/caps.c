@@ -138,11 +138,20 @@ static const struct {
 
 /* What this process was started with; NULL before caps_begin(). */
 static cap_t started_with;
+static bool started_in_initial_ns;
 
 static void caps_free(cap_t *caps)
 {
 	if (*caps)
 		cap_free(*caps);
+}
+
+static bool in_initial_user_ns(void)
+{
+	struct stat st;
+
+	/* Without user namespaces in the kernel there is only the initial one. */
+	return stat("/proc/self/ns/user", &st) || st.st_ino == INIT_USER_NS_INO;
 }
 
 static unsigned int stages_of(cap_value_t cap)
@@ -168,8 +177,10 @@ void caps_begin(unsigned int stages, bool executes)
 
 	if (!caps)
 		return;
-	if (!started_with)
+	if (!started_with) {
 		started_with = cap_dup(caps);
+		started_in_initial_ns = in_initial_user_ns();
+	}
 	lower(caps, CAP_EFFECTIVE, stages);
 	if (!executes)
 		lower(caps, CAP_PERMITTED, stages);
@@ -221,26 +232,21 @@ static bool way_open(cap_t caps, const cap_value_t *way)
 	return true;
 }
 
-static bool in_initial_user_ns(void)
-{
-	struct stat st;
-
-	/* Without user namespaces in the kernel there is only the initial one. */
-	return stat("/proc/self/ns/user", &st) || st.st_ino == INIT_USER_NS_INO;
-}
-
 bool caps_have(enum caps_use use)
 {
 	const struct caps_row *row = &caps_table[use];
-	AUTO(caps_free)
-	cap_t caps = started_with ? cap_dup(started_with) : cap_get_proc();
+	/* Asked for each file: not even cap_dup(3) goes without a system call. */
+	AUTO(caps_free) cap_t now = started_with ? NULL : cap_get_proc();
+	cap_t caps = started_with ?: now;
 	bool have = false;
 
 	if (!caps)
 		return false;
 	for (int i = 0; i < CAPS_WAYS; i++)
 		have |= way_open(caps, row->ways[i]);
-	return have && (!row->initial_ns || in_initial_user_ns());
+	if (!have || !row->initial_ns)
+		return have;
+	return started_with ? started_in_initial_ns : in_initial_user_ns();
 }
 
 const char *caps_refused(int error, enum caps_use use)

@@ -324,7 +324,8 @@ static bool has_xattr(const struct attributes *attributes, const char *name)
 }
 
 /* What a new file got from its folder, such as a default ACL. A label of a security module
- * cannot be taken away (EPERM, EACCES); it would not be the source's fault either. */
+ * cannot be taken away (EPERM, EACCES); it would not be the source's fault either. 1 where it
+ * got anything; 0; -errno. */
 static int remove_others(const struct way *way, const struct attributes *attributes)
 {
 	AUTO_FREE char *names = NULL;
@@ -336,7 +337,7 @@ static int remove_others(const struct way *way, const struct attributes *attribu
 		if (!has_xattr(attributes, name) && way_removexattr(way, name) &&
 		    errno != ENODATA && errno != ENOTSUP && strncmp(name, "security.", 9))
 			return -errno;
-	return 0;
+	return size > 0;
 }
 
 /* Of what the kernel gives to some only: a file is better off without than not there. */
@@ -345,11 +346,14 @@ static bool is_privileged(const char *name)
 	return !strncmp(name, "security.", 9) || !strncmp(name, "trusted.", 8);
 }
 
+/* 1 where there were any; 0; -errno. */
 static int write_xattrs(const struct way *way, const struct attributes *attributes,
 			char **missing)
 {
-	int ret = remove_others(way, attributes);
+	int others = remove_others(way, attributes), ret = 0;
 
+	if (others < 0)
+		return others;
 	for (size_t i = 0; i < attributes->n_xattrs && !ret; i++) {
 		const struct attributes_xattr *xattr = &attributes->xattrs[i];
 
@@ -364,7 +368,7 @@ static int write_xattrs(const struct way *way, const struct attributes *attribut
 							  ? CAPS_COPY_XATTR
 							  : CAPS_COPY_FCAPS));
 	}
-	return ret;
+	return ret ?: others || attributes->n_xattrs;
 }
 
 /* The kernel takes the set-group-id bit of a group that is not ours away, and says nothing
@@ -407,23 +411,31 @@ const char *carry_refused(int error)
 	return text;
 }
 
-int carry_write(int fd, const struct stat *st, const struct attributes *attributes,
-		char **missing)
+static bool has_owner(const struct statx *now, const struct stat *st)
+{
+	return now && now->stx_uid == st->st_uid && now->stx_gid == st->st_gid;
+}
+
+int carry_write(int fd, const struct statx *now, const struct stat *st,
+		const struct attributes *attributes, char **missing)
 {
 	const struct timespec times[] = {attributes->atime, attributes->mtime};
 	struct way way = way_of(fd);
 	AUTO_FD opened = -1;
-	int ret;
+	int ret, xattrs;
 
 	/* In this order: a new owner takes set-id bits and capabilities away, an ACL
 	 * changes permissions, and each of them changes nothing but the ctime. */
-	if (fchownat(fd, "", st->st_uid, st->st_gid, AT_EMPTY_PATH))
+	if (!has_owner(now, st) &&
+	    fchownat(fd, "", st->st_uid, st->st_gid, AT_EMPTY_PATH))
 		return -errno;
-	ret = write_xattrs(&way, attributes, missing);
-	if (ret)
-		return ret;
-	if (!S_ISLNK(st->st_mode))
-		ret = write_mode(&way, st->st_mode & 07777, missing);
+	xattrs = write_xattrs(&way, attributes, missing);
+	if (xattrs < 0)
+		return xattrs;
+	ret = S_ISLNK(st->st_mode) || (!xattrs && has_owner(now, st) &&
+				       now->stx_mode == st->st_mode)
+		      ? 0
+		      : write_mode(&way, st->st_mode & 07777, missing);
 	if (ret)
 		return ret;
 	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)) {

@@ -26,9 +26,10 @@ int carry_prepare(int fd, const struct attributes *attributes, char **missing);
 /* After that: owner, extended attributes (those the new inode got from its folder go),
  * permissions of @st, the other inode flags but immutable and append, which would be in
  * the way of whoever opens or removes the file, and at last the times. @fd may be O_PATH.
+ * What it has by @now already is not set again; NULL: that is not known.
  * *@missing as above. 0 or -errno. */
-int carry_write(int fd, const struct stat *st, const struct attributes *attributes,
-		char **missing);
+int carry_write(int fd, const struct statx *now, const struct stat *st,
+		const struct attributes *attributes, char **missing);
 
 /* What carry_read() cannot even see for want of a capability, added to *@missing, as above. 0 or
  * -ENOMEM. */

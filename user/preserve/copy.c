@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
@@ -19,6 +20,9 @@
 #define TIMED_STEP_BYTES (1U << 20)
 
 #define BUFFER_BYTES (256U << 10)
+
+/* No filesystem has smaller blocks: a file of so many bytes is a hole, or has none. */
+#define BLOCK_BYTES 512
 
 /* Less is quicker by way of us than by copy_file_range(2). */
 #define LITTLE_BYTES 4096
@@ -104,6 +108,22 @@ static int copy_data(int src, int dst, off_t pos, off_t end, uint64_t *bytes)
 	return 0;
 }
 
+/* Copies @size bytes, all of @src, which are one block at most, where they are not a hole for
+ * sure. Whether that is done; -errno. */
+static int copy_block(int src, int dst, size_t size)
+{
+	static const char zeros[BLOCK_BYTES];
+	char block[BLOCK_BYTES];
+	ssize_t n = pread(src, block, size, 0);
+
+	if (n < 0)
+		return -errno;
+	if ((size_t)n < size || !memcmp(block, zeros, size))
+		return 0;
+	n = pwrite(dst, block, size, 0);
+	return n < 0 ? -errno : (size_t)n == size;
+}
+
 int copy_sparse(int src, int dst, uint64_t *bytes)
 {
 	uint64_t copied = 0;
@@ -113,6 +133,14 @@ int copy_sparse(int src, int dst, uint64_t *bytes)
 
 	if (fstat(src, &st))
 		return -errno;
+	ret = st.st_size && st.st_size <= BLOCK_BYTES ? copy_block(src, dst, st.st_size)
+						      : 0;
+	if (ret > 0) {
+		progress_add(st.st_size, st.st_size);
+		*bytes = st.st_size;
+	}
+	if (ret)
+		return ret < 0 ? ret : 0;
 	while (pos < st.st_size) {
 		pos = lseek(src, pos, SEEK_DATA);
 		if (pos < 0 && errno == ENXIO)

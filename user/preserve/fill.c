@@ -11,6 +11,11 @@
 #include "copy.h"
 #include "prealloc.h"
 
+static int look(int fd, struct statx *out)
+{
+	return statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, out) ? -errno : 0;
+}
+
 /* The data, anew or what is missing of it. */
 static int fill_data(int src, const struct stat *st, enum method method, int dst,
 		     const struct precopied *copy, struct manifest_entry *entry,
@@ -29,21 +34,22 @@ static int fill_data(int src, const struct stat *st, enum method method, int dst
 	return precopy_update(src, st->st_size, dst, bytes);
 }
 
-/* What no attribute can be set for. */
-static int note_missing(int src, int dst, char **missing)
+/* What no attribute can be set for. @to is what @dst was like when it had its data. */
+static int note_missing(int src, int dst, const struct statx *to, char **missing)
 {
-	uint64_t allocated = prealloc_missing(src, dst);
-	struct statx from, to;
+	uint64_t allocated = 0;
+	struct statx from;
 	int ret = 0;
 
+	if (look(src, &from))
+		return 0;
+	if (from.stx_blocks > to->stx_blocks)
+		allocated = prealloc_missing(src, dst);
 	if (allocated)
 		ret = carry_miss(missing, "%llu bytes of preallocated space",
 				 (unsigned long long)allocated);
-	if (ret || statx(src, "", AT_EMPTY_PATH, STATX_TYPE, &from) ||
-	    statx(dst, "", AT_EMPTY_PATH, STATX_TYPE, &to))
-		return ret;
-	from.stx_attributes &= ~to.stx_attributes;
-	if (from.stx_attributes & STATX_ATTR_ENCRYPTED)
+	from.stx_attributes &= ~to->stx_attributes;
+	if (!ret && from.stx_attributes & STATX_ATTR_ENCRYPTED)
 		ret = carry_miss(missing, "encryption: its data is in plain text here");
 	if (!ret && from.stx_attributes & STATX_ATTR_VERITY)
 		ret = carry_miss(missing, "fs-verity");
@@ -56,18 +62,20 @@ int fill(int src, const struct stat *st, enum method method, int dst,
 	AUTO(attributes_fini) struct attributes attributes = {0};
 	AUTO_FREE char *missing = NULL;
 	uint64_t bytes = 0;
+	struct statx now;
 	int ret;
 
 	ret = carry_read(src, st, &attributes);
 	ret = ret ?: carry_prepare(dst, &attributes, &missing);
 	ret = ret ?: fill_data(src, st, method, dst, copy, entry, &bytes);
-	if (method == METHOD_COPY)
-		ret = ret ?: prealloc_trim(src, dst);
+	ret = ret ?: look(dst, &now);
+	if (!ret && method == METHOD_COPY && now.stx_blocks > (uint64_t)st->st_blocks)
+		ret = prealloc_trim(src, dst) ?: look(dst, &now);
 	/* After the data: it cuts off what the filesystem allocated on its own beyond
 	 * the end (xfs). */
 	ret = ret ?: prealloc_carry(src, dst);
-	ret = ret ?: note_missing(src, dst, &missing);
-	ret = ret ?: carry_write(dst, st, &attributes, &missing);
+	ret = ret ?: note_missing(src, dst, &now, &missing);
+	ret = ret ?: carry_write(dst, &now, st, &attributes, &missing);
 	ret = ret ?: carry_unseen(&missing);
 	if (ret)
 		return ret;

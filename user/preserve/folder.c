@@ -147,6 +147,11 @@ bool folder_is_gone(const struct folder *folder)
 	return !fstat(folder->fd, &st) && !st.st_nlink;
 }
 
+bool folder_was_seen(const struct folder_set *set, const struct folder *folder)
+{
+	return set->round && folder->looked == set->round;
+}
+
 /* Times that a folder may be removed under our hands. */
 #define FOLDER_TRIES 64
 
@@ -180,13 +185,20 @@ static int keep_open(struct folder_set *set, struct manifest *manifest,
 		     struct folder *folder, const struct holder *holder,
 		     const char *relink_path, char **why)
 {
+	int ret;
+
+	if (folder->fd >= 0 && folder_was_seen(set, folder))
+		return 0;
 	if (folder->fd >= 0 && folder_is_gone(folder)) {
 		auto_close(&folder->fd);
 		folder->fd = -1;
 	}
-	return folder->fd >= 0
-		       ? 0
-		       : open_folder(set, manifest, folder, holder, relink_path, why);
+	ret = folder->fd >= 0
+		      ? 0
+		      : open_folder(set, manifest, folder, holder, relink_path, why);
+	if (!ret)
+		folder->looked = set->round;
+	return ret;
 }
 
 int folder_set_get(struct folder_set *set, struct manifest *manifest, int mnt_id,

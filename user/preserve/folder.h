@@ -25,6 +25,7 @@ struct folder {
 	atomic_bool no_clone; /* and FICLONE (ioctl_ficlone(2)), whatever the file */
 	/* Names of its own (journal_own_name()) that are on the disk and not used yet. */
 	unsigned int own_next, own_left;
+	unsigned int looked; /* the round in which it was there */
 };
 
 struct folder_set {
@@ -35,6 +36,8 @@ struct folder_set {
 	size_t n;
 	const struct depot *depot; /* not owned; NULL there is no store */
 	struct folder *store;	   /* owned; the folder in it; NULL not needed yet */
+	/* Raised by whoever works on many files, see folder_was_seen(); 0: nobody does. */
+	unsigned int round;
 };
 
 /* Frees what @set owns; for AUTO(). */
@@ -58,6 +61,10 @@ struct folder *folder_set_find(const struct folder_set *set, bool store, int mnt
 /* Whether somebody removed @folder meanwhile: no name can be made in it any more. Another
  * checkpoint, which made it, may have been cleaned. */
 bool folder_is_gone(const struct folder *folder);
+
+/* Whether @folder was there in this round of @set already. That it has been removed since is
+ * said by what is to be made in it, and is looked at then. */
+bool folder_was_seen(const struct folder_set *set, const struct folder *folder);
 
 /* The next number of a name of the checkpoint's own (journal_own_name()). */
 unsigned int folder_own_number(struct folder_set *set);

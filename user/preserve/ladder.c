@@ -55,7 +55,7 @@ static void record_relinked(struct manifest_entry *entry, const struct stat *st,
 	relinked->size = st->st_size;
 	relinked->mtime = st->st_mtim;
 	relinked->has_mtime = true;
-	relinked->has_generation = !source_generation(fd, &relinked->generation);
+	relinked->has_generation = !source_generation_of(fd, st, &relinked->generation);
 }
 
 /* Of what will have the name, where that is asked for. */

@@ -15,7 +15,6 @@
 #include "budget.h"
 #include "fillall.h"
 #include "ladder.h"
-#include "locked.h"
 #include "owned.h"
 #include "parallel.h"
 #include "base/log.h"
@@ -36,6 +35,9 @@
  * for its sync, what /proc is read by. */
 #define FILES_OF_THREAD 4
 #define FILES_OF_REST	12
+
+/* Orphans from which on all locks of the machine are read, and not each fd's. */
+#define WORTH_LOCKS 16
 
 /* One of a batch. */
 struct work {
@@ -152,7 +154,7 @@ static int work_reach(struct preserve *preserve, struct work *work)
 	ret = record_mount(preserve, entry, &work->source, ladder->folder);
 	if (!ret && ladder->folder && !entry->store && !entry->mount_root)
 		entry->mount_root = strdup(ladder->folder->mount.root);
-	ret = ret ?: locked_read(&entry->orphan, &entry->locks);
+	ret = ret ?: locked_read(&entry->orphan, &preserve->locked, &entry->locks);
 	return ret ?: owned_read(&entry->orphan, &preserve->their, &entry->owners);
 }
 
@@ -215,7 +217,7 @@ static int work_renew(struct preserve *preserve, struct work *work)
 	char path[RELINK_PATH_MAX];
 	int ret;
 
-	if (!ladder->folder || !folder_is_gone(ladder->folder))
+	if (!ladder->folder || folder_was_seen(&preserve->folders, ladder->folder))
 		return 0;
 	if (ladder->store)
 		return folder_set_get_store(&preserve->folders, preserve->manifest,
@@ -334,12 +336,18 @@ static int batch(struct preserve *preserve, struct orphan *orphans, size_t n)
 	size_t begun = 0;
 	int ret = works ? 0 : -ENOMEM;
 
+	preserve->folders.round++;
+	locked_fini(&preserve->locked);
+	if (n >= WORTH_LOCKS)
+		locked_look(&preserve->locked);
 	while (begun < n && !ret) {
 		work_begin(preserve, &orphans[begun], &works[begun]);
 		ret = grave(works[begun++].ret);
 	}
-	while (!ret && batch_is_pending(works, begun))
+	while (!ret && batch_is_pending(works, begun)) {
 		ret = batch_round(preserve, works, begun);
+		preserve->folders.round++;
+	}
 	for (size_t i = 0; i < begun; i++) {
 		if (!ret && !works[i].ret && works[i].ladder.fd >= 0)
 			ret = unsynced_add(&preserve->unsynced, &works[i].ladder.fd,
@@ -451,5 +459,6 @@ void preserve_fini(struct preserve *preserve)
 	folder_set_fini(&preserve->folders);
 	process_pinned_fini(&preserve->holder);
 	theirfd_fini(&preserve->their);
+	locked_fini(&preserve->locked);
 	*preserve = (struct preserve){0};
 }

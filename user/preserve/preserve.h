@@ -5,6 +5,7 @@
 #define RELINKTRACE_PRESERVE_H
 
 #include "folder.h"
+#include "locked.h"
 #include "precopy.h"
 #include "proc/theirfd.h"
 #include "source.h"
@@ -40,6 +41,7 @@ struct preserve {
 	/* For the holders, who come together. */
 	struct process_pinned holder;
 	struct theirfd their;
+	struct locked locked; /* for a batch */
 	/* Of the mount of number fsid_of, that of an entry before. */
 	int fsid_of;
 	char fsid[FSID_SIZE];

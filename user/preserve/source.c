@@ -70,18 +70,22 @@ static bool has_generation(const struct stat *st)
 	return S_ISREG(st->st_mode) || S_ISDIR(st->st_mode);
 }
 
-int source_generation(int fd, uint32_t *generation)
+int source_generation_of(int fd, const struct stat *st, uint32_t *generation)
 {
 	AUTO_FD opened = -1;
-	struct stat st;
 	int ret;
 
-	if (fstat(fd, &st))
-		return -errno;
-	if (!has_generation(&st))
+	if (!has_generation(st))
 		return -EOPNOTSUPP;
 	ret = source_ioctl_fd(fd, &opened);
 	return ret < 0 ? ret : read_generation(ret, generation);
+}
+
+int source_generation(int fd, uint32_t *generation)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? -errno : source_generation_of(fd, &st, generation);
 }
 
 /* Whether the dentry behind @fd is unhashed. A name can end so as well: this is needed,
@@ -101,15 +105,14 @@ static bool has_inner_ino(int fd, uint64_t ino)
 	return !ownfd_inner_ino(fd, &inner) && inner == ino;
 }
 
-/* 0 when @source is @orphan, and on mount @id, else -ESTALE or -errno. */
-static int source_check(const struct orphan *orphan, int id, struct source *source)
+/* 0 when @source, which is on mount @mnt_id, is @orphan, and on mount @id, else -ESTALE or
+ * -errno. */
+static int source_check(const struct orphan *orphan, int id, struct source *source,
+			int mnt_id)
 {
 	uint32_t generation = 0;
-	int mnt_id, ret, fd;
+	int ret, fd;
 
-	ret = mount_id_of_fd(source->fd, &mnt_id);
-	if (ret)
-		return ret;
 	if (mnt_id != id || (source->stat.st_mode & S_IFMT) != (orphan->mode & S_IFMT))
 		return -ESTALE;
 	if (source->stat.st_ino != orphan->ino && !has_inner_ino(source->fd, orphan->ino))
@@ -136,12 +139,11 @@ static int server_lost_it(int error, char **why)
 static int source_give(struct source *source, const struct orphan *orphan, int id,
 		       const struct holder *holder, struct source *out, char **why)
 {
-	int ret;
+	int mnt_id, ret = ownfd_stat(source->fd, &source->stat, &mnt_id);
 
-	if (fstat(source->fd, &source->stat))
-		return errno == ESTALE || errno == ENOENT ? server_lost_it(-errno, why)
-							  : -errno;
-	ret = source_check(orphan, id, source);
+	if (ret == -ESTALE || ret == -ENOENT)
+		return server_lost_it(ret, why);
+	ret = ret ?: source_check(orphan, id, source, mnt_id);
 	if (ret)
 		return ret;
 	source->holder = holder;

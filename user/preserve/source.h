@@ -56,4 +56,7 @@ int source_ioctl_fd(int fd, int *opened);
  * none or it is of another type, which opening might disturb; -errno. */
 int source_generation(int fd, uint32_t *generation);
 
+/* The same where its stat @st is known. */
+int source_generation_of(int fd, const struct stat *st, uint32_t *generation);
+
 #endif

@@ -4,6 +4,7 @@
 #define RELINKTRACE_OWNFD_H
 
 #include <stdint.h>
+#include <sys/stat.h>
 
 /* Opens what @fd is open on anew, with @flags, O_CLOEXEC and O_NOCTTY. fd or -errno. */
 int ownfd_open(int fd, int flags);
@@ -14,5 +15,8 @@ int ownfd_path(int fd, char **path);
 /* The inode number that the kernel itself uses, which on overlay need not be stat's
  * (fs/proc/fd.c, seq_show; since 5.14). 0 or -errno. */
 int ownfd_inner_ino(int fd, uint64_t *ino);
+
+/* What fstat(2) says of @fd, and the id of its mount (STATX_MNT_ID), by one call. 0 or -errno. */
+int ownfd_stat(int fd, struct stat *out, int *mnt_id);
 
 #endif

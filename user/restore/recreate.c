@@ -54,7 +54,7 @@ static int set_attributes(int fd, const struct manifest_entry *entry)
 
 		ret = opened < 0 ? opened : carry_prepare(opened, attributes, &missing);
 	}
-	ret = ret ?: carry_write(fd, &st, attributes, &missing);
+	ret = ret ?: carry_write(fd, NULL, &st, attributes, &missing);
 	if (missing)
 		log_warning("orphan%u is made again without %s", entry->n, missing);
 	return ret;
