@@ -522,6 +522,49 @@ small_again() {
 	no_new_names
 }
 
+# under_limits LOW HIGH OPTION...: checkpoints with each number of open files allowed from LOW to
+# HIGH. Each either preserves all, or fails with nothing left; none that is higher than one that
+# works fails. The lowest one that works is in $LOWEST.
+under_limits() {
+	local limit options=("${@:3}")
+	LOWEST=''
+	for ((limit = $1; limit <= $2; limit++)); do
+		run --separate-stderr alone prlimit --nofile="$limit:$limit" timeout "$PATIENCE" "$RT" \
+			checkpoint --cgroup "$CG" --manifest "$M" "${options[@]}"
+		printf '%d %s: %d\n%s\n' "$limit" "${options[*]}" "$status" "$stderr"
+		if [[ $status -eq 0 ]]; then
+			LOWEST=${LOWEST:-$limit}
+			jq -e '.complete and .failed == [] and (.entries | length) == 3' "$M"
+			rt_ok clean "$M"
+			rm "$M"
+		else
+			[ "$status" -eq 1 ]
+			[ -z "$LOWEST" ]
+			[[ $stderr == *'Too many open files'* ]]
+		fi
+		[ ! -e "$M" ]
+		[ ! -e "$M.journal" ]
+		[ -z "$(find "$T" -name '.relinktrace*' -o -path "$RELINKTRACE_STATE/*" -o -path "$T/store/*")" ]
+		[ "$(<"$CG/cgroup.freeze")" -eq 0 ]
+		rt_ok clean --expired 0s
+		[ "$output" = '0 removed, 0 gone already, 0 left' ]
+		no_new_names
+	done
+	[ -n "$LOWEST" ]
+}
+
+@test "EMFILE: from the lowest limit of open files that is enough, every one is" {
+	hold a ab
+	hold u unlinked
+	hold p fifo
+	local options
+	for options in '' --freeze '--freeze --precopy --digest' "--store $T/store" '--freeze --deadline 100'; do
+		# shellcheck disable=SC2086 # words
+		under_limits 8 64 $options
+		[ "$LOWEST" -gt 8 ]
+	done
+}
+
 @test "EMFILE: a program has the limit that was there before" {
 	good_one
 	run --separate-stderr prlimit --nofile=60:400 "$RT" checkpoint --cgroup "$CG" \

@@ -357,6 +357,30 @@ struct iterators tracker_iterators(const struct tracker *tracker)
 	};
 }
 
+int tracker_keep_iterators(const struct tracker *tracker, struct iterators *out)
+{
+	AUTO(iterators_close) struct iterators kept = ITERATORS_INIT;
+	struct iterators all = tracker_iterators(tracker);
+	const struct {
+		int from, *to;
+	} fds[] = {
+		{all.files_fd, &kept.files_fd}, {all.tables_fd, &kept.tables_fd},
+		{all.maps_fd, &kept.maps_fd},	{all.tasks_fd, &kept.tasks_fd},
+		{all.ours_fd, &kept.ours_fd},
+	};
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
+		if (fds[i].from < 0)
+			continue;
+		*fds[i].to = fcntl(fds[i].from, F_DUPFD_CLOEXEC, 0);
+		if (*fds[i].to < 0)
+			return -errno;
+	}
+	*out = kept;
+	kept = (struct iterators)ITERATORS_INIT;
+	return 0;
+}
+
 struct hooks tracker_hooks(const struct tracker *tracker)
 {
 	struct bpf_program *program;

@@ -46,6 +46,10 @@ enum backend tracker_backend(const struct tracker *tracker);
 /* The iterators that were loaded; they live as long as the tracker does. */
 struct iterators tracker_iterators(const struct tracker *tracker);
 
+/* The same by fds of their own, which outlive the tracker; into @out (ITERATORS_INIT), for
+ * iterators_close(). 0; -errno, and then there are none. */
+int tracker_keep_iterators(const struct tracker *tracker, struct iterators *out);
+
 /* The hooks that are attached; they live as long as the tracker does. */
 struct hooks tracker_hooks(const struct tracker *tracker);
 

@@ -343,16 +343,17 @@ int scan_with(const struct scan_source *source, const struct target *target,
 }
 
 /* Our own iterators. Whatever the reason why there are none, /proc gives the same answer;
- * doctor tells the reason. */
+ * doctor tells the reason. Of the many fds that loading takes these alone stay open: where
+ * there are enough for that, there are for what is done with them, too. */
 static void load_iterators(struct scanner *scanner)
 {
 	struct tracker_options options = {.iterators = true};
+	AUTO(tracker_closep) struct tracker *tracker = NULL;
 	AUTO_FREE char *why = NULL;
 	struct kernel kernel;
 
-	if (!kernel_read(&kernel) &&
-	    !tracker_open(&options, &kernel, &scanner->tracker, &why))
-		scanner->iterators = tracker_iterators(scanner->tracker);
+	if (!kernel_read(&kernel) && !tracker_open(&options, &kernel, &tracker, &why))
+		tracker_keep_iterators(tracker, &scanner->iterators);
 }
 
 void scanner_open(struct scanner *out)
@@ -366,8 +367,7 @@ void scanner_open(struct scanner *out)
 
 void scanner_close(struct scanner *scanner)
 {
-	tracker_closep(&scanner->tracker);
-	*scanner = (struct scanner)SCANNER_INIT;
+	iterators_close(&scanner->iterators);
 }
 
 int scan(const struct target *target, const struct scanner *scanner,

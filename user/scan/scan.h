@@ -7,12 +7,9 @@
 #include "proc/target.h"
 #include "scan_source.h"
 
-struct tracker;
-
 /* What a scan runs in the kernel. To load it takes much longer than to run it. */
 struct scanner {
-	struct tracker *tracker; /* owned; NULL none */
-	struct iterators iterators;
+	struct iterators iterators; /* owned */
 };
 
 #define SCANNER_INIT                                                                     \
