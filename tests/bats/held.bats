@@ -159,6 +159,24 @@ needs_uring() {
 	[ -z "$(map_inodes)" ]
 }
 
+# As another list that runs at that moment has.
+@test "what is mounted is told in full, though somebody elsewhere has it open" {
+	local elsewhere type
+	for type in f d; do
+		mount_orphan "$type"
+		exec {elsewhere}<"/proc/${HOLD_PID[h]}/root$DIR/point"
+		ours --cgroup "$CG"
+		is_mounted
+		json_is --arg point "$DIR/point" '.[0].mount.point == $point and .[0].nlink == 0'
+		list_by_proc --cgroup "$CG"
+		output=$(jq --argjson ino "$INO" '[.orphans[] | select(.ino == $ino)]' <<<"$output")
+		is_mounted
+		exec {elsewhere}<&-
+		cgroup_empty "$CG"
+		rm -r "$DIR/point" "$T/h.in" "$T/h.out"
+	done
+}
+
 @test "in flight over a Unix socket, until it is received and closed" {
 	needs_tables
 	local shape shapes=(stream third dgram seqpacket backlog nested)

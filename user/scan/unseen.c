@@ -238,11 +238,12 @@ static int fill(const struct suspect *suspect, const struct held *held,
 {
 	AUTO_FREE char *root = NULL;
 
-	if (orphan->mode)
+	/* They have told all of it; who holds it elsewhere, no path and no mount. */
+	if (orphan->n_holders)
 		return 0;
 	if (held->by_kernel)
 		records_fill(orphan, &held->record);
-	else if (suspect->kind == RT_HOLDER_LOOP)
+	else if (suspect->kind == RT_HOLDER_LOOP && !orphan->mode)
 		fill_from_device(orphan, suspect, entry);
 	if (suspect->kind == RT_HOLDER_LOOP) {
 		if (held->by_kernel)
@@ -291,7 +292,7 @@ static int join(const struct unseen *unseen, const struct suspect *suspect,
 	const struct known_entry *entry = entry_of(unseen, held);
 	struct holder holder = {.kind = RT_HOLDER_LOOP, .fd = -1, .loop = suspect->loop};
 	struct orphan *orphan;
-	int err;
+	int err = 0;
 
 	/* A text ending with " (deleted)" can lie; the exact map cannot. */
 	if (!held->by_kernel && suspect->kind == RT_HOLDER_LOOP && !entry &&
@@ -304,12 +305,11 @@ static int join(const struct unseen *unseen, const struct suspect *suspect,
 						     : 0);
 	if (!orphan)
 		return -ENOMEM;
-	err = fill(suspect, held, entry, orphan);
-	if (!err && held->by_kernel)
+	if (held->by_kernel)
 		err = orphan_add_key(orphan, unseen->source->backend == BACKEND_TP_BTF
 						     ? held->record.inode
 						     : held->record.dentry);
-	else if (!err && entry)
+	else if (entry)
 		err = orphan_add_key(orphan, entry->key);
 	if (err)
 		return err;
@@ -317,6 +317,9 @@ static int join(const struct unseen *unseen, const struct suspect *suspect,
 		orphan->elsewhere = true;
 		return 0;
 	}
+	err = fill(suspect, held, entry, orphan);
+	if (err)
+		return err;
 	if (suspect->kind == RT_HOLDER_MOUNT)
 		err = holder_of_mount(suspect, &holder);
 	else if (entry)
