@@ -273,6 +273,13 @@ thawed_leaves_nothing() {
 	[[ ${lines[-1]} == 'ended 0 6' ]]
 	rt_ok clean "$M"
 	rm "$M"
+	# the copy when the holder runs again
+	run --separate-stderr "$HELPERS/killer" order "$M.journal" "$SMALL" "${COMMAND[@]}" --freeze
+	echo "$output" "$stderr"
+	[ "$status" -eq 0 ]
+	[[ ${lines[-1]} == 'ended 0 6' ]]
+	rt_ok clean "$M"
+	rm "$M"
 	KILLER_REFUSE=tmpfile run --separate-stderr "$HELPERS/killer" order "$M.journal" \
 		"$SMALL" "${COMMAND[@]}"
 	echo "$output" "$stderr"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "stages.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/advice.h"
@@ -68,7 +69,9 @@ int stage_settle(struct preserve *preserve)
 
 	(void)stage;
 	ret = preserve_settle(preserve);
-	if (ret)
+	if (ret == -EINTR)
+		log_error("interrupted: the names that were made are removed again");
+	else if (ret)
 		log_error("cannot preserve: %s", strerror(-ret));
 	return ret;
 }

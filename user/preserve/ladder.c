@@ -16,7 +16,9 @@
 #include "fifo.h"
 #include "fill.h"
 #include "naming.h"
+#include "newfile.h"
 #include "relink.h"
+#include "manifest/template.h"
 #include "base/why.h"
 
 size_t ladder_methods(const struct orphan *orphan, enum method forced, bool store,
@@ -107,11 +109,34 @@ static int take_error(int *error)
 	return taken;
 }
 
+/* What restore will compare the new file with. */
+static int record_new(struct ladder *ladder)
+{
+	struct stat st;
+	int ret;
+
+	if (ladder->recorded)
+		return 0;
+	if (fstat(ladder->fd, &st))
+		return -errno;
+	record_relinked(ladder->entry, &st, ladder->fd);
+	ret = record_digest(ladder, ladder->fd);
+	ladder->recorded = !ret;
+	return ret;
+}
+
+/* Whether the new file gets its name when the holders run again. The number that it has by
+ * then, which others have been told, stays where nobody else makes names like these. */
+static bool is_named_late(const struct ladder *ladder)
+{
+	return ladder->late && ladder->fd >= 0 && !ladder->own[0] &&
+	       (ladder->store || template_has_clock(ladder->manifest->template));
+}
+
 /* Fills @fd, the new file, from the orphan. */
 static int fill_new(struct ladder *ladder, enum method method, int fd)
 {
 	int src = source_reading(ladder->source), ret;
-	struct stat st;
 
 	if (src < 0)
 		return src;
@@ -122,64 +147,7 @@ static int fill_new(struct ladder *ladder, enum method method, int fd)
 	/* On its way to the disk; what is said of failures, ladder_sync() hears again. */
 	if (!ladder->late)
 		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	if (fstat(fd, &st))
-		return -errno;
-	record_relinked(ladder->entry, &st, fd);
-	return record_digest(ladder, fd);
-}
-
-/* Own names that may be taken in a row. */
-#define OWN_TRIES 8
-
-/* Makes ladder->fd with a name of our own, ladder->own, in the folder of @path. 0 or -errno:
- * then it is not there, or told of. */
-static int own_file(struct ladder *ladder, const char *path)
-{
-	struct folder *folder = ladder->folder;
-	int ret = folder_own_name(ladder->folders, folder, ladder->manifest->id, path,
-				  ladder->own);
-
-	if (!ret) {
-		ladder->fd =
-			openat(folder->fd, ladder->own,
-			       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		ret = ladder->fd < 0 ? -errno : 0;
-		if (ret)
-			folder_take_back(ladder->folders, folder, folder->fd, ladder->own,
-					 S_IFREG, ret);
-	}
-	if (ret)
-		ladder->own[0] = '\0';
-	return ret;
-}
-
-/* Makes a file for the contents that has no name: nothing half filled is ever seen. Where
- * the filesystem cannot (O_TMPFILE, open(2); overlay can from 6.3 on), it has a name of our
- * own until it is filled. */
-static int new_file(struct ladder *ladder)
-{
-	struct folder *folder = ladder->folder;
-	AUTO_FREE char *path = NULL;
-	int ret;
-
-	if (!folder->no_tmpfile) {
-		ladder->fd =
-			openat(folder->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-		if (ladder->fd >= 0)
-			return 0;
-		if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
-			return -errno;
-		folder->no_tmpfile = true;
-	}
-	path = malloc(RELINK_PATH_MAX);
-	if (!path)
-		return -ENOMEM;
-	ret = manifest_name(ladder->manifest, ladder->store, ladder->entry->n, path);
-	ret = ret ?: own_file(ladder, path);
-	/* One that is there was made by a call that a server was asked for twice. */
-	for (int i = 1; ret == -EEXIST && i < OWN_TRIES; i++)
-		ret = own_file(ladder, path);
-	return ret;
+	return is_named_late(ladder) ? 0 : record_new(ladder);
 }
 
 void ladder_drop(struct ladder *ladder)
@@ -191,7 +159,7 @@ void ladder_drop(struct ladder *ladder)
 	auto_close(&ladder->fd);
 	ladder->fd = -1;
 	ladder->filled = ladder->synced = false;
-	ladder->is_precopied = false;
+	ladder->is_precopied = ladder->recorded = false;
 }
 
 static bool is_file_method(enum method method)
@@ -234,7 +202,7 @@ bool ladder_open(struct ladder *ladder)
 		return false;
 	if (ladder->fd < 0 &&
 	    !(has_precopied(ladder) && ladder->methods[ladder->next] == METHOD_COPY) &&
-	    new_file(ladder))
+	    newfile_make(ladder))
 		return false;
 	return !ladder->filled;
 }
@@ -300,7 +268,7 @@ static int prepare_file(struct ladder *ladder, char **why)
 	int ret = take_error(&ladder->fill_error);
 
 	if (!ret && ladder->fd < 0) {
-		ret = new_file(ladder);
+		ret = newfile_make(ladder);
 		if (ret)
 			return why_set(why, ret, "cannot make the new file: %s%s",
 				       strerror(-ret), caps_refused(ret, CAPS_REACH));
@@ -317,7 +285,9 @@ static int prepare_file(struct ladder *ladder, char **why)
 		return why_set(why, ret, INTERRUPT_LATE);
 	if (ret)
 		return why_set(why, ret, "%s%s", strerror(-ret), carry_refused(ret));
-	ret = naming_choose(ladder);
+	if (is_named_late(ladder))
+		return 0;
+	ret = record_new(ladder) ?: naming_choose(ladder);
 	return ret ? why_set(why, ret, "%s", strerror(-ret)) : 0;
 }
 
@@ -447,7 +417,8 @@ int ladder_publish(struct ladder *ladder)
 {
 	struct manifest_entry *entry = ladder->entry;
 	enum method method = ladder->methods[ladder->next];
-	int ret = method == METHOD_RECREATE ? 0 : naming_make(ladder);
+	bool named = method != METHOD_RECREATE && !is_named_late(ladder);
+	int ret = named ? naming_make(ladder) : 0;
 	AUTO_FREE char *reason = NULL;
 
 	if (ret == -EEXIST)
@@ -459,7 +430,7 @@ int ladder_publish(struct ladder *ladder)
 	if (ret) {
 		free(TAKE_PTR(ladder->path));
 		naming_explain(ladder, ret, &reason);
-	} else {
+	} else if (named) {
 		entry->relink_path = TAKE_PTR(ladder->path);
 		entry->same_inode = method == METHOD_LINK;
 		ret = look_again(ladder, &reason);

@@ -28,9 +28,12 @@ struct ladder {
 	int fd;			/* a new file that has not its name yet; owned; -1 none */
 	struct precopied *precopied; /* an earlier copy; not owned; NULL none */
 	bool is_precopied;	     /* fd is it */
-	bool late;		     /* fd is kept, for its owner to bring to the disk */
-	bool filled;		     /* it has its contents */
-	bool synced;		     /* and they are on the disk */
+	/* fd is kept, for its owner to bring to the disk and, where it has no name of our own,
+	 * to have it named then (late.h). */
+	bool late;
+	bool recorded;	/* the entry has what fd is like */
+	bool filled;	/* it has its contents */
+	bool synced;	/* and they are on the disk */
 	int fill_error; /* -errno of the last method that could have filled it */
 	char own[JOURNAL_OWN_NAME]; /* its name in the folder meanwhile; "" none */
 	char *path;		    /* owned; the name that is to be made; NULL none */
@@ -63,7 +66,8 @@ void ladder_drop(struct ladder *ladder);
 
 /* Does what comes before the name: for a link the name is chosen, for a clone or a copy
  * the file is made without one and filled too, by the first method that does not fail; the
- * entry records why one was not taken. The name is in the journal, not yet on the disk. 0;
+ * entry records why one was not taken. The name is in the journal, not yet on the disk; one
+ * that is made late is not even chosen. 0;
  * -EAGAIN the folder is gone: get it again and try again; the last method's -errno with
  * all reasons in @why; -EINTR, -ENOMEM. */
 int ladder_prepare(struct ladder *ladder, char **why);

@@ -15,6 +15,7 @@
 #include "budget.h"
 #include "fillall.h"
 #include "ladder.h"
+#include "late.h"
 #include "owned.h"
 #include "parallel.h"
 #include "base/log.h"
@@ -235,12 +236,22 @@ static int add_failed(struct preserve *preserve, struct work *work)
 			       work->why ? work->why : strerror(-work->ret));
 }
 
-/* What ends the whole, and not only one orphan's way. */
-static int grave(int ret)
+int preserve_grave(int ret)
 {
 	if (ret == -ENOMEM)
 		return ret;
 	return ret == -EINTR || interrupt_pending() ? -EINTR : 0;
+}
+
+int preserve_write_down(struct preserve *preserve)
+{
+	struct journal_file *journal = preserve->options.journal;
+	int ret = journal ? journal_file_sync(journal) : 0;
+
+	if (ret)
+		log_error("cannot write journal %s: %s%s", journal->name, strerror(-ret),
+			  advice(ret));
+	return ret;
 }
 
 /* Fills the new files of those whose turn that is, several at a time: each waits for the
@@ -258,7 +269,7 @@ static int batch_fill(struct preserve *preserve, struct work *works, size_t n)
 		    ladder_open(&work->ladder))
 			ladders[n_ladders++] = &work->ladder;
 	}
-	return grave(fillall(ladders, n_ladders));
+	return preserve_grave(fillall(ladders, n_ladders));
 }
 
 /* Every pending one of the batch a step further: what comes before the names, one sync,
@@ -275,15 +286,9 @@ static int batch_round(struct preserve *preserve, struct work *works, size_t n)
 		work->ret = work_renew(preserve, work)
 				    ?: ladder_prepare(&work->ladder, &work->why);
 		work->pending = !work->ret || work->ret == -EAGAIN;
-		ret = grave(work->ret);
+		ret = preserve_grave(work->ret);
 	}
-	if (!ret && preserve->options.journal) {
-		ret = journal_file_sync(preserve->options.journal);
-		if (ret)
-			log_error("cannot write journal %s: %s%s",
-				  preserve->options.journal->name, strerror(-ret),
-				  advice(ret));
-	}
+	ret = ret ?: preserve_write_down(preserve);
 	for (size_t i = 0; i < n && !ret; i++) {
 		struct work *work = &works[i];
 
@@ -291,7 +296,7 @@ static int batch_round(struct preserve *preserve, struct work *works, size_t n)
 			continue;
 		work->ret = ladder_publish(&work->ladder);
 		work->pending = work->ret == -EAGAIN;
-		ret = grave(work->ret);
+		ret = preserve_grave(work->ret);
 	}
 	return ret;
 }
@@ -342,7 +347,7 @@ static int batch(struct preserve *preserve, struct orphan *orphans, size_t n)
 		locked_look(&preserve->locked);
 	while (begun < n && !ret) {
 		work_begin(preserve, &orphans[begun], &works[begun]);
-		ret = grave(works[begun++].ret);
+		ret = preserve_grave(works[begun++].ret);
 	}
 	while (!ret && batch_is_pending(works, begun)) {
 		ret = batch_round(preserve, works, begun);
@@ -351,7 +356,7 @@ static int batch(struct preserve *preserve, struct orphan *orphans, size_t n)
 	for (size_t i = 0; i < begun; i++) {
 		if (!ret && !works[i].ret && works[i].ladder.fd >= 0)
 			ret = unsynced_add(&preserve->unsynced, &works[i].ladder.fd,
-					   works[i].entry.n);
+					   works[i].entry.n, works[i].source.holder);
 		/* It points into the array, which is sorted next. */
 		ladder_fini(&works[i].ladder);
 		works[i].ladder = (struct ladder){.fd = -1};
@@ -441,6 +446,7 @@ int preserve_settle(struct preserve *preserve)
 {
 	int ret = preserve->options.recorded ? 0 : undo_unsynced(preserve);
 
+	ret = ret ?: late_name(preserve);
 	ret = ret || preserve->options.recorded ? ret : undo_volatile(preserve);
 	if (preserve->manifest->n_failed || preserve->n_volatile)
 		preserve->manifest->complete = false;

@@ -73,8 +73,14 @@ int preserve_folders(struct preserve *preserve, struct orphan_set *set);
  * caller's. */
 int preserve_all(struct preserve *preserve, struct orphan_set *set);
 
-/* Brings to the disk what preserve_all() made; what may not have come there has failed. The
- * holders may run again. 0 or -ENOMEM. */
+/* What ends the whole, and not only one orphan's way: that of @ret which is so, or 0. */
+int preserve_grave(int ret);
+
+/* Brings what the journal was told to the disk. 0; -errno, which was logged. */
+int preserve_write_down(struct preserve *preserve);
+
+/* Brings to the disk what preserve_all() made; what may not have come there has failed.
+ * Copies get their names. The holders may run again. 0; -ENOMEM; -EINTR; -errno. */
 int preserve_settle(struct preserve *preserve);
 
 /* The manifest is on disk: the names stay. */

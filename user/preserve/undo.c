@@ -45,31 +45,36 @@ int undo_add_failed(struct manifest *manifest, struct manifest_entry *entry, int
 	return failed.text ? manifest_add_failed(manifest, &failed) : -ENOMEM;
 }
 
-/* @what of @entry in @folder may not be on the disk (@error). */
-static int fail_entry(struct preserve *preserve, const struct folder *folder,
-		      struct manifest_entry *entry, const char *what, int error)
+int undo_unnamed(struct manifest *manifest, struct manifest_entry *entry, int error,
+		 const char *text)
 {
-	AUTO_FREE char *text = NULL;
-	int ret;
+	int ret = undo_add_failed(manifest, entry, error, text);
 
-	why_set(&text, 0, "%s may not be on the disk: %s", what, strerror(-error));
-	if (!text)
-		return -ENOMEM;
-	if (remove_name(folder, entry, NULL)) {
-		preserve->n_volatile++;
-		free(entry->not_carried);
-		entry->not_carried = TAKE_PTR(text);
-		return 0;
-	}
-	ret = undo_add_failed(preserve->manifest, entry, error, text);
 	/* Without a number it is not counted any more. */
 	if (!ret)
 		manifest_entry_fini(entry);
 	return ret;
 }
 
-/* Takes out those that fail_entry() has moved. */
-static void drop_failed(struct manifest *manifest)
+/* @what of @entry in @folder may not be on the disk (@error). */
+static int fail_entry(struct preserve *preserve, const struct folder *folder,
+		      struct manifest_entry *entry, const char *what, int error)
+{
+	AUTO_FREE char *text = NULL;
+
+	why_set(&text, 0, "%s may not be on the disk: %s", what, strerror(-error));
+	if (!text)
+		return -ENOMEM;
+	if (entry->relink_path && remove_name(folder, entry, NULL)) {
+		preserve->n_volatile++;
+		free(entry->not_carried);
+		entry->not_carried = TAKE_PTR(text);
+		return 0;
+	}
+	return undo_unnamed(preserve->manifest, entry, error, text);
+}
+
+void undo_drop_failed(struct manifest *manifest)
 {
 	size_t n = 0;
 
@@ -94,7 +99,7 @@ static int fail_folder(struct preserve *preserve, const struct folder *folder, i
 					      entry->orphan.mnt_id))
 			ret = fail_entry(preserve, folder, entry, "its name", error);
 	}
-	drop_failed(manifest);
+	undo_drop_failed(manifest);
 	return ret;
 }
 
@@ -121,7 +126,7 @@ int undo_unsynced(struct preserve *preserve)
 {
 	int ret = unsynced_sync(&preserve->unsynced, fail_file, preserve);
 
-	drop_failed(preserve->manifest);
+	undo_drop_failed(preserve->manifest);
 	return ret;
 }
 

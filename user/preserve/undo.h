@@ -23,4 +23,12 @@ int undo_volatile(struct preserve *preserve);
  * undo_volatile(). 0 or -ENOMEM. */
 int undo_unsynced(struct preserve *preserve);
 
+/* Moves @entry, which has no name, to those that failed, as undo_add_failed(); then
+ * undo_drop_failed(). 0 or -ENOMEM. */
+int undo_unnamed(struct manifest *manifest, struct manifest_entry *entry, int error,
+		 const char *text);
+
+/* Takes out of the entries those that have failed since they came there. */
+void undo_drop_failed(struct manifest *manifest);
+
 #endif

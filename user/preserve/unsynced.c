@@ -18,7 +18,8 @@ void unsynced_fini(struct unsynced *unsynced)
 	*unsynced = (struct unsynced){0};
 }
 
-int unsynced_add(struct unsynced *unsynced, int *fd, unsigned int n)
+int unsynced_add(struct unsynced *unsynced, int *fd, unsigned int n,
+		 const struct holder *holder)
 {
 	struct unsynced_file *grown =
 		list_grow(unsynced->files, unsynced->n, sizeof(*grown));
@@ -26,7 +27,8 @@ int unsynced_add(struct unsynced *unsynced, int *fd, unsigned int n)
 	if (!grown)
 		return -ENOMEM;
 	unsynced->files = grown;
-	grown[unsynced->n++] = (struct unsynced_file){.fd = TAKE_FD(*fd), .n = n};
+	grown[unsynced->n++] =
+		(struct unsynced_file){.fd = TAKE_FD(*fd), .n = n, .holder = holder};
 	return 0;
 }
 
@@ -51,10 +53,14 @@ int unsynced_sync(struct unsynced *unsynced,
 		sync_file_range(unsynced->files[i].fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	}
 	parallel_run(items, unsynced->n, sync_one);
-	for (size_t i = 0; i < unsynced->n && !ret; i++)
-		if (unsynced->files[i].error)
-			ret = failed(unsynced->files[i].n, unsynced->files[i].error,
-				     data);
-	unsynced_fini(unsynced);
+	for (size_t i = 0; i < unsynced->n && !ret; i++) {
+		struct unsynced_file *file = &unsynced->files[i];
+
+		if (!file->error)
+			continue;
+		auto_close(&file->fd);
+		file->fd = -1;
+		ret = failed(file->n, file->error, data);
+	}
 	return ret;
 }
