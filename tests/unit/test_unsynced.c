@@ -14,16 +14,26 @@ static void arrange_two(void)
 	MUST(!unlink(in_dir("a")) && !unlink(in_dir("c")));
 }
 
-static void preserve_late(struct checkpointed *run, const char *template)
+static void begin_late(struct checkpointed *run, const char *template)
 {
 	struct preserve_options options = {.method = METHOD_COPY, .late = true};
 
 	*run = (struct checkpointed){.child = child_scan(arrange_two)};
 	MUST(!manifest_begin(&run->manifest, "/", 1, template));
 	preserve_begin(&run->preserve, &options, &run->manifest);
+}
+
+static void work_late(struct checkpointed *run)
+{
 	CHECK_INT(preserve_all(&run->preserve, &run->child.set), 0);
 	CHECK_INT(run->manifest.n_entries, 2);
 	CHECK_INT(run->preserve.unsynced.n, 2);
+}
+
+static void preserve_late(struct checkpointed *run, const char *template)
+{
+	begin_late(run, template);
+	work_late(run);
 	if (!strcmp(template, TEMPLATE_DEFAULT))
 		CHECK_INT(names_in(in_place("lost+found/checkpoint")), 0);
 }
@@ -101,6 +111,25 @@ static void test_without_clock(void)
 	CHECK_INT(place_count(), 0);
 }
 
+/* The files are there before the freeze, and go with the folder that they were made for.
+ * @removed: it is. */
+static void test_spares(bool removed)
+{
+	struct checkpointed run;
+
+	begin_late(&run, TEMPLATE_DEFAULT);
+	CHECK_INT(preserve_folders(&run.preserve, &run.child.set), 0);
+	CHECK_INT(run.preserve.n_spare, 2);
+	CHECK_INT(folder_spares(&run.preserve.folders), 2);
+	if (removed)
+		MUST(!rmdir(in_place("lost+found/checkpoint")));
+	work_late(&run);
+	CHECK_INT(folder_spares(&run.preserve.folders), 0);
+	check_settled(&run);
+	checkpoint_end(&run);
+	CHECK_INT(place_count(), 0);
+}
+
 /* fsync(2) of a pipe is EINVAL. */
 static void test_not_on_the_disk(void)
 {
@@ -136,6 +165,8 @@ int main(void)
 		test_folder_removed();
 		test_name_taken();
 		test_without_clock();
+		test_spares(false);
+		test_spares(true);
 		test_not_on_the_disk();
 		place_umount();
 	}

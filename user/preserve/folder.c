@@ -10,6 +10,7 @@
 
 #include "base/auto.h"
 #include "base/durable.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/name.h"
 #include "making.h"
@@ -18,10 +19,18 @@
 #include "manifest/template.h"
 #include "base/why.h"
 
+static void drop_spares(struct folder *folder)
+{
+	while (folder->n_spare)
+		auto_close(&folder->spare[--folder->n_spare]);
+	free(TAKE_PTR(folder->spare));
+}
+
 static void folder_free(struct folder **folder)
 {
 	if (!*folder)
 		return;
+	drop_spares(*folder);
 	mount_fini(&(*folder)->mount);
 	auto_close(&(*folder)->root_fd);
 	auto_close(&(*folder)->fd);
@@ -140,6 +149,42 @@ static int add_place(struct folder_set *set, struct folder *folder,
 			    : 0;
 }
 
+static int make_tmpfile(const struct folder *folder)
+{
+	int fd = openat(folder->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int folder_tmpfile(struct folder *folder)
+{
+	return folder->n_spare ? folder->spare[--folder->n_spare] : make_tmpfile(folder);
+}
+
+int folder_make_spare(struct folder *folder)
+{
+	AUTO_FD fd = make_tmpfile(folder);
+	int *grown;
+
+	if (fd < 0)
+		return TAKE_FD(fd);
+	grown = list_grow(folder->spare, folder->n_spare, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	folder->spare = grown;
+	grown[folder->n_spare++] = TAKE_FD(fd);
+	return 0;
+}
+
+size_t folder_spares(const struct folder_set *set)
+{
+	size_t n = set->store ? set->store->n_spare : 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		n += set->folders[i]->n_spare;
+	return n;
+}
+
 bool folder_is_gone(const struct folder *folder)
 {
 	struct stat st;
@@ -190,6 +235,7 @@ static int keep_open(struct folder_set *set, struct manifest *manifest,
 	if (folder->fd >= 0 && folder_was_seen(set, folder))
 		return 0;
 	if (folder->fd >= 0 && folder_is_gone(folder)) {
+		drop_spares(folder);
 		auto_close(&folder->fd);
 		folder->fd = -1;
 	}

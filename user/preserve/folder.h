@@ -25,6 +25,8 @@ struct folder {
 	atomic_bool no_clone; /* and FICLONE (ioctl_ficlone(2)), whatever the file */
 	/* Names of its own (journal_own_name()) that are on the disk and not used yet. */
 	unsigned int own_next, own_left;
+	int *spare; /* owned, with their fds: empty files without a name */
+	size_t n_spare;
 	unsigned int looked; /* the round in which it was there */
 };
 
@@ -57,6 +59,17 @@ int folder_set_get_store(struct folder_set *set, struct manifest *manifest,
 
 /* The folder on mount @mnt_id, or where @store in the store, that was got before, or NULL. */
 struct folder *folder_set_find(const struct folder_set *set, bool store, int mnt_id);
+
+/* A new file without a name in @folder, for reading and writing: one of those that were made
+ * before, or a new one. fd, owned by the caller; -EOPNOTSUPP, -EISDIR, -EINVAL the filesystem
+ * cannot (O_TMPFILE, open(2)); -errno. */
+int folder_tmpfile(struct folder *folder);
+
+/* Makes one more for folder_tmpfile(), which is open. 0 or -errno. */
+int folder_make_spare(struct folder *folder);
+
+/* How many of them there are in all folders of @set. */
+size_t folder_spares(const struct folder_set *set);
 
 /* Whether somebody removed @folder meanwhile: no name can be made in it any more. Another
  * checkpoint, which made it, may have been cleaned. */

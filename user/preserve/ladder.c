@@ -68,6 +68,17 @@ static int record_digest(struct ladder *ladder, int fd)
 	return digest_file(fd, ladder->entry->relinked.sha256);
 }
 
+bool ladder_needs_file(const struct orphan *orphan, enum method forced, bool store,
+		       bool stop)
+{
+	enum method methods[LADDER_STEPS];
+
+	if (!S_ISREG(orphan->mode) || !ladder_methods(orphan, forced, store, methods))
+		return false;
+	return methods[0] != METHOD_LINK ||
+	       (forced == METHOD_AUTO && !orphan->nlink && !(orphan->tmpfile && stop));
+}
+
 /* Whether the current method is a link that the kernel would refuse: of all without a name
  * it links those alone that were made so (fs/namei.c, vfs_link: I_LINKABLE). */
 static bool is_hopeless(const struct ladder *ladder)

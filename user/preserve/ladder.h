@@ -46,6 +46,11 @@ struct ladder {
 size_t ladder_methods(const struct orphan *orphan, enum method forced, bool store,
 		      enum method out[static LADDER_STEPS]);
 
+/* Whether @orphan will be cloned or copied, for all that is known before it is tried; @stop as
+ * in struct ladder. Pure. */
+bool ladder_needs_file(const struct orphan *orphan, enum method forced, bool store,
+		       bool stop);
+
 /* Where a new file is the next method's way, makes it, empty and without its name. Whether
  * ladder_fill() has something to do now; failures are ladder_prepare()'s to tell. */
 bool ladder_open(struct ladder *ladder);

@@ -40,12 +40,13 @@ int newfile_make(struct ladder *ladder)
 	int ret;
 
 	if (!folder->no_tmpfile) {
-		ladder->fd =
-			openat(folder->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-		if (ladder->fd >= 0)
+		ret = folder_tmpfile(folder);
+		if (ret >= 0) {
+			ladder->fd = ret;
 			return 0;
-		if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
-			return -errno;
+		}
+		if (ret != -EOPNOTSUPP && ret != -EISDIR && ret != -EINVAL)
+			return ret;
 		folder->no_tmpfile = true;
 	}
 	path = malloc(RELINK_PATH_MAX);

@@ -37,6 +37,9 @@
 #define FILES_OF_THREAD 4
 #define FILES_OF_REST	12
 
+/* Opened between the folders and the work: of the freezer, and the scan. */
+#define FILES_SINCE 16
+
 /* Orphans from which on all locks of the machine are read, and not each fd's. */
 #define WORTH_LOCKS 16
 
@@ -369,10 +372,22 @@ static int batch(struct preserve *preserve, struct orphan *orphans, size_t n)
 	return ret;
 }
 
+/* Files that can be opened now. To count those that are open takes long where they are many,
+ * and that was done before the freeze. */
+static size_t files_room(const struct preserve *preserve)
+{
+	size_t held =
+		preserve->unsynced.n + folder_spares(&preserve->folders) + FILES_SINCE;
+
+	if (!preserve->room)
+		return openfiles_room();
+	return preserve->room > held ? preserve->room - held : 0;
+}
+
 /* How many can be worked on at a time with the files that may be open now; 1 at least. */
 static size_t batch_most(const struct preserve *preserve)
 {
-	size_t room = openfiles_room(),
+	size_t room = files_room(preserve),
 	       n = preserve->options.recorded ? BATCH_TOLD : BATCH;
 
 	while (n > 1 &&
@@ -421,7 +436,9 @@ int preserve_all(struct preserve *preserve, struct orphan_set *set)
 	if (ret)
 		return ret;
 	depot_tell_unused(preserve->options.depot, set);
-	preserve->late_left = preserve->options.late ? openfiles_room() / 2 : 0;
+	preserve->late_left = preserve->options.late
+				      ? (files_room(preserve) + preserve->n_spare) / 2
+				      : 0;
 	for (size_t i = 0; i < set->n; i++)
 		expected += orphan_bytes(&set->orphans[i]);
 	progress_begin(expected, PROGRESS_MS);

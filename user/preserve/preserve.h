@@ -47,6 +47,8 @@ struct preserve {
 	char fsid[FSID_SIZE];
 	struct unsynced unsynced;
 	size_t late_left; /* files that may stay open for it */
+	size_t n_spare;	  /* of them open since before */
+	size_t room;	  /* files that could be open before that; 0 not known */
 	bool kept;
 	size_t left;	   /* names that were made and could not be removed again */
 	size_t n_volatile; /* entries whose names may not be on the disk */
@@ -62,8 +64,9 @@ void preserve_begin(struct preserve *preserve, const struct preserve_options *op
 int preserve_reach(struct preserve *preserve, struct orphan *orphan,
 		   struct source *source, struct folder **folder, char **why);
 
-/* Makes and opens the folders that the names of @set will be in, as it is now, so that
- * preserve_all() finds them. What cannot be reached is left to it. 0; -EINTR; -ENOMEM. */
+/* Makes and opens the folders that the names of @set will be in, as it is now, and with
+ * options.late the files for what is to be copied, so that preserve_all() finds them. What
+ * cannot be reached is left to it. 0; -EINTR; -ENOMEM. */
 int preserve_folders(struct preserve *preserve, struct orphan_set *set);
 
 /* Preserves every orphan of @set, and moves each into the manifest: to its entries, or

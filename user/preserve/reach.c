@@ -6,6 +6,7 @@
 #include "base/auto.h"
 #include "base/caps.h"
 #include "base/interrupt.h"
+#include "base/openfiles.h"
 #include "base/why.h"
 #include "behind.h"
 #include "idmapped.h"
@@ -168,6 +169,30 @@ int preserve_reach(struct preserve *preserve, struct orphan *orphan,
 	return ret ?: settle_mount(orphan, source->holder);
 }
 
+/* Makes the files for what is to be copied: half as many as there may be open, so that the
+ * work has room. What fails fails again then, and is told. */
+static void make_spares(struct preserve *preserve, const struct orphan_set *set)
+{
+	size_t most;
+
+	if (!preserve->options.late)
+		return;
+	preserve->room = openfiles_room();
+	most = preserve->room / 2;
+	for (size_t i = 0; i < set->n && preserve->n_spare < most; i++) {
+		const struct orphan *orphan = &set->orphans[i];
+		bool store = depot_takes(preserve->options.depot, orphan);
+		struct folder *folder =
+			folder_set_find(&preserve->folders, store, orphan->mnt_id);
+
+		if (folder && folder->fd >= 0 && !interrupt_pending() &&
+		    ladder_needs_file(orphan, preserve->options.method, store,
+				      preserve->options.stop) &&
+		    !folder_make_spare(folder))
+			preserve->n_spare++;
+	}
+}
+
 int preserve_folders(struct preserve *preserve, struct orphan_set *set)
 {
 	int ret = 0;
@@ -188,5 +213,8 @@ int preserve_folders(struct preserve *preserve, struct orphan_set *set)
 			continue;
 		ret = preserve_reach(preserve, orphan, &source, &folder, &why);
 	}
-	return ret == -ENOMEM ? ret : 0;
+	if (ret == -ENOMEM)
+		return ret;
+	make_spares(preserve, set);
+	return 0;
 }
