@@ -29,6 +29,10 @@ static size_t n_views;
 static pid_t last_pid;
 static size_t last_view;
 
+/* What mount_find() found last, and in which view: they share a mount, too. */
+static struct mount last_mount; /* owned; without a point nothing */
+static size_t last_mount_view;
+
 static void auto_table(struct libmnt_table **table)
 {
 	mnt_unref_table(*table);
@@ -69,6 +73,7 @@ void mount_cache_drop(void)
 	views = NULL;
 	n_views = 0;
 	last_pid = 0;
+	mount_fini(&last_mount);
 }
 
 /* The directory of a task in @process that still has namespaces, open for *at() calls:
@@ -241,10 +246,22 @@ static bool match_id(struct libmnt_fs *fs, const void *wanted)
 
 int mount_find(pid_t pid, int id, struct mount *out)
 {
+	AUTO(mount_fini) struct mount found = {0};
 	const struct view *view;
 	int err = view_of(pid, &view);
 
-	return err ? err : view_find(view, match_id, &id, out);
+	if (err)
+		return err;
+	if (last_mount.point && last_mount.id == id && last_mount_view == last_view)
+		return mount_copy(&last_mount, out);
+	err = view_find(view, match_id, &id, &found);
+	if (err)
+		return err;
+	mount_fini(&last_mount);
+	last_mount = found;
+	found = (struct mount){0};
+	last_mount_view = last_view;
+	return mount_copy(&last_mount, out);
 }
 
 struct fs_place {
