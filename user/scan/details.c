@@ -18,12 +18,12 @@
 /* xfs keeps its own count of blocks, ext4 and btrfs add delayed allocations to the VFS's,
  * overlay's inode has neither blocks nor always a size, and its number for users is the
  * underlying file's: stat is the truth for all of them. */
-static void fill_stat(struct orphan *orphan, const char *link)
+static void fill_stat(struct orphan *orphan, int dir, const char *link)
 {
 	struct statx stx;
 
 	if (mount_may_hang(orphan->fstype) ||
-	    statx(AT_FDCWD, link, AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &stx) ||
+	    statx(dir, link, AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &stx) ||
 	    (stx.stx_mode & S_IFMT) != (orphan->mode & S_IFMT))
 		return;
 	if (!strcmp(orphan->fstype, "overlay"))
@@ -34,12 +34,12 @@ static void fill_stat(struct orphan *orphan, const char *link)
 	orphan->allocated = stx.stx_blocks * 512;
 }
 
-static void fill_path(struct orphan *orphan, const char *link)
+static void fill_path(struct orphan *orphan, int dir, const char *link)
 {
 	AUTO_FREE char *path = NULL;
 	size_t length;
 
-	if (orphan->path || proctext_readlink(AT_FDCWD, link, &path))
+	if (orphan->path || proctext_readlink(dir, link, &path))
 		return;
 	length = strlen(path);
 	if (!proctext_is_deleted(path))
@@ -100,18 +100,64 @@ static void fill_by_handle(struct orphan *orphan)
 		return;
 	orphan_fill_stat(orphan, &stx);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	fill_path(orphan, link);
+	fill_path(orphan, AT_FDCWD, link);
+}
+
+/* The folder of links that was looked into last: its neighbours are mostly next. */
+struct links {
+	char path[64];
+	int fd; /* owned; -1 none */
+};
+
+static void links_fini(struct links *links)
+{
+	auto_close(&links->fd);
+	links->fd = -1;
+}
+
+/* What @link of /proc is in, open, and where @link goes on from there; as it is where that cannot
+ * be opened. */
+static int links_open(struct links *links, const char **link)
+{
+	const char *name = strrchr(*link, '/');
+	size_t len = name - *link;
+
+	if (len >= sizeof(links->path))
+		return AT_FDCWD;
+	if (links->fd < 0 || strncmp(links->path, *link, len) || links->path[len]) {
+		links_fini(links);
+		memcpy(links->path, *link, len);
+		links->path[len] = '\0';
+		links->fd = open(links->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (links->fd < 0)
+		return AT_FDCWD;
+	*link = name + 1;
+	return links->fd;
+}
+
+static void fill_linked(struct orphan *orphan, const struct holder *holder,
+			struct links *links)
+{
+	char text[64];
+	const char *link = text;
+	int dir;
+
+	holder_proc_link(holder, text, sizeof(text));
+	dir = links_open(links, &link);
+	fill_path(orphan, dir, link);
+	fill_stat(orphan, dir, link);
 }
 
 void details_fill(struct orphan_set *set)
 {
+	AUTO(links_fini) struct links links = {.fd = -1};
 	AUTO_FREE char *cgroup = NULL;
 	uint64_t cgroup_id = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
 		struct orphan *orphan = &set->orphans[i];
 		const struct holder *linked;
-		char link[64];
 
 		/* Neighbours mostly share a cgroup. */
 		if (!orphan->cgroup && orphan->cgroup_id) {
@@ -126,12 +172,9 @@ void details_fill(struct orphan_set *set)
 			fill_mount(orphan, &orphan->holders[0]);
 		fill_vias(orphan);
 		linked = orphan_first_linked(orphan);
-		if (!linked) {
+		if (linked)
+			fill_linked(orphan, linked, &links);
+		else
 			fill_by_handle(orphan);
-			continue;
-		}
-		holder_proc_link(linked, link, sizeof(link));
-		fill_path(orphan, link);
-		fill_stat(orphan, link);
 	}
 }
