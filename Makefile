@@ -2,11 +2,11 @@
 #
 # make            the command, build/relinktrace
 # make demo       install what is missing (Debian), build, run the example of the 2010 patch
-# make check      install, lint, build, run every test here, with sanitizers too, then
-#                 again in a virtual machine
+# make check      install, lint, build, run every test here, with sanitizers too, and in
+#                 virtual machines
 # make test       the tests here, with what is installed
 # make lint       formatting and static analysis
-# make sanitize   the unit tests and parsers under ASan and UBSan
+# make sanitize   the tests here under ASan and UBSan
 # make fuzz       the parsers, FUZZ_SECONDS each
 # make bench      what it costs, in pairs measured in one run
 # make install    DESTDIR= PREFIX=/usr/local
@@ -54,7 +54,7 @@ LIB	:= $(OUTPUT)/lib/librelinktrace
 # Raised with every change that a program built before it would not survive.
 SONAME	:= librelinktrace.so.0
 
-.PHONY: all demo check test tests lint format sanitize fuzz bench install clean
+.PHONY: all demo check test tests lint format sanitize sanitized fuzz bench install clean
 .PHONY: $(FUZZ_RUNS)
 .DELETE_ON_ERROR:
 .SECONDARY: $(FUZZ_OBJ)
@@ -130,10 +130,10 @@ demo:
 
 check:
 	$(Q)tools/setup build test vm lint programs runtimes
-	$(Q)$(MAKE) --no-print-directory lint sanitize
+	$(Q)$(MAKE) --no-print-directory lint
 	$(Q)$(MAKE) --no-print-directory -O -j$(JOBS) fuzz FUZZ_SECONDS=$(CI_FUZZ_SECONDS)
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all tests
-	$(Q)tests/run --all
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all tests sanitized
+	$(Q)tests/run --all --sanitized $(OUTPUT)/sanitize
 
 tests: $(UNIT) $(HELPERS)
 
@@ -147,16 +147,14 @@ lint:
 format:
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
 
-# Everything in user/, built with the sanitizers into a place of its own, and all tests
-# run against it: on a filesystem that clones and on one that does not, and killed at some
-# system calls only and raced for less long, since what differs there is not in user/.
-sanitize:
+# Everything in user/ once more, into a place of its own.
+sanitized:
 	$(Q)$(MAKE) --no-print-directory OUTPUT=$(OUTPUT)/sanitize \
 		SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined" \
-		CFLAGS="-O1 -g" -j$(JOBS) all tests
-	$(Q)RELINKTRACE_BUILD=$(OUTPUT)/sanitize RELINKTRACE_STOPS=20 RELINKTRACE_KILL_STEP=13 \
-		RELINKTRACE_RACE_SECONDS=1 \
-		tests/run --fs "dir xfs"
+		CFLAGS="-O1 -g" all tests
+
+sanitize: sanitized
+	$(Q)tests/run --sanitized $(OUTPUT)/sanitize
 
 fuzz: $(FUZZ_RUNS)
 
