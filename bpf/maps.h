@@ -71,6 +71,9 @@ struct {
 /* Iterators also put what they find into the map of orphans. */
 const volatile bool rt_bootstrap = false;
 
+/* Of struct file, among the kernel's types. */
+const volatile __u32 rt_id_file = 0;
+
 /* Somebody reads the ring buffer. */
 bool rt_streaming = false;
 

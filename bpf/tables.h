@@ -59,7 +59,7 @@ static __always_inline enum rt_slot slot_look(struct file *file, bool cast)
 	struct dentry *dentry, *parent;
 
 	if (cast) {
-		file = bpf_rdonly_cast(file, bpf_core_type_id_kernel(struct file));
+		file = bpf_rdonly_cast(file, rt_id_file);
 		dentry = file->f_path.dentry;
 		if (!dentry || dentry->d_hash.pprev)
 			return RT_SLOT_DULL;

@@ -38,6 +38,7 @@ static const struct {
 	{"bpf_iter__task_vma", BTF_KIND_STRUCT},
 	{"bpf_iter_aux_info", BTF_KIND_STRUCT},
 	{"bpf_prog", BTF_KIND_STRUCT},
+	{"file", BTF_KIND_STRUCT},
 	{"btf_trace_ext4_unlink_exit", BTF_KIND_TYPEDEF},
 	{"btf_trace_ext4_evict_inode", BTF_KIND_TYPEDEF},
 	{"btf_trace_xfs_iunlink", BTF_KIND_TYPEDEF},
@@ -67,7 +68,7 @@ static void types_note(struct types *types, uint32_t id)
 	if (kind != BTF_KIND_FUNC && kind != BTF_KIND_STRUCT && kind != BTF_KIND_TYPEDEF)
 		return;
 	name = btf__name_by_offset(types->btf, type->name_off);
-	if (name[0] != 'v' && name[0] != 'b')
+	if (name[0] != 'v' && name[0] != 'b' && name[0] != 'f')
 		return;
 	for (size_t i = 0; i < N_WANTED; i++)
 		if (wanted[i].kind == kind && !types->ids[i] &&
@@ -241,6 +242,7 @@ int kernel_read(struct kernel *out)
 		has_member(&types, "bpf_prog", "active") && kernel_is_preemptible();
 	kernel.skips_releases = kernel.skips_programs && kernel_is_realtime();
 	kernel.id_unlink = types_find(&types, "vfs_unlink");
+	kernel.id_file = types_find(&types, "file");
 	kernel.task_btf = function_proto(&types, "bpf_get_current_task_btf");
 	kernel.rdonly_cast = function_proto(&types, "bpf_rdonly_cast");
 	kernel.tp_ext4 = has_tracepoint(&types, "ext4", "ext4_unlink_exit") &&
@@ -248,8 +250,15 @@ int kernel_read(struct kernel *out)
 	kernel.tp_xfs = has_tracepoint(&types, "xfs", "xfs_iunlink") &&
 			has_tracepoint(&types, "xfs", "xfs_iunlink_remove");
 	kernel.tp_sys_exit = has_tracepoint(&types, NULL, "sys_exit");
+	kernel.btf = TAKE_PTR(types.btf);
 	*out = kernel;
 	return 0;
+}
+
+void kernel_fini(struct kernel *kernel)
+{
+	btf__free(kernel->btf);
+	kernel->btf = NULL;
 }
 
 bool kernel_takes_fentry(const struct kernel *kernel)
@@ -277,6 +286,8 @@ int kernel_read_symbols(struct kernel *kernel)
 
 	if (!file)
 		return -errno;
+	/* What it says of its block size is 1024, and there are millions of bytes. */
+	setvbuf(file, NULL, _IOFBF, 1 << 16);
 	while (getline(&line, &size, file) > 0)
 		if (strstr(line, " vfs_rmdir."))
 			kernel->rmdir_is_split = true;

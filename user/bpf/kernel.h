@@ -9,7 +9,10 @@
 
 #define KERNEL_ARG_NONE 255
 
+struct btf;
+
 struct kernel {
+	struct btf *btf; /* owned; all types of the kernel, without its modules' */
 	/* Places of arguments, from 0; see bpf/compat.h for what each means. */
 	uint8_t arg_unlink;
 	uint8_t arg_rmdir;
@@ -19,6 +22,7 @@ struct kernel {
 	uint8_t arg_tmpfile_flags;
 	uint8_t ret_tmpfile;
 	uint32_t id_unlink;  /* of vfs_unlink in BTF; 0 none */
+	uint32_t id_file;    /* of struct file */
 	bool rmdir_is_split; /* only after kernel_read_symbols() */
 	/* iter/task_file (5.8), iter/task_vma and bpf_d_path() in iterators (both 5.12).
 	 */
@@ -41,9 +45,15 @@ struct kernel {
 	bool tp_sys_exit;
 };
 
-/* Reads /sys/kernel/btf. 0; -ENOENT when the kernel has no BTF (CONFIG_DEBUG_INFO_BTF);
- * -errno. Functions that are not there leave KERNEL_ARG_NONE. */
+#define KERNEL_INIT                                                                      \
+	{                                                                                \
+		.btf = NULL                                                              \
+	}
+
+/* Reads /sys/kernel/btf. 0, and @out for kernel_fini(); -ENOENT when the kernel has no BTF
+ * (CONFIG_DEBUG_INFO_BTF); -errno. Functions that are not there leave KERNEL_ARG_NONE. */
 int kernel_read(struct kernel *out);
+void kernel_fini(struct kernel *kernel);
 
 /* Whether the kernel may let a program hook functions by fentry; one that is locked down
  * refuses all of them (bpf_check(), check_attach_btf_id()), and is asked by the smallest. */

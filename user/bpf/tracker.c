@@ -18,6 +18,7 @@
 #include "base/why.h"
 #include "records.h"
 #include "relinktrace.skel.h"
+#include "subset.h"
 
 /* Links: at most the hooks of one backend. */
 #define MAX_LINKS RT_MAX_HOOKS
@@ -134,6 +135,7 @@ static void set_constants(struct relinktrace_bpf *skel,
 	skel->rodata->rt_rmdir_is_split = kernel->rmdir_is_split;
 	skel->rodata->rt_looks_again = kernel->skips_programs;
 	skel->rodata->rt_releases_again = kernel->skips_releases;
+	skel->rodata->rt_id_file = kernel->id_file;
 	skel->rodata->rt_have_task_btf = kernel->task_btf;
 	skel->rodata->rt_have_d_path = kernel->iter_d_path;
 	/* tp_btf's map is keyed by inodes, and not exact anyway. */
@@ -242,18 +244,63 @@ static int explain_load(int err, char **why)
 		       strstr(complaint, MODULES) ? caps_missing(CAPS_BPF_MODULES) : "");
 }
 
+static void auto_btf(struct btf **btf)
+{
+	btf__free(*btf);
+}
+
+/* The types that @skel asks for. What rt_iter_ours asks for may be a module's (bpf/ours.h). */
+static int write_types(const struct relinktrace_bpf *skel,
+		       const struct tracker_options *options, const struct kernel *kernel,
+		       int *fd)
+{
+	AUTO(auto_btf) struct btf *loop = NULL;
+	const struct btf *types = kernel->btf;
+
+	if (options->ours && !access("/sys/kernel/btf/loop", F_OK)) {
+		loop = btf__load_module_btf("loop", kernel->btf);
+		if (!loop)
+			return -errno;
+		types = loop;
+	}
+	return subset_write(types, bpf_object__btf(skel->obj), fd);
+}
+
+/* The object, which libbpf is to relocate by those of the kernel's types that it asks for.
+ * Where these cannot be had it may look through all of them, and says itself what it lacks.
+ * *@fd is for the caller to close, after it is loaded. */
+static struct relinktrace_bpf *open_object(const struct tracker_options *options,
+					   const struct kernel *kernel, int *fd)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
+	struct relinktrace_bpf *skel, *quick;
+	char path[32];
+
+	skel = relinktrace_bpf__open();
+	if (!skel || write_types(skel, options, kernel, fd))
+		return skel;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
+	opts.btf_custom_path = path;
+	quick = relinktrace_bpf__open_opts(&opts);
+	if (!quick)
+		return skel;
+	relinktrace_bpf__destroy(skel);
+	return quick;
+}
+
 static int load(const struct tracker_options *options, const struct kernel *kernel,
 		struct tracker **out, char **why)
 {
 	AUTO(tracker_closep) struct tracker *tracker = NULL;
 	const char *failed = "";
+	AUTO_FD types = -1;
 	int err;
 
 	tracker = calloc(1, sizeof(*tracker));
 	if (!tracker)
 		return -ENOMEM;
 	tracker->backend = options->backend;
-	tracker->skel = relinktrace_bpf__open();
+	tracker->skel = open_object(options, kernel, &types);
 	if (!tracker->skel)
 		return explain(errno ? -errno : -EINVAL, "opening the BPF object", why);
 	choose_programs(tracker->skel, options, kernel);

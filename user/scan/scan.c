@@ -350,7 +350,7 @@ static void load_iterators(struct scanner *scanner)
 	struct tracker_options options = {.iterators = true};
 	AUTO(tracker_closep) struct tracker *tracker = NULL;
 	AUTO_FREE char *why = NULL;
-	struct kernel kernel;
+	AUTO(kernel_fini) struct kernel kernel = KERNEL_INIT;
 
 	if (!kernel_read(&kernel) && !tracker_open(&options, &kernel, &tracker, &why))
 		tracker_keep_iterators(tracker, &scanner->iterators);

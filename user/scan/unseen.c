@@ -68,7 +68,7 @@ static bool ask_kernel(const struct scan_source *source, struct answers *answers
 	AUTO(tracker_closep) struct tracker *tracker = NULL;
 	struct iterators iterators = source->iterators;
 	AUTO_FREE char *why = NULL;
-	struct kernel kernel;
+	AUTO(kernel_fini) struct kernel kernel = KERNEL_INIT;
 
 	if (iterators.ours_fd < 0) {
 		if (kernel_read(&kernel) || !kernel.iter_task_file ||

@@ -26,7 +26,7 @@ static int open_tracker(const struct attach_wish *wish, struct attach *attach, c
 		.iterators = true,
 		.ours = true,
 	};
-	struct kernel kernel;
+	AUTO(kernel_fini) struct kernel kernel = KERNEL_INIT;
 	int err = kernel_read(&kernel);
 
 	if (err) {

@@ -179,7 +179,7 @@ static void check_attached(struct doctor *doctor)
 
 int doctor_examine(struct doctor *out)
 {
-	struct kernel kernel = {};
+	AUTO(kernel_fini) struct kernel kernel = KERNEL_INIT;
 	int err = kernel_read(&kernel);
 
 	kernel_read_symbols(&kernel);

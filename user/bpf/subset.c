@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "subset.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/btf.h>
+
+#include "base/auto.h"
+#include "base/list.h"
+
+struct name {
+	const char *text; /* the object's, without a NUL */
+	size_t length;
+};
+
+struct subset {
+	const struct btf *kernel;
+	struct name *names; /* owned; of the object's types, sorted */
+	size_t n_names;
+	uint64_t lengths
+		[256]; /* of the names that begin with a byte: a bit each, modulo 64 */
+	uint32_t *
+		places; /* owned; of each of the kernel's types, from 1; 0: it is left out */
+	uint32_t *ids; /* owned; of the kernel's types that are in it, by place */
+	size_t n;
+	struct btf *out; /* owned */
+};
+
+static void subset_fini(struct subset *subset)
+{
+	btf__free(subset->out);
+	free(subset->names);
+	free(subset->places);
+	free(subset->ids);
+}
+
+/* Its name, if it is one that can be asked for by it (bpf_core_add_cands, libbpf.c); "". */
+static const char *name_of(const struct btf *btf, const struct btf_type *type)
+{
+	switch (btf_kind(type)) {
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION:
+	case BTF_KIND_ENUM:
+	case BTF_KIND_ENUM64:
+	case BTF_KIND_TYPEDEF:
+	case BTF_KIND_FWD:
+		return btf__name_by_offset(btf, type->name_off);
+	}
+	return "";
+}
+
+/* Of @name without its flavour (bpf_core_essential_name_len, libbpf.c). */
+static size_t essential_length(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = n; i-- > 1;)
+		if (!strncmp(name + i, "___", 3) && name[i - 1] != '_' && name[i + 3] &&
+		    name[i + 3] != '_')
+			return i;
+	return n;
+}
+
+static int names_compare(const void *left, const void *right)
+{
+	const struct name *a = left, *b = right;
+
+	if (a->length != b->length)
+		return a->length < b->length ? -1 : 1;
+	return memcmp(a->text, b->text, a->length);
+}
+
+static int names_read(struct subset *subset, const struct btf *object)
+{
+	uint32_t n = btf__type_cnt(object);
+
+	subset->names = calloc(n, sizeof(*subset->names));
+	if (!subset->names)
+		return -ENOMEM;
+	for (uint32_t id = 1; id < n; id++) {
+		struct name *name = &subset->names[subset->n_names];
+
+		name->text = name_of(object, btf__type_by_id(object, id));
+		name->length = essential_length(name->text);
+		if (!name->length)
+			continue;
+		subset->lengths[(unsigned char)name->text[0]] |= 1ULL
+								 << name->length % 64;
+		subset->n_names++;
+	}
+	qsort(subset->names, subset->n_names, sizeof(*subset->names), names_compare);
+	return 0;
+}
+
+/* Most of a hundred thousand are told by their first letter and their length. */
+static bool is_asked_for(const struct subset *subset, const char *text)
+{
+	struct name name = {.text = text};
+	uint64_t lengths = subset->lengths[(unsigned char)text[0]];
+
+	if (!lengths)
+		return false;
+	name.length = strlen(text);
+	return lengths >> name.length % 64 & 1 &&
+	       bsearch(&name, subset->names, subset->n_names, sizeof(name),
+		       names_compare);
+}
+
+static int include(struct subset *subset, uint32_t id)
+{
+	uint32_t *ids;
+
+	if (!id || subset->places[id])
+		return 0;
+	ids = list_grow(subset->ids, subset->n, sizeof(*ids));
+	if (!ids)
+		return -ENOMEM;
+	subset->ids = ids;
+	ids[subset->n++] = id;
+	subset->places[id] = subset->n;
+	return 0;
+}
+
+static int include_members(struct subset *subset, const struct btf_type *type)
+{
+	int err = 0;
+
+	for (int i = 0; i < btf_vlen(type) && !err; i++)
+		err = include(subset, btf_members(type)[i].type);
+	return err;
+}
+
+/* What type @id consists of. */
+static int include_inside(struct subset *subset, uint32_t id)
+{
+	const struct btf_type *type = btf__type_by_id(subset->kernel, id);
+	int err;
+
+	switch (btf_kind(type)) {
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION:
+		return include_members(subset, type);
+	case BTF_KIND_TYPEDEF:
+	case BTF_KIND_CONST:
+	case BTF_KIND_VOLATILE:
+	case BTF_KIND_RESTRICT:
+	case BTF_KIND_TYPE_TAG:
+		return include(subset, type->type);
+	case BTF_KIND_ARRAY:
+		err = include(subset, btf_array(type)->type);
+		return err ? err : include(subset, btf_array(type)->index_type);
+	}
+	return 0;
+}
+
+static int choose(struct subset *subset)
+{
+	uint32_t n = btf__type_cnt(subset->kernel);
+	int err = 0;
+
+	subset->places = calloc(n, sizeof(*subset->places));
+	if (!subset->places)
+		return -ENOMEM;
+	for (uint32_t id = 1; id < n && !err; id++)
+		if (is_asked_for(subset, name_of(subset->kernel,
+						 btf__type_by_id(subset->kernel, id))))
+			err = include(subset, id);
+	for (size_t i = 0; i < subset->n && !err; i++)
+		err = include_inside(subset, subset->ids[i]);
+	return err;
+}
+
+/* Puts the subset's own places where @type, which is a copy, has the kernel's ids. What a
+ * pointer, or a function, is of was not included. */
+static void renumber(const struct subset *subset, struct btf_type *type)
+{
+	switch (btf_kind(type)) {
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION:
+		for (int i = 0; i < btf_vlen(type); i++)
+			btf_members(type)[i].type =
+				subset->places[btf_members(type)[i].type];
+		return;
+	case BTF_KIND_ARRAY:
+		btf_array(type)->type = subset->places[btf_array(type)->type];
+		btf_array(type)->index_type = subset->places[btf_array(type)->index_type];
+		return;
+	case BTF_KIND_FUNC_PROTO:
+		for (int i = 0; i < btf_vlen(type); i++)
+			btf_params(type)[i].type = 0;
+		type->type = 0;
+		return;
+	case BTF_KIND_PTR:
+		type->type = 0;
+		return;
+	case BTF_KIND_TYPEDEF:
+	case BTF_KIND_CONST:
+	case BTF_KIND_VOLATILE:
+	case BTF_KIND_RESTRICT:
+	case BTF_KIND_TYPE_TAG:
+		type->type = subset->places[type->type];
+	}
+}
+
+static int build(struct subset *subset)
+{
+	subset->out = btf__new_empty();
+	if (!subset->out)
+		return errno ? -errno : -ENOMEM;
+	for (size_t i = 0; i < subset->n; i++) {
+		int id = btf__add_type(subset->out, subset->kernel,
+				       btf__type_by_id(subset->kernel, subset->ids[i]));
+
+		if (id < 0)
+			return id;
+		/* Ours to change, as what was added by hand: libbpf has no call for it, and
+		 * bpftool's gen min_core_btf does the same. */
+		renumber(subset, (struct btf_type *)btf__type_by_id(subset->out, id));
+	}
+	return 0;
+}
+
+/* All of it in a file in memory. */
+static int put_into_memory(const void *data, size_t size, int *out)
+{
+	AUTO_FD fd = memfd_create("types", MFD_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	for (size_t done = 0; done < size; done += n) {
+		n = write(fd, (const char *)data + done, size - done);
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+	}
+	*out = TAKE_FD(fd);
+	return 0;
+}
+
+int subset_write(const struct btf *kernel, const struct btf *object, int *fd)
+{
+	AUTO(subset_fini) struct subset subset = {.kernel = kernel};
+	const void *data;
+	uint32_t size;
+	int err;
+
+	err = names_read(&subset, object);
+	if (!err)
+		err = choose(&subset);
+	if (!err)
+		err = build(&subset);
+	if (err)
+		return err;
+	data = btf__raw_data(subset.out, &size);
+	return data ? put_into_memory(data, size, fd) : -ENOMEM;
+}
