@@ -17,19 +17,21 @@
 struct name {
 	const char *text; /* the object's, without a NUL */
 	size_t length;
+	bool is_kernels; /* there is one in the kernel, where no module is asked */
 };
 
 struct subset {
-	const struct btf *kernel;
-	struct name *names; /* owned; of the object's types, sorted */
+	const struct btf *types; /* the kernel's, or the kernel's and those of a module */
+	uint32_t first;		 /* of the module's; 1 */
+	struct name *names;	 /* owned; of the object's types, sorted */
 	size_t n_names;
 	uint64_t lengths
-		[256]; /* of the names that begin with a byte: a bit each, modulo 64 */
-	uint32_t *
-		places; /* owned; of each of the kernel's types, from 1; 0: it is left out */
-	uint32_t *ids; /* owned; of the kernel's types that are in it, by place */
+		[256];	  /* of the names that begin with a byte: a bit each, modulo 64 */
+	uint32_t *places; /* owned; in @out, of each of @types; 0: it is left out */
+	uint32_t *ids;	  /* owned; of @types, those that go to @out next */
 	size_t n;
 	struct btf *out; /* owned */
+	size_t n_out;
 };
 
 static void subset_fini(struct subset *subset)
@@ -98,17 +100,19 @@ static int names_read(struct subset *subset, const struct btf *object)
 	return 0;
 }
 
-/* Most of a hundred thousand are told by their first letter and their length. */
-static bool is_asked_for(const struct subset *subset, const char *text)
+/* The name @text, if it is asked for; NULL. Most of a hundred thousand are told by their first
+ * letter and their length. */
+static struct name *names_find(const struct subset *subset, const char *text)
 {
 	struct name name = {.text = text};
 	uint64_t lengths = subset->lengths[(unsigned char)text[0]];
 
 	if (!lengths)
-		return false;
+		return NULL;
 	name.length = strlen(text);
-	return lengths >> name.length % 64 & 1 &&
-	       bsearch(&name, subset->names, subset->n_names, sizeof(name),
+	if (!(lengths >> name.length % 64 & 1))
+		return NULL;
+	return bsearch(&name, subset->names, subset->n_names, sizeof(name),
 		       names_compare);
 }
 
@@ -123,7 +127,7 @@ static int include(struct subset *subset, uint32_t id)
 		return -ENOMEM;
 	subset->ids = ids;
 	ids[subset->n++] = id;
-	subset->places[id] = subset->n;
+	subset->places[id] = subset->n_out + subset->n;
 	return 0;
 }
 
@@ -139,7 +143,7 @@ static int include_members(struct subset *subset, const struct btf_type *type)
 /* What type @id consists of. */
 static int include_inside(struct subset *subset, uint32_t id)
 {
-	const struct btf_type *type = btf__type_by_id(subset->kernel, id);
+	const struct btf_type *type = btf__type_by_id(subset->types, id);
 	int err;
 
 	switch (btf_kind(type)) {
@@ -159,18 +163,35 @@ static int include_inside(struct subset *subset, uint32_t id)
 	return 0;
 }
 
+/* A place for each of @subset->types; those of the kernel are where they were. */
+static int make_places(struct subset *subset)
+{
+	uint32_t n = btf__type_cnt(subset->types);
+	uint32_t *places = reallocarray(subset->places, n, sizeof(*places));
+
+	if (!places)
+		return -ENOMEM;
+	places[0] = 0; /* void */
+	memset(places + subset->first, 0, (n - subset->first) * sizeof(*places));
+	subset->places = places;
+	return 0;
+}
+
+/* Those that are asked for, and what is inside of them. */
 static int choose(struct subset *subset)
 {
-	uint32_t n = btf__type_cnt(subset->kernel);
-	int err = 0;
+	uint32_t n = btf__type_cnt(subset->types);
+	int err = make_places(subset);
 
-	subset->places = calloc(n, sizeof(*subset->places));
-	if (!subset->places)
-		return -ENOMEM;
-	for (uint32_t id = 1; id < n && !err; id++)
-		if (is_asked_for(subset, name_of(subset->kernel,
-						 btf__type_by_id(subset->kernel, id))))
-			err = include(subset, id);
+	for (uint32_t id = subset->first; id < n && !err; id++) {
+		const struct btf_type *type = btf__type_by_id(subset->types, id);
+		struct name *name = names_find(subset, name_of(subset->types, type));
+
+		if (!name || (subset->first > 1 && name->is_kernels))
+			continue;
+		name->is_kernels = subset->first == 1;
+		err = include(subset, id);
+	}
 	for (size_t i = 0; i < subset->n && !err; i++)
 		err = include_inside(subset, subset->ids[i]);
 	return err;
@@ -210,12 +231,9 @@ static void renumber(const struct subset *subset, struct btf_type *type)
 
 static int build(struct subset *subset)
 {
-	subset->out = btf__new_empty();
-	if (!subset->out)
-		return errno ? -errno : -ENOMEM;
 	for (size_t i = 0; i < subset->n; i++) {
-		int id = btf__add_type(subset->out, subset->kernel,
-				       btf__type_by_id(subset->kernel, subset->ids[i]));
+		int id = btf__add_type(subset->out, subset->types,
+				       btf__type_by_id(subset->types, subset->ids[i]));
 
 		if (id < 0)
 			return id;
@@ -223,7 +241,33 @@ static int build(struct subset *subset)
 		 * bpftool's gen min_core_btf does the same. */
 		renumber(subset, (struct btf_type *)btf__type_by_id(subset->out, id));
 	}
+	subset->n_out += subset->n;
+	subset->n = 0;
 	return 0;
+}
+
+/* Adds those of @types, which begin with the @first. */
+static int take(struct subset *subset, const struct btf *types, uint32_t first)
+{
+	int err;
+
+	subset->types = types;
+	subset->first = first;
+	err = choose(subset);
+	return err ? err : build(subset);
+}
+
+/* Adds those of module @name. */
+static int take_module(struct subset *subset, struct btf *kernel, const char *name)
+{
+	struct btf *types = btf__load_module_btf(name, kernel);
+	int err;
+
+	if (!types)
+		return errno == ENOENT ? 0 : -errno;
+	err = take(subset, types, btf__type_cnt(kernel));
+	btf__free(types);
+	return err;
 }
 
 /* All of it in a file in memory. */
@@ -243,18 +287,21 @@ static int put_into_memory(const void *data, size_t size, int *out)
 	return 0;
 }
 
-int subset_write(const struct btf *kernel, const struct btf *object, int *fd)
+int subset_write(struct btf *kernel, const char *const *modules, const struct btf *object,
+		 int *fd)
 {
-	AUTO(subset_fini) struct subset subset = {.kernel = kernel};
+	AUTO(subset_fini) struct subset subset = {.out = btf__new_empty()};
 	const void *data;
 	uint32_t size;
 	int err;
 
+	if (!subset.out)
+		return errno ? -errno : -ENOMEM;
 	err = names_read(&subset, object);
 	if (!err)
-		err = choose(&subset);
-	if (!err)
-		err = build(&subset);
+		err = take(&subset, kernel, 1);
+	for (; *modules && !err; modules++)
+		err = take_module(&subset, kernel, *modules);
 	if (err)
 		return err;
 	data = btf__raw_data(subset.out, &size);

@@ -244,26 +244,19 @@ static int explain_load(int err, char **why)
 		       strstr(complaint, MODULES) ? caps_missing(CAPS_BPF_MODULES) : "");
 }
 
-static void auto_btf(struct btf **btf)
-{
-	btf__free(*btf);
-}
-
-/* The types that @skel asks for. What rt_iter_ours asks for may be a module's (bpf/ours.h). */
+/* The types that @skel asks for. Some may be those of a module (bpf/ours.h, bpf/fallback.h). */
 static int write_types(const struct relinktrace_bpf *skel,
 		       const struct tracker_options *options, const struct kernel *kernel,
 		       int *fd)
 {
-	AUTO(auto_btf) struct btf *loop = NULL;
-	const struct btf *types = kernel->btf;
+	const char *modules[3] = {};
+	size_t n = 0;
 
-	if (options->ours && !access("/sys/kernel/btf/loop", F_OK)) {
-		loop = btf__load_module_btf("loop", kernel->btf);
-		if (!loop)
-			return -errno;
-		types = loop;
-	}
-	return subset_write(types, bpf_object__btf(skel->obj), fd);
+	if (options->ours)
+		modules[n++] = "loop";
+	if (options->backend == BACKEND_TP_BTF)
+		modules[n++] = "xfs";
+	return subset_write(kernel->btf, modules, bpf_object__btf(skel->obj), fd);
 }
 
 /* The object, which libbpf is to relocate by those of the kernel's types that it asks for.
