@@ -18,7 +18,6 @@
 #include "naming.h"
 #include "newfile.h"
 #include "relink.h"
-#include "manifest/template.h"
 #include "base/why.h"
 
 size_t ladder_methods(const struct orphan *orphan, enum method forced, bool store,
@@ -136,12 +135,10 @@ static int record_new(struct ladder *ladder)
 	return ret;
 }
 
-/* Whether the new file gets its name when the holders run again. The number that it has by
- * then, which others have been told, stays where nobody else makes names like these. */
+/* Whether the new file gets its name when the holders run again. */
 static bool is_named_late(const struct ladder *ladder)
 {
-	return ladder->late && ladder->fd >= 0 && !ladder->own[0] &&
-	       (ladder->store || template_has_clock(ladder->manifest->template));
+	return ladder->late && ladder->unnamed && ladder->fd >= 0 && !ladder->own[0];
 }
 
 /* Fills @fd, the new file, from the orphan. */

@@ -31,6 +31,7 @@ struct ladder {
 	/* fd is kept, for its owner to bring to the disk and, where it has no name of our own,
 	 * to have it named then (late.h). */
 	bool late;
+	bool unnamed;	/* it may go without one so long */
 	bool recorded;	/* the entry has what fd is like */
 	bool filled;	/* it has its contents */
 	bool synced;	/* and they are on the disk */

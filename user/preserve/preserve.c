@@ -25,6 +25,7 @@
 #include "source.h"
 #include "undo.h"
 #include "base/why.h"
+#include "manifest/template.h"
 
 /* Orphans that are worked on at a time: so many have their names brought to the disk by
  * one sync, and so many files are open, three for each. Fewer where batches are told of,
@@ -194,6 +195,9 @@ static void work_begin(struct preserve *preserve, struct orphan *orphan,
 	preserve->late_left -= work->ladder.late;
 	work->entry.store = work->ladder.store =
 		depot_takes(preserve->options.depot, &work->entry.orphan);
+	/* The number that it has by then, which others have been told, stays where nobody
+	 * else makes names like these. */
+	work->ladder.unnamed = work->ladder.store || preserve->has_clock;
 	work->ladder.n_methods =
 		ladder_methods(&work->entry.orphan, preserve->options.method,
 			       work->ladder.store, work->ladder.methods);
@@ -436,6 +440,7 @@ int preserve_all(struct preserve *preserve, struct orphan_set *set)
 	if (ret)
 		return ret;
 	depot_tell_unused(preserve->options.depot, set);
+	preserve->has_clock = template_has_clock(preserve->manifest->template);
 	preserve->late_left = preserve->options.late
 				      ? (files_room(preserve) + preserve->n_spare) / 2
 				      : 0;

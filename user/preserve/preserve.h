@@ -46,6 +46,7 @@ struct preserve {
 	int fsid_of;
 	char fsid[FSID_SIZE];
 	struct unsynced unsynced;
+	bool has_clock;	  /* the template makes names that nobody else makes */
 	size_t late_left; /* files that may stay open for it */
 	size_t n_spare;	  /* of them open since before */
 	size_t room;	  /* files that could be open before that; 0 not known */

@@ -21,10 +21,16 @@ static int reach_folder(struct preserve *preserve, const struct orphan *orphan,
 			int mnt_id, const struct holder *holder, struct folder **out,
 			char **why)
 {
+	bool store = depot_takes(preserve->options.depot, orphan);
+	struct folder *known = folder_set_find(&preserve->folders, store, mnt_id);
 	char path[RELINK_PATH_MAX];
 	int ret;
 
-	if (depot_takes(preserve->options.depot, orphan))
+	if (known && known->fd >= 0 && folder_was_seen(&preserve->folders, known)) {
+		*out = known;
+		return 0;
+	}
+	if (store)
 		return folder_set_get_store(&preserve->folders, preserve->manifest, out,
 					    why);
 	ret = manifest_name(preserve->manifest, false, preserve->next_n, path);
