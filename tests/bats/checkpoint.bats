@@ -219,6 +219,27 @@ load lib
 	rt_ok clean "$M"
 }
 
+@test "--freeze tells of each what list tells, though it looks at small files when they are open" {
+	hold h unlinked
+	hold i fifo
+	hold j many "$DIR" 3
+	local told='[.. | objects | select(has("fstype")) |
+		{ino, dev, path, size, allocated, type, nlink, fstype, mount: .mount.point}] | sort_by(.ino)'
+	rt_ok list --cgroup "$CG" -j
+	jq "$told" <<<"$output" >"$T/listed"
+	[ "$(jq '[.[] | select(.path)] | length' "$T/listed")" -eq 5 ]
+	checkpoint_ok --freeze
+	diff -u "$T/listed" <(jq '.entries | '"$told" "$M")
+	rt_ok clean "$M"
+	rm "$M"
+	# what is not opened, too
+	checkpoint --freeze --method link
+	[ "$status" -eq 3 ]
+	diff -u "$T/listed" <(jq '[.entries, .failed] | '"$told" "$M")
+	rt_ok clean "$M"
+	no_new_names
+}
+
 # look_at_call, a hook of stopat: each call, and whether the cgroup is frozen.
 look_at_call() {
 	echo "$STOPAT $(sed -n 's/^frozen //p' "$CG/cgroup.events")" >>"$T/calls"

@@ -220,6 +220,8 @@ static int work(const struct checkpoint_wish *wish, const struct target *target,
 	int ret;
 
 	orphan_set_init(&set);
+	/* What runs may have closed it by then. */
+	set.opened = wish->freeze && !wish->select && !wish->preserve.max_bytes;
 	ret = look(wish, target, scanner, record, &set);
 	return ret ?: stage_preserve(preserve, &set);
 }

@@ -102,6 +102,8 @@ struct orphan_set {
 	bool complete;	  /* false: something may be missing; said in the log */
 	uint64_t lost;	  /* records that the kernel half could not keep */
 	uint64_t unread;  /* processes that could not be read */
+	/* Each will be opened: path and exact size of a small file are known then only. */
+	bool opened;
 	uint32_t *index; /* owned; hash of device and inode to place in orphans, plus 1 */
 	size_t index_size; /* a power of two */
 };

@@ -17,6 +17,7 @@ int idmapped_settle(int mnt_id, const struct holder *holder, struct source *sour
 	AUTO(mountroot_fini) struct mountroot root = MOUNTROOT_INIT;
 	AUTO(mount_fini) struct mount mount = {0};
 	struct stat st;
+	char *path;
 	AUTO_FD fd = -1, dir = -1;
 	int ret = mount_find(holder->pid, mnt_id, &mount);
 
@@ -35,7 +36,9 @@ int idmapped_settle(int mnt_id, const struct holder *holder, struct source *sour
 			"its mount at %s is idmapped, and the owner that it has on "
 			"the filesystem is not to be found out: %s",
 			mount.point, strerror(fd < 0 ? -fd : errno));
+	path = TAKE_PTR(source->path);
 	source_fini(source);
+	source->path = path;
 	source->fd = TAKE_FD(fd);
 	source->stat = st;
 	source->at_home = true;

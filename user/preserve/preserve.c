@@ -25,6 +25,7 @@
 #include "source.h"
 #include "undo.h"
 #include "base/why.h"
+#include "proc/proctext.h"
 #include "manifest/template.h"
 
 /* Orphans that are worked on at a time: so many have their names brought to the disk by
@@ -155,6 +156,8 @@ static int work_reach(struct preserve *preserve, struct work *work)
 	if (ret)
 		return ret;
 	refresh(&entry->orphan, &work->source.stat);
+	if (!entry->orphan.path)
+		entry->orphan.path = TAKE_PTR(work->source.path);
 	record_parent(entry, &work->source);
 	ret = record_mount(preserve, entry, &work->source, ladder->folder);
 	if (!ret && ladder->folder && !entry->store && !entry->mount_root)
@@ -237,8 +240,21 @@ static int work_renew(struct preserve *preserve, struct work *work)
 					 path, &ladder->folder, &work->why);
 }
 
+/* What was to be known when it is open (struct orphan_set, opened). */
+static void tell_path(struct orphan *orphan)
+{
+	const struct holder *linked = orphan_first_linked(orphan);
+	char link[64];
+
+	if (orphan->path || !linked)
+		return;
+	holder_proc_link(linked, link, sizeof(link));
+	proctext_readlink_deleted(AT_FDCWD, link, &orphan->path);
+}
+
 static int add_failed(struct preserve *preserve, struct work *work)
 {
+	tell_path(&work->entry.orphan);
 	return undo_add_failed(preserve->manifest, &work->entry, work->ret,
 			       work->why ? work->why : strerror(-work->ret));
 }

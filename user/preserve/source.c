@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -19,6 +20,7 @@ void source_fini(struct source *source)
 	auto_close(&source->fd);
 	auto_close(&source->readable);
 	source->fd = source->readable = -1;
+	free(TAKE_PTR(source->path));
 }
 
 int source_reopen(int fd)
@@ -88,14 +90,16 @@ int source_generation(int fd, uint32_t *generation)
 	return fstat(fd, &st) ? -errno : source_generation_of(fd, &st, generation);
 }
 
-/* Whether the dentry behind @fd is unhashed. A name can end so as well: this is needed,
- * never enough. */
-static bool is_deleted(int fd)
+/* Whether the dentry behind @fd is unhashed, and the path that it had into *@path. A name can
+ * end so as well: this is needed, never enough. */
+static bool is_deleted(int fd, char **path)
 {
-	AUTO_FREE char *path = NULL;
-	int ret = ownfd_path(fd, &path);
+	char link[64];
+	int ret;
 
-	return ret == -ENAMETOOLONG || (!ret && proctext_is_deleted(path));
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ret = proctext_readlink_deleted(AT_FDCWD, link, path);
+	return !ret || ret == -ENAMETOOLONG;
 }
 
 static bool has_inner_ino(int fd, uint64_t ino)
@@ -117,7 +121,7 @@ static int source_check(const struct orphan *orphan, int id, struct source *sour
 		return -ESTALE;
 	if (source->stat.st_ino != orphan->ino && !has_inner_ino(source->fd, orphan->ino))
 		return -ESTALE;
-	if (!is_deleted(source->fd))
+	if (!is_deleted(source->fd, &source->path))
 		return -ESTALE;
 	if (!orphan->has_generation || !has_generation(&source->stat))
 		return 0;

@@ -12,6 +12,7 @@ struct source {
 	int fd;		  /* O_PATH of the orphan; owned */
 	int readable;	  /* the same for source_reading(); owned; -1 not yet */
 	struct stat stat; /* of it */
+	char *path;	  /* that it had; owned; NULL not known */
 	bool at_home;	  /* opened again where its names are made, see idmapped.h */
 	const struct holder *holder; /* of the orphan, through which it was opened */
 };

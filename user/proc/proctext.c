@@ -224,3 +224,17 @@ int proctext_readlink(int dir_fd, const char *name, char **text)
 	*text = copy;
 	return 0;
 }
+
+int proctext_readlink_deleted(int dir_fd, const char *name, char **text)
+{
+	AUTO_FREE char *path = NULL;
+	int ret = proctext_readlink(dir_fd, name, &path);
+
+	if (ret)
+		return ret;
+	if (!proctext_is_deleted(path))
+		return -ENOENT;
+	path[strlen(path) - strlen(PROCTEXT_DELETED)] = '\0';
+	*text = TAKE_PTR(path);
+	return 0;
+}

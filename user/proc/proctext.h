@@ -74,4 +74,8 @@ int proctext_read(int dir_fd, const char *name, char **text);
  * (fs/proc/base.c, do_proc_readlink). */
 int proctext_readlink(int dir_fd, const char *name, char **text);
 
+/* The same of a link that leads to a file without its name, and the path is what that was. 0;
+ * -ENOENT it has it; -errno. */
+int proctext_readlink_deleted(int dir_fd, const char *name, char **text);
+
 #endif

@@ -36,16 +36,9 @@ static void fill_stat(struct orphan *orphan, int dir, const char *link)
 
 static void fill_path(struct orphan *orphan, int dir, const char *link)
 {
-	AUTO_FREE char *path = NULL;
-	size_t length;
-
-	if (orphan->path || proctext_readlink(dir, link, &path))
-		return;
-	length = strlen(path);
-	if (!proctext_is_deleted(path))
-		return; /* another file by now */
-	path[length - strlen(PROCTEXT_DELETED)] = '\0';
-	orphan->path = TAKE_PTR(path);
+	/* Where that fails it may be another file by now. */
+	if (!orphan->path)
+		proctext_readlink_deleted(dir, link, &orphan->path);
 }
 
 static void fill_mount(struct orphan *orphan, const struct holder *holder)
@@ -149,6 +142,18 @@ static void fill_linked(struct orphan *orphan, const struct holder *holder,
 	fill_stat(orphan, dir, link);
 }
 
+/* So many bytes are no great part of all, whatever they turn out to be. */
+#define LITTLE_BYTES 65536
+
+/* Whether what fill_linked() tells can be left to whoever opens @orphan. On overlay it has
+ * another number. */
+static bool is_told_later(const struct orphan_set *set, const struct orphan *orphan,
+			  const struct holder *linked)
+{
+	return set->opened && linked->kind == RT_HOLDER_FD && S_ISREG(orphan->mode) &&
+	       orphan->size <= LITTLE_BYTES && strcmp(orphan->fstype, "overlay");
+}
+
 void details_fill(struct orphan_set *set)
 {
 	AUTO(links_fini) struct links links = {.fd = -1};
@@ -172,6 +177,8 @@ void details_fill(struct orphan_set *set)
 			fill_mount(orphan, &orphan->holders[0]);
 		fill_vias(orphan);
 		linked = orphan_first_linked(orphan);
+		if (linked && is_told_later(set, orphan, linked))
+			continue;
 		if (linked)
 			fill_linked(orphan, linked, &links);
 		else
