@@ -428,6 +428,12 @@ doctor_said() {
 	}
 }
 
+# What is in flight, or registered with an io_uring, is found by the walk of whole tables.
+needs_tables() {
+	doctor_said
+	grep -q 'a table in one call' "$REPLY" || skip "no iterators of one task"
+}
+
 # $RELINKTRACE_TEST_BACKEND is taken instead of the best that works.
 backend() {
 	local line

@@ -317,6 +317,7 @@ copied() {
 	truncate -s 256M "$T/image"
 	mkfs.btrfs -q "$T/image" >/dev/null && mount -o loop "$T/image" "$T/btrfs" || skip "no btrfs"
 	btrfs subvolume create "$T/btrfs/inner" >/dev/null
+	needs_tables
 	hold h uring "$T/btrfs/inner"
 	without sys_admin list --cgroup "$CG" -j
 	json_is '.holders_by == "iterator"' || skip "no iterators without CAP_SYS_ADMIN"
@@ -346,6 +347,7 @@ copied() {
 
 @test "CAP_DAC_READ_SEARCH: what is reached by file handle only" {
 	[ "$FSTYPE" != overlay ] || skip "no file handles on overlay"
+	needs_tables
 	hold h uring
 	without dac_read_search checkpoint --cgroup "$CG" --manifest "$M"
 	refused_for CAP_DAC_READ_SEARCH

@@ -122,7 +122,9 @@ static int walk_fd(struct walk *walk, const struct process *process, pid_t tid,
 	snprintf(name, sizeof(name), "fd/%d", n);
 	err = proctext_readlink(task_fd, name, &path);
 	if (err == -ENAMETOOLONG || (!err && proctext_is_deleted(path)))
-		return walk_unlinked(walk, process, tid, task_fd, n);
+		return walk->what == WALK_HIDDEN
+			       ? 0
+			       : walk_unlinked(walk, process, tid, task_fd, n);
 	return err ?: look_behind(walk, task_fd, n, path);
 }
 
@@ -245,7 +247,7 @@ static int walk_thread(struct walk *walk, struct process *process,
 		return walk_forgive(walk, -errno);
 	if (new_files)
 		err = walk_fds(walk, process, tid, task);
-	if (!err && new_fs)
+	if (!err && new_fs && walk->what == WALK_ALL)
 		err = walk_cwd_root(walk, process, tid, task);
 	return err;
 }
@@ -289,14 +291,14 @@ static int process_walk(struct walk *walk, struct process *process)
 	if (process->stat.kthread || !process_lives(process) ||
 	    !target_has(walk->target, process->pid, process->cgroup))
 		return 0;
-	if (!walk->maps_only) {
+	if (walk->what == WALK_ALL) {
 		snprintf(name, sizeof(name), "task/%d/exe", process->live);
 		err = walk_link(walk, process, process->dir, name,
 				holder_of(process, process->live, RT_HOLDER_EXE));
-		if (!err)
-			err = walk_threads(walk, process);
 	}
-	return err ? err : walk_maps(walk, process);
+	if (!err && walk->what != WALK_MAPS)
+		err = walk_threads(walk, process);
+	return err || walk->what == WALK_HIDDEN ? err : walk_maps(walk, process);
 }
 
 static int walk_pid(struct walk *walk, pid_t pid)
@@ -352,7 +354,7 @@ static void walk_conclude(struct walk *walk, uint64_t unread)
 		log_warning(
 			"%" PRIu64
 			" sockets or io_urings have files that /proc does not show, and "
-			"the holder iterators do%s",
+			"the holder iterators do from Linux 6.1 on%s",
 			walk->hiding, caps_missing(CAPS_BPF_LOAD));
 	if (unread || walk->undecided || walk->hiding)
 		walk->set->complete = false;
@@ -367,7 +369,7 @@ static int walk_run(struct walk *walk)
 	/* What was read by an earlier scan may be of namespaces that are gone. */
 	mount_cache_drop();
 	err = target->kind == TARGET_PID ? walk_one(walk, target->pid) : walk_all(walk);
-	if (!err && !walk->maps_only)
+	if (!err && walk->what == WALK_ALL)
 		err = kcmp_find_ofds(walk->set);
 	walk_conclude(walk, unread);
 	return err;
@@ -383,7 +385,15 @@ int procwalk_scan(const struct target *target, struct orphan_set *set)
 int procwalk_scan_maps(const struct target *target, struct orphan_set *set)
 {
 	AUTO(walk_fini)
-	struct walk walk = {.target = target, .set = set, .maps_only = true};
+	struct walk walk = {.target = target, .set = set, .what = WALK_MAPS};
+
+	return walk_run(&walk);
+}
+
+int procwalk_scan_hidden(const struct target *target, struct orphan_set *set)
+{
+	AUTO(walk_fini)
+	struct walk walk = {.target = target, .set = set, .what = WALK_HIDDEN};
 
 	return walk_run(&walk);
 }

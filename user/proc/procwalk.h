@@ -20,4 +20,8 @@ int procwalk_scan(const struct target *target, struct orphan_set *set);
  * 3a7b35b899de "bpf: Introduce task_vma bpf_iter"). */
 int procwalk_scan_maps(const struct target *target, struct orphan_set *set);
 
+/* Adds nothing; logs, and clears set->complete, where sockets or io_urings have files: for
+ * iterators that do not walk whole tables (bpf/tables.h; before 6.1). */
+int procwalk_scan_hidden(const struct target *target, struct orphan_set *set);
+
 #endif

@@ -138,7 +138,8 @@ int walk_add(struct walk *walk, const struct process *process, struct proclink *
 	}
 	/* What the iterators have found has addresses for identities. */
 	orphan = orphan_set_at_inode(walk->set, dev_major, dev_minor, link->stx.stx_ino,
-				     walk->maps_only ? 0 : stat_device(&link->stx));
+				     walk->what == WALK_MAPS ? 0
+							     : stat_device(&link->stx));
 	if (!orphan)
 		return -ENOMEM;
 	holder->cgroup_id = walk_cgroup_id(walk, process);

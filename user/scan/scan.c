@@ -264,6 +264,9 @@ static int collect(const struct scan_source *source, const struct target *target
 	err = iterators_run(&source->iterators, records_collect, &context);
 	if (!err && source->iterators.maps_fd < 0)
 		err = procwalk_scan_maps(target, set);
+	/* An exact map has them all the same, as their unlinker's. */
+	if (!err && source->iterators.tables_fd < 0 && !backend_is_exact(source->backend))
+		err = procwalk_scan_hidden(target, set);
 	return err;
 }
 
