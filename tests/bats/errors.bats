@@ -544,13 +544,13 @@ under_limits() {
 			[ "$status" -eq 1 ]
 			[ -z "$LOWEST" ]
 			[[ $stderr == *'Too many open files'* ]]
+			rt_ok clean --expired 0s
+			[ "$output" = '0 removed, 0 gone already, 0 left' ]
 		fi
 		[ ! -e "$M" ]
 		[ ! -e "$M.journal" ]
 		[ -z "$(find "$T" -name '.relinktrace*' -o -path "$RELINKTRACE_STATE/*" -o -path "$T/store/*")" ]
 		[ "$(<"$CG/cgroup.freeze")" -eq 0 ]
-		rt_ok clean --expired 0s
-		[ "$output" = '0 removed, 0 gone already, 0 left' ]
 		no_new_names
 	done
 	[ -n "$LOWEST" ]
@@ -560,10 +560,11 @@ under_limits() {
 	hold a ab
 	hold u unlinked
 	hold p fifo
-	local options
+	local options highest=64
 	for options in '' --freeze '--freeze --precopy --digest' "--store $T/store" '--freeze --deadline 100'; do
 		# shellcheck disable=SC2086 # words
-		under_limits 8 64 $options
+		under_limits 8 "$highest" $options
+		highest=34 # where there is enough for all, see load_iterators()
 		[ "$LOWEST" -gt 8 ]
 	done
 }
