@@ -259,3 +259,24 @@ int pins_targets(int fd, uint64_t ids[static RT_MAX_TARGETS], size_t *n)
 	*n = count;
 	return 0;
 }
+
+void pins_find_target(struct target *target)
+{
+	AUTO(pins_close) struct pins pins = PINS_INIT;
+	uint64_t ids[RT_MAX_TARGETS];
+	size_t n;
+
+	if (pins_open(&pins) || pins_targets(pins.targets_fd, ids, &n))
+		return;
+	/* Also when none of them is left: then these are nobody, and not everybody. */
+	target->kind = TARGET_CGROUPS;
+	for (size_t i = 0; i < n; i++) {
+		AUTO_FREE char *path = NULL;
+		char spec[32];
+
+		if (cgroup_path_of(ids[i], &path))
+			continue;
+		snprintf(spec, sizeof(spec), "id:%llu", (unsigned long long)ids[i]);
+		target_add_cgroup(target, spec);
+	}
+}

@@ -65,4 +65,8 @@ int pins_add_targets(int fd, const struct target *target);
  * 0 or -errno. */
 int pins_targets(int fd, uint64_t ids[static RT_MAX_TARGETS], size_t *n);
 
+/* Makes @target (initialised) the cgroups of the pinned attach, those that are gone left out;
+ * where nothing is pinned, or it cannot be asked, it stays as it is. */
+void pins_find_target(struct target *target);
+
 #endif

@@ -9,10 +9,8 @@
 #include "proc/proctext.h"
 #include "track/attach.h"
 #include "base/auto.h"
-#include "base/caps.h"
 #include "track/events.h"
 #include "base/log.h"
-#include "bpf/pins.h"
 #include "track/stream.h"
 #include "commands.h"
 
@@ -23,9 +21,6 @@ struct attach_options {
 	bool pin;
 	bool json;
 };
-
-/* Of a BPF hash map, with room for what the kernel rounds up to. */
-#define MAX_ORPHANS (1U << 26)
 
 enum { OPT_PIN = 256, OPT_BACKEND, OPT_MAX_ORPHANS };
 
@@ -42,23 +37,20 @@ static const struct argp_option options[] = {
 
 static enum backend parse_backend(const char *name, struct argp_state *state)
 {
-	static const enum backend all[] = {BACKEND_FENTRY, BACKEND_KPROBE,
-					   BACKEND_TP_BTF};
+	enum backend backend = attach_backend(name);
 
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (!strcmp(name, backend_name(all[i])))
-			return all[i];
-	argp_error(state, "\"%s\" is none of fentry, kprobe and tp_btf", name);
-	return BACKEND_NONE;
+	if (backend == BACKEND_NONE)
+		argp_error(state, "\"%s\" is none of fentry, kprobe and tp_btf", name);
+	return backend;
 }
 
 static uint32_t parse_number(const char *text, struct argp_state *state)
 {
 	uint64_t number = 0;
 
-	if (proctext_number(text, MAX_ORPHANS, &number))
+	if (proctext_number(text, ATTACH_MAX_ORPHANS, &number))
 		argp_error(state, "\"%s\" is not a number from 1 to %u", text,
-			   MAX_ORPHANS);
+			   ATTACH_MAX_ORPHANS);
 	return number;
 }
 
@@ -102,13 +94,6 @@ static const struct argp argp = {
 	       "line.",
 };
 
-static int fail(int err, const char *why)
-{
-	log_error("cannot attach: %s%s; `relinktrace doctor` tells what works here",
-		  why ? why : strerror(-err), caps_missing(CAPS_BPF_LOAD));
-	return EXIT_FAILED;
-}
-
 static int print_event(const struct stream_event *event, uint64_t lost, void *data)
 {
 	bool json = *(bool *)data;
@@ -117,63 +102,25 @@ static int print_event(const struct stream_event *event, uint64_t lost, void *da
 		     : events_print_lost(lost, json);
 }
 
-static int begin(const struct attach_options *chosen, const struct target *target,
-		 struct attach *attach, struct orphan_set *set)
+static struct attach_wish wish_of(const struct attach_options *chosen)
 {
-	AUTO_FREE char *why = NULL;
-	struct attach_wish wish = {
+	return (struct attach_wish){
 		.backend = chosen->backend,
 		.max_orphans = chosen->max_orphans,
 		.streaming = !chosen->pin,
 	};
-	int err = attach_begin(&wish, target, attach, set, &why);
-
-	return err ? fail(err, why) : 0;
 }
 
-/* Adds the targets to the programs that are pinned, or pins new ones. */
-static int attach_pinned(const struct attach_options *chosen, const struct target *target)
+static int run_pinned(const struct attach_options *chosen, const struct target *target)
 {
-	AUTO(attach_end) struct attach attach = ATTACH_INIT;
+	struct attach_wish wish = wish_of(chosen);
 	AUTO(orphan_set_fini) struct orphan_set set;
-	AUTO(pins_close) struct pins pins = PINS_INIT;
-	AUTO_FD lock = pins_lock();
-	int err, status;
 
 	orphan_set_init(&set);
-	if (lock < 0) {
-		log_error("/sys/fs/bpf cannot be used: %s%s", strerror(-lock),
-			  caps_missing(CAPS_BPF_PIN));
+	if (attach_pinned(&wish, target, &set) ||
+	    events_print_attached(&set, target, true, chosen->json))
 		return EXIT_FAILED;
-	}
-	err = pins_open(&pins);
-	if (err == -EPROTO) {
-		log_error("%s", pins_strerror(err));
-		return EXIT_FAILED;
-	}
-	if (!err) {
-		err = attach_again(&pins, target, &set);
-	} else {
-		/* What is not whole is of an attach that was interrupted. */
-		pins_remove();
-		status = begin(chosen, target, &attach, &set);
-		if (status)
-			return status;
-		err = pins_add_targets(tracker_targets_fd(attach.tracker), target);
-		err = err ? err : pins_create(attach.tracker);
-	}
-	if (err) {
-		log_error(
-			"cannot pin to " PINS_DIR ": %s%s", strerror(-err),
-			err == -E2BIG ? "; it has 64 cgroups already, detach some"
-			: err == -EINVAL && attach.source.backend == BACKEND_KPROBE
-				? "; this kernel cannot pin kprobes (that came in 5.15, "
-				  "b89fbfbb854c), run attach without --pin"
-				: "");
-		return EXIT_FAILED;
-	}
-	err = events_print_attached(&set, target, true, chosen->json);
-	return err ? EXIT_FAILED : set.complete ? EXIT_DONE : EXIT_PARTLY;
+	return set.complete ? EXIT_DONE : EXIT_PARTLY;
 }
 
 /* Signals come to the returned fd from here on. */
@@ -188,19 +135,18 @@ static int open_signals(void)
 	return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
-static int attach_streaming(const struct attach_options *chosen,
-			    const struct target *target)
+static int run_streaming(const struct attach_options *chosen, const struct target *target)
 {
+	struct attach_wish wish = wish_of(chosen);
 	AUTO(attach_end) struct attach attach = ATTACH_INIT;
 	AUTO(orphan_set_fini) struct orphan_set set;
 	AUTO_FD signals = open_signals();
 	bool json = chosen->json;
-	int err, status;
+	int err;
 
 	orphan_set_init(&set);
-	status = begin(chosen, target, &attach, &set);
-	if (status)
-		return status;
+	if (attach_begin(&wish, target, &attach, &set))
+		return EXIT_FAILED;
 	err = events_print_attached(&set, target, false, json);
 	err = err ? err
 		  : stream_run(attach.tracker, &attach.source, target, &set, signals,
@@ -223,6 +169,6 @@ int command_attach(int argc, char **argv)
 	if (target_add_specs(&target, &chosen.cgroups))
 		return EXIT_USAGE;
 	signal(SIGPIPE, SIG_IGN);
-	return chosen.pin ? attach_pinned(&chosen, &target)
-			  : attach_streaming(&chosen, &target);
+	return chosen.pin ? run_pinned(&chosen, &target)
+			  : run_streaming(&chosen, &target);
 }

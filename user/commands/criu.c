@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <argp.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,32 +10,12 @@
 #include "base/log.h"
 #include "base/openfiles.h"
 #include "base/why.h"
-#include "checkpoint/checkpoint.h"
 #include "commands.h"
-#include "criu/handover.h"
-#include "criu/prepare.h"
-#include "criu/signposts.h"
-#include "manifest/manifest_file.h"
-#include "manifest/template.h"
-#include "restore/cleanup.h"
-#include "restore/restore.h"
-#include "restore/roots.h"
-
-/* What runc has CRIU read, where the container does not say otherwise. */
-#define RUNC_CONFIG "/etc/criu/runc.conf"
+#include "criu/order.h"
 
 struct criu_options {
-	pid_t tree; /* 0 none */
-	const char *images;
-	const char *config;
+	struct criu_order order; /* its mounts and roots are owned */
 	const char *exec;
-	const char *store;
-	struct depot_mounts store_mounts;
-	struct roots roots;
-	bool leave_running;
-	bool precopy;
-	bool keep;
-	char **extra; /* of argv, behind "--"; NULL none */
 };
 
 enum {
@@ -59,43 +38,43 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case OPT_TREE:
-		chosen->tree = words_pid(arg, state);
+		chosen->order.tree = words_pid(arg, state);
 		break;
 	case OPT_IMAGES:
-		chosen->images = arg;
+		chosen->order.images = arg;
 		break;
 	case OPT_LEAVE_RUNNING:
-		chosen->leave_running = true;
+		chosen->order.leave_running = true;
 		break;
 	case OPT_PRECOPY:
-		chosen->precopy = true;
+		chosen->order.precopy = true;
 		break;
 	case OPT_KEEP:
-		chosen->keep = true;
+		chosen->order.keep = true;
 		break;
 	case OPT_CONFIG:
-		chosen->config = arg;
+		chosen->order.config = arg;
 		break;
 	case OPT_EXEC:
 		chosen->exec = arg;
 		break;
 	case OPT_STORE:
-		chosen->store = arg;
+		chosen->order.store = arg;
 		break;
 	case OPT_STORE_MOUNTS:
-		words_mounts(arg, state, &chosen->store_mounts);
+		words_mounts(arg, state, &chosen->order.store_mounts);
 		break;
 	case OPT_ROOT:
-		if (roots_add(&chosen->roots, arg, &why))
+		if (roots_add(&chosen->order.roots, arg, &why))
 			argp_error(state, "--root %s", why_text(why));
 		break;
 	case ARGP_KEY_ARG:
 		argp_error(state, "\"%s\": words for criu come behind --", arg);
 		break;
 	case ARGP_KEY_END:
-		if (!chosen->images)
+		if (!chosen->order.images)
 			argp_error(state, "--images-dir DIR is needed");
-		words_need_store(&chosen->store_mounts, chosen->store, state);
+		words_need_store(&chosen->order.store_mounts, chosen->order.store, state);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -163,7 +142,7 @@ static const struct argp prepare_argp = {
 			 0},
 			{"config", OPT_CONFIG, "FILE", 0,
 			 "The file that CRIU reads its options from "
-			 "(default " RUNC_CONFIG ")",
+			 "(default " CRIU_RUNC_CONFIG ")",
 			 0},
 			{"exec", OPT_EXEC, "CMD", 0,
 			 "Run CMD by the shell with the cgroup frozen: the checkpoint "
@@ -219,213 +198,43 @@ static const struct argp restore_argp = {
 	       "leaves everything as it was.",
 };
 
-/* What is done inside of the freeze. */
-static int dump_inside(const struct manifest *manifest, void *data)
+/* The caller's command, while the cgroup is frozen. */
+static int run_command(const char *manifest, void *data, char **why)
 {
-	AUTO_FREE char *why = NULL, *dir = NULL;
+	AUTO_FREE char *reason = NULL;
+	int ret = hook_run(data, manifest, NULL, &reason);
 
-	if (asprintf(&dir, "%s%s", cgroup_mount(), manifest->cgroup) < 0)
-		dir = NULL;
-	if (dir && !criu_dump(data, manifest, dir, &why))
-		return 0;
-	log_error("%s; what was preserved is removed again", why_text(why));
-	return 1;
+	return ret ? why_set(why, ret, "--exec: %s", why_text(reason)) : 0;
 }
 
-/* And when it goes on, which is where it may. */
-static int dump_after(const struct manifest *manifest, void *data)
+/* A dump, or what prepares one; @done says in the past what that is. */
+static int run_frozen(const struct criu_options *chosen,
+		      int (*run)(const struct criu_order *order,
+				 const struct target *target, struct criu_outcome *out),
+		      const char *done)
 {
-	AUTO_FREE char *why = NULL;
+	AUTO(target_fini) struct target target;
+	AUTO(criu_outcome_fini) struct criu_outcome outcome = {0};
+	const struct criu_keys *keys = &outcome.keys;
 
-	if (!criu_dump_settle(data, manifest, &why))
-		return 0;
-	log_error("%s; what was preserved is removed again", why_text(why));
-	return 1;
-}
-
-/* What a runtime's dump is prepared with. */
-struct prepare_data {
-	struct criu_prepare prepare;
-	const char *exec; /* NULL nothing */
-	const char *path; /* of the manifest */
-};
-
-static void print_dump(const char *done, const struct manifest *manifest,
-		       const struct criu_keys *keys)
-{
+	target_init(&target);
+	if (target_add_process(&target, chosen->order.tree))
+		return EXIT_USAGE;
+	interrupt_catch();
+	openfiles_raise();
+	if (run(&chosen->order, &target, &outcome))
+		return EXIT_FAILED;
 	for (size_t i = 0; i < keys->n_left; i++)
 		printf("orphan%u is left to CRIU: %s\n", keys->left[i].n,
 		       keys->left[i].why);
-	printf("%s: %zu orphans preserved, %zu left to CRIU\n", done,
-	       manifest->n_entries + manifest->n_failed - keys->n_left, keys->n_left);
-}
-
-/* Preserves what the tree holds, as @wish says, and does what that is for; @done says in the
- * past what that is, and @keys are of it. */
-static int run_frozen(const struct criu_options *chosen, struct checkpoint_wish *wish,
-		      const struct criu_keys *keys, const char *done)
-{
-	AUTO(target_fini) struct target target;
-	AUTO(manifest_fini) struct manifest manifest = {0};
-	int ret;
-
-	target_init(&target);
-	if (!wish->manifest)
-		return EXIT_FAILED;
-	if (target_add_process(&target, chosen->tree))
-		return EXIT_USAGE;
-	wish->template = TEMPLATE_DEFAULT;
-	wish->freeze = true;
-	wish->precopy = chosen->precopy;
-	wish->store = chosen->store;
-	wish->store_mounts = chosen->store_mounts;
-	wish->store_rest = true;
-	interrupt_catch();
-	openfiles_raise();
-	ret = checkpoint_run(wish, &target, &manifest);
-	if (ret > 0)
-		checkpoint_undo(wish->manifest, &manifest);
-	if (!ret)
-		print_dump(done, &manifest, keys);
-	return ret ? EXIT_FAILED : EXIT_DONE;
-}
-
-static int run_dump(const struct criu_options *chosen)
-{
-	AUTO_FREE char *path = criu_path(chosen->images, CRIU_MANIFEST);
-	AUTO(criu_dump_fini)
-	struct criu_dump dump = {
-		CRIU_DUMP_INIT, .images = chosen->images, .tree = chosen->tree,
-		.leave_running = chosen->leave_running, .extra = chosen->extra};
-	struct checkpoint_wish wish = {
-		.manifest = path,
-		.preserve.stop = !chosen->leave_running,
-		.inside = dump_inside,
-		/* What ends with the dump must not be its only copy. */
-		.late = chosen->leave_running,
-		.after = dump_after,
-		.data = &dump,
-	};
-
-	criu_dump_begin(&dump);
-	return run_frozen(chosen, &wish, &dump.keys, "dumped");
-}
-
-static int run_restore(const struct criu_options *chosen)
-{
-	AUTO(manifest_fini) struct manifest manifest = {0};
-	AUTO(criu_keys_fini) struct criu_keys keys = {0};
-	AUTO_FREE char *path = criu_path(chosen->images, CRIU_MANIFEST), *why = NULL;
-	int ret = path ? manifest_file_read(path, &manifest, &why) : -ENOMEM;
-
-	manifest.store_at = chosen->store;
-	/* One for each orphan, which CRIU has from us; it raises its own limit itself. */
-	openfiles_raise();
-	ret = ret ?: criu_keys_read(chosen->images, &keys, &why);
-	ret = ret
-		      ?: criu_restore(chosen->images, &manifest, &keys, chosen->keep,
-				      chosen->extra, &why);
-	if (ret) {
-		log_error("%s; no name was removed", why_text(why));
-		return EXIT_FAILED;
-	}
-	if (!chosen->keep)
-		restore_unlink(&manifest, 0);
-	printf("restored\n");
+	printf("%s: %zu orphans preserved, %zu left to CRIU\n", done, outcome.preserved,
+	       keys->n_left);
 	return EXIT_DONE;
-}
-
-static int prepare_inside(const struct manifest *manifest, void *data)
-{
-	struct prepare_data *inside = data;
-	struct clean_result result = {0};
-	AUTO_FREE char *why = NULL;
-	int ret = criu_prepare(&inside->prepare, manifest, &why);
-
-	if (!ret && inside->exec) {
-		ret = hook_run(inside->exec, inside->path, NULL, &why);
-		if (ret)
-			criu_prepare_undo(inside->prepare.images, manifest,
-					  &inside->prepare.keys, &result);
-		else
-			ret = criu_prepare_end(&inside->prepare.keys, &why);
-	}
-	if (!ret)
-		return 0;
-	log_error("%s%s; what was preserved is removed again",
-		  inside->exec ? "--exec: " : "", why_text(why));
-	return 1;
-}
-
-static int run_prepare(const struct criu_options *chosen)
-{
-	AUTO_FREE char *path = criu_path(chosen->images, CRIU_MANIFEST);
-	struct prepare_data data = {
-		.prepare = {.images = chosen->images,
-			    .config = chosen->config ?: RUNC_CONFIG,
-			    .tree = chosen->tree},
-		.exec = chosen->exec,
-		.path = path,
-	};
-	struct checkpoint_wish wish = {
-		.manifest = path,
-		.inside = prepare_inside,
-		.data = &data,
-	};
-	int status = run_frozen(chosen, &wish, &data.prepare.keys, "prepared");
-
-	criu_prepare_fini(&data.prepare);
-	return status;
-}
-
-/* Where no dump was prepared to its end there may be no keys. */
-static int clean_prepared(const struct criu_options *chosen, const char *path,
-			  struct clean_result *result)
-{
-	AUTO(manifest_fini) struct manifest manifest = {0};
-	AUTO(criu_keys_fini) struct criu_keys keys = {0};
-	AUTO_FREE char *why = NULL;
-	int ret = manifest_file_read(path, &manifest, &why);
-
-	if (ret == -ENOENT && !chosen->roots.n)
-		return clean_checkpoint(path, NULL, NULL, result);
-	if (ret) {
-		log_error("%s", why_text(why));
-		return ret;
-	}
-	manifest.roots = chosen->roots.n ? &chosen->roots : NULL;
-	if (!criu_keys_read(chosen->images, &keys, &why)) {
-		signposts_remove(&manifest, &keys, result);
-		ret = chosen->roots.n ? 0 : criu_prepare_end(&keys, &why);
-	} else {
-		log_warning("%s", why_text(why));
-	}
-	if (ret)
-		log_error("%s", why_text(why));
-	if (!chosen->roots.n)
-		return clean_checkpoint(path, NULL, NULL, result) ?: ret;
-	signposts_clean(&manifest, result);
-	return ret;
-}
-
-static int run_clean(struct criu_options *chosen)
-{
-	AUTO_FREE char *path = criu_path(chosen->images, CRIU_MANIFEST);
-	struct clean_result result = {0};
-	int ret;
-
-	chosen->roots.in_use = true;
-	ret = path ? clean_prepared(chosen, path, &result) : -ENOMEM;
-	if (ret && !result.removed && !result.absent && !result.left)
-		return EXIT_FAILED;
-	printf("%zu removed, %zu gone already, %zu left\n", result.removed, result.absent,
-	       result.left);
-	return ret || result.left ? EXIT_PARTLY : EXIT_DONE;
 }
 
 static int check_tree(const char *command, const struct criu_options *chosen)
 {
-	if (chosen->tree)
+	if (chosen->order.tree)
 		return 0;
 	log_error("criu %s: --tree PID is needed", command);
 	return EXIT_USAGE;
@@ -433,17 +242,40 @@ static int check_tree(const char *command, const struct criu_options *chosen)
 
 static int do_dump(struct criu_options *chosen)
 {
-	return check_tree("dump", chosen) ?: run_dump(chosen);
+	return check_tree("dump", chosen)
+		       ?: run_frozen(chosen, criu_order_dump, "dumped");
 }
 
 static int do_restore(struct criu_options *chosen)
 {
-	return run_restore(chosen);
+	/* One for each orphan, which CRIU has from us; it raises its own limit itself. */
+	openfiles_raise();
+	if (criu_order_restore(&chosen->order))
+		return EXIT_FAILED;
+	printf("restored\n");
+	return EXIT_DONE;
 }
 
 static int do_prepare(struct criu_options *chosen)
 {
-	return check_tree("prepare", chosen) ?: run_prepare(chosen);
+	if (chosen->exec) {
+		chosen->order.frozen = run_command;
+		chosen->order.data = (void *)chosen->exec;
+	}
+	return check_tree("prepare", chosen)
+		       ?: run_frozen(chosen, criu_order_prepare, "prepared");
+}
+
+static int do_clean(struct criu_options *chosen)
+{
+	struct clean_result result = {0};
+	int ret = criu_order_clean(&chosen->order, &result);
+
+	if (ret && !result.removed && !result.absent && !result.left)
+		return EXIT_FAILED;
+	printf("%zu removed, %zu gone already, %zu left\n", result.removed, result.absent,
+	       result.left);
+	return ret || result.left ? EXIT_PARTLY : EXIT_DONE;
 }
 
 static const struct {
@@ -455,12 +287,13 @@ static const struct {
 	{"dump", "relinktrace criu dump", &dump_argp, do_dump},
 	{"restore", "relinktrace criu restore", &restore_argp, do_restore},
 	{"prepare", "relinktrace criu prepare", &prepare_argp, do_prepare},
-	{"clean", "relinktrace criu clean", &clean_argp, run_clean},
+	{"clean", "relinktrace criu clean", &clean_argp, do_clean},
 };
 
 int command_criu(int argc, char **argv)
 {
 	struct criu_options chosen = {0};
+	char **extra = NULL;
 	size_t i = 0, n = sizeof(commands) / sizeof(commands[0]);
 	int ret;
 
@@ -473,10 +306,11 @@ int command_criu(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	argv[1] = (char *)commands[i].whole;
-	argc = words_split(argc - 1, argv + 1, &chosen.extra);
+	argc = words_split(argc - 1, argv + 1, &extra);
+	chosen.order.extra = extra;
 	argp_parse(commands[i].argp, argc, argv + 1, 0, NULL, &chosen);
 	ret = commands[i].run(&chosen);
-	depot_mounts_fini(&chosen.store_mounts);
-	roots_fini(&chosen.roots);
+	depot_mounts_fini(&chosen.order.store_mounts);
+	roots_fini(&chosen.order.roots);
 	return ret;
 }

@@ -2,14 +2,9 @@
 #include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <bpf/bpf.h>
 
 #include "base/auto.h"
-#include "base/caps.h"
-#include "base/log.h"
-#include "bpf/pins.h"
+#include "track/detach.h"
 #include "commands.h"
 
 struct detach_options {
@@ -23,27 +18,6 @@ static const struct argp_option options[] = {
 	{"all", OPT_ALL, 0, 0, "Every cgroup; removes all that was pinned", 0},
 	{0},
 };
-
-/* A cgroup that was removed is known by its id alone. */
-static int find_id(const char *spec, uint64_t *id)
-{
-	AUTO(cgroup_fini) struct cgroup cgroup = CGROUP_INIT;
-	AUTO_FREE char *why = NULL;
-	char *end;
-
-	if (!cgroup_find(spec, &cgroup, &why)) {
-		*id = cgroup.id;
-		return 0;
-	}
-	errno = 0;
-	if (!strncmp(spec, "id:", 3)) {
-		*id = strtoull(spec + 3, &end, 10);
-		if (!errno && end != spec + 3 && !*end)
-			return 0;
-	}
-	log_error("%s", why ? why : "out of memory");
-	return -EINVAL;
-}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -80,7 +54,7 @@ static int find_ids(const struct target_specs *cgroups, uint64_t *ids)
 {
 	for (size_t i = 0; i < cgroups->n; i++) {
 		AUTO_FREE char *spec = target_specs_text(cgroups, i);
-		int err = spec ? find_id(spec, &ids[i]) : -ENOMEM;
+		int err = spec ? detach_find(spec, &ids[i]) : -ENOMEM;
 
 		if (err)
 			return err;
@@ -88,59 +62,15 @@ static int find_ids(const struct target_specs *cgroups, uint64_t *ids)
 	return 0;
 }
 
-/* Takes the @n_chosen cgroups @chosen, and those that no longer exist, out of the pinned
- * map. Returns how many stay, or -errno. */
-static int remove_targets(const uint64_t *chosen, size_t n_chosen)
-{
-	AUTO(pins_close) struct pins pins = PINS_INIT;
-	uint64_t ids[RT_MAX_TARGETS];
-	size_t n;
-	int err = pins_open(&pins);
-
-	if (err)
-		return err;
-	for (size_t i = 0; i < n_chosen; i++)
-		if (bpf_map_delete_elem(pins.targets_fd, &chosen[i]))
-			log_warning("cgroup id:%llu was not attached",
-				    (unsigned long long)chosen[i]);
-	err = pins_targets(pins.targets_fd, ids, &n);
-	if (err)
-		return err;
-	for (size_t i = n; i-- > 0;) {
-		AUTO_FREE char *path = NULL;
-
-		err = cgroup_path_of(ids[i], &path);
-		if ((err == -ENOENT || err == -ESTALE) &&
-		    !bpf_map_delete_elem(pins.targets_fd, &ids[i]))
-			n--;
-	}
-	return n;
-}
-
 int command_detach(int argc, char **argv)
 {
 	struct detach_options chosen = {};
 	uint64_t ids[RT_MAX_TARGETS];
-	AUTO_FD lock = -1;
-	int left = 0;
+	int err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &chosen);
 	if (find_ids(&chosen.cgroups, ids))
 		return EXIT_USAGE;
-	lock = pins_lock();
-	if (lock >= 0 && !chosen.all)
-		left = remove_targets(ids, chosen.cgroups.n);
-	if (left == -ENOENT) {
-		log_warning("nothing is attached");
-		left = 0;
-	}
-	if (lock >= 0 && !left)
-		left = pins_remove();
-	if (lock < 0 || left < 0) {
-		log_error("cannot detach: %s: %s%s", PINS_DIR,
-			  lock < 0 ? strerror(-lock) : pins_strerror(left),
-			  caps_missing(CAPS_BPF_LOAD));
-		return EXIT_FAILED;
-	}
-	return EXIT_DONE;
+	err = chosen.all ? detach_all() : detach_cgroups(ids, chosen.cgroups.n);
+	return err ? EXIT_FAILED : EXIT_DONE;
 }

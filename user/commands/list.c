@@ -91,28 +91,6 @@ static const struct argp argp = {
 	       "the cgroups of the pinned attach, or of everybody where there is none.",
 };
 
-/* The cgroups of the pinned attach. Those that are gone have no orphans. */
-static void target_from_pins(struct target *target)
-{
-	AUTO(pins_close) struct pins pins = PINS_INIT;
-	uint64_t ids[RT_MAX_TARGETS];
-	size_t n;
-
-	if (pins_open(&pins) || pins_targets(pins.targets_fd, ids, &n))
-		return;
-	/* Also when none of them is left: then these are nobody, and not everybody. */
-	target->kind = TARGET_CGROUPS;
-	for (size_t i = 0; i < n; i++) {
-		AUTO_FREE char *path = NULL;
-		char spec[32];
-
-		if (cgroup_path_of(ids[i], &path))
-			continue;
-		snprintf(spec, sizeof(spec), "id:%llu", (unsigned long long)ids[i]);
-		target_add_cgroup(target, spec);
-	}
-}
-
 /* One orphan a line, and one as text in memory at a time: there can be a hundred thousand. */
 static int print_orphans(const struct orphan_set *set)
 {
@@ -132,12 +110,7 @@ static int print_orphans(const struct orphan_set *set)
 
 static int print_json(const struct orphan_set *set)
 {
-	json_t *head = json_pack(
-		"{s:s,s:s,s:b,s:s,s:b,s:I,s:I}", "schema", "relinktrace.list/1",
-		"backend", backend_name(set->backend), "exact",
-		backend_is_exact(set->backend), "holders_by",
-		set->by_iterator ? "iterator" : "proc", "complete", set->complete, "lost",
-		(json_int_t)set->lost, "unread", (json_int_t)set->unread);
+	json_t *head = json_from_orphan_set_head(set);
 	AUTO_FREE char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
 	int err;
 
@@ -165,7 +138,7 @@ int command_list(int argc, char **argv)
 	if (target_add_specs(&target, &chosen.cgroups))
 		return EXIT_USAGE;
 	if (!chosen.chosen)
-		target_from_pins(&target);
+		pins_find_target(&target);
 	if (chosen.kind == TARGET_PID) {
 		target.kind = TARGET_PID;
 		target.pid = chosen.pid;
@@ -182,10 +155,6 @@ int command_list(int argc, char **argv)
 		log_error("writing the list failed: %s", strerror(err ? -err : errno));
 		return EXIT_FAILED;
 	}
-	if (set.lost)
-		log_warning("%llu records were lost in the kernel: orphans that no "
-			    "process shows may be missing; attach again to find the "
-			    "others, detach first for a larger --max-orphans",
-			    (unsigned long long)set.lost);
+	scan_tell_lost(&set);
 	return set.complete ? EXIT_DONE : EXIT_PARTLY;
 }

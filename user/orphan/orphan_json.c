@@ -211,3 +211,13 @@ json_t *json_from_orphan(const struct orphan *orphan)
 	orphan_write_json(&text, orphan);
 	return text.failed ? NULL : json_loadb(text.text, text.length, 0, NULL);
 }
+
+json_t *json_from_orphan_set_head(const struct orphan_set *set)
+{
+	return json_pack("{s:s,s:s,s:b,s:s,s:b,s:I,s:I}", "schema", "relinktrace.list/1",
+			 "backend", backend_name(set->backend), "exact",
+			 backend_is_exact(set->backend), "holders_by",
+			 set->by_iterator ? "iterator" : "proc", "complete",
+			 set->complete, "lost", (json_int_t)set->lost, "unread",
+			 (json_int_t)set->unread);
+}

@@ -8,6 +8,10 @@
 #include "base/jsontext.h"
 #include "orphan.h"
 
+/* What a list says before its orphans (new reference): all members of the list's schema but
+ * "orphans". NULL when memory is out. */
+json_t *json_from_orphan_set_head(const struct orphan_set *set);
+
 /* Adds the orphan as an object, in the field order of the list's schema. */
 void orphan_write_json(struct jsontext *out, const struct orphan *orphan);
 

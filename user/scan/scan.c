@@ -104,6 +104,15 @@ uint64_t scan_lost(const struct scan_source *source)
 	       hooks_missed(&source->hooks, &settled, &now);
 }
 
+void scan_tell_lost(const struct orphan_set *set)
+{
+	if (set->lost)
+		log_warning("%llu records were lost in the kernel: orphans that no "
+			    "process shows may be missing; attach again to find the "
+			    "others, detach first for a larger --max-orphans",
+			    (unsigned long long)set->lost);
+}
+
 /* What was lost until @before is in the map by now: a bootstrap has gone over all holders
  * since. */
 static int settle(const struct scan_source *source, const struct rt_stats *before)

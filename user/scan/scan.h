@@ -35,6 +35,9 @@ int scan(const struct target *target, const struct scanner *scanner,
 int scan_with(const struct scan_source *source, const struct target *target,
 	      struct orphan_set *set);
 
+/* Logs what @set lacks because the kernel half has lost events, if it does. */
+void scan_tell_lost(const struct orphan_set *set);
+
 /* How many events the kernel half has lost since the last bootstrap, and, at most, how many
  * it was not called for since the last pass that fills the map. */
 uint64_t scan_lost(const struct scan_source *source);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/caps.h"
 #include "base/log.h"
 #include "proc/procwalk.h"
 
@@ -88,7 +89,9 @@ static int bootstrap_maps(struct attach *attach)
 	return err;
 }
 
-int attach_again(struct pins *pins, const struct target *target, struct orphan_set *set)
+/* Adds @target to what is pinned. 0 or -errno. */
+static int attach_again(struct pins *pins, const struct target *target,
+			struct orphan_set *set)
 {
 	struct scan_source source = SCAN_SOURCE_INIT;
 	int err = pins_add_targets(pins->targets_fd, target);
@@ -105,14 +108,13 @@ int attach_again(struct pins *pins, const struct target *target, struct orphan_s
 	return scan_with(&source, target, set);
 }
 
-int attach_begin(const struct attach_wish *wish, const struct target *target,
+/* 0; -errno, and the reason in @why. */
+static int begin(const struct attach_wish *wish, const struct target *target,
 		 struct attach *out, struct orphan_set *set, char **why)
 {
 	AUTO(attach_end) struct attach attach = ATTACH_INIT;
-	int err;
+	int err = open_tracker(wish, &attach, why);
 
-	*why = NULL;
-	err = open_tracker(wish, &attach, why);
 	if (!err && attach.source.iterators.maps_fd < 0 &&
 	    backend_is_exact(attach.source.backend))
 		err = bootstrap_maps(&attach);
@@ -124,4 +126,72 @@ int attach_begin(const struct attach_wish *wish, const struct target *target,
 	*out = attach;
 	attach = (struct attach)ATTACH_INIT;
 	return 0;
+}
+
+int attach_begin(const struct attach_wish *wish, const struct target *target,
+		 struct attach *out, struct orphan_set *set)
+{
+	AUTO_FREE char *why = NULL;
+	int err = begin(wish, target, out, set, &why);
+
+	if (err)
+		log_error("cannot attach: %s%s; `relinktrace doctor` tells what works "
+			  "here",
+			  why ? why : strerror(-err), caps_missing(CAPS_BPF_LOAD));
+	return err;
+}
+
+static void tell_not_pinned(int err, const struct attach *attach)
+{
+	log_error("cannot pin to " PINS_DIR ": %s%s", strerror(-err),
+		  err == -E2BIG ? "; it has 64 cgroups already, detach some"
+		  : err == -EINVAL && attach->source.backend == BACKEND_KPROBE
+			  ? "; this kernel cannot pin kprobes (that came in 5.15, "
+			    "b89fbfbb854c), run attach without --pin"
+			  : "");
+}
+
+int attach_pinned(const struct attach_wish *wish, const struct target *target,
+		  struct orphan_set *set)
+{
+	AUTO(attach_end) struct attach attach = ATTACH_INIT;
+	AUTO(pins_close) struct pins pins = PINS_INIT;
+	AUTO_FD lock = pins_lock();
+	int err;
+
+	if (lock < 0) {
+		log_error("/sys/fs/bpf cannot be used: %s%s", strerror(-lock),
+			  caps_missing(CAPS_BPF_PIN));
+		return lock;
+	}
+	err = pins_open(&pins);
+	if (err == -EPROTO) {
+		log_error("%s", pins_strerror(err));
+		return err;
+	}
+	if (!err) {
+		err = attach_again(&pins, target, set);
+	} else {
+		/* What is not whole is of an attach that was interrupted. */
+		pins_remove();
+		err = attach_begin(wish, target, &attach, set);
+		if (err)
+			return err;
+		err = pins_add_targets(tracker_targets_fd(attach.tracker), target);
+		err = err ? err : pins_create(attach.tracker);
+	}
+	if (err)
+		tell_not_pinned(err, &attach);
+	return err;
+}
+
+enum backend attach_backend(const char *name)
+{
+	static const enum backend all[] = {BACKEND_FENTRY, BACKEND_KPROBE,
+					   BACKEND_TP_BTF};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (!strcmp(name, backend_name(all[i])))
+			return all[i];
+	return BACKEND_NONE;
 }

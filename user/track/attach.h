@@ -7,6 +7,9 @@
 #include "bpf/tracker.h"
 #include "scan/scan.h"
 
+/* Of a BPF hash map, with room for what the kernel rounds up to. */
+#define ATTACH_MAX_ORPHANS (1U << 26)
+
 struct attach {
 	struct tracker *tracker; /* owned */
 	struct scan_source source;
@@ -24,15 +27,18 @@ struct attach_wish {
 };
 
 /* Loads and attaches the hooks and then finds the orphans that are older, for the map and,
- * those of @target, into @set (initialised by the caller). 0; -errno, and the reason in
- * *@why (owned by the caller, may be NULL). */
+ * those of @target, into @set (initialised by the caller). 0; -errno, logged. */
 int attach_begin(const struct attach_wish *wish, const struct target *target,
-		 struct attach *out, struct orphan_set *set, char **why);
+		 struct attach *out, struct orphan_set *set);
 
-/* Adds @target to the attach that is pinned, and finds its orphans as attach_begin() does:
- * what was lost since, for want of room in the map, is in it again. Waits for a list that
- * is under way. 0 or -errno. */
-int attach_again(struct pins *pins, const struct target *target, struct orphan_set *set);
+/* The same, to go on without us: adds @target to the attach that is pinned, and then what was
+ * lost since, for want of room in the map, is in it again; or pins a new one, as @wish says.
+ * Waits for a list that is under way. 0; -errno, logged. */
+int attach_pinned(const struct attach_wish *wish, const struct target *target,
+		  struct orphan_set *set);
+
+/* The hooks that are called @name, "fentry", "kprobe" or "tp_btf"; BACKEND_NONE for others. */
+enum backend attach_backend(const char *name);
 
 /* Detaches and frees; for AUTO(). */
 void attach_end(struct attach *attach);
