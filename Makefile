@@ -104,6 +104,11 @@ $(OUTPUT)/tests/helpers/%: tests/helpers/%.c $(OUTPUT)/.tools
 	$(Q)mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(RT_CFLAGS) -pthread -MMD -MP $< $(HELPER_LIBS) -o $@
 
+# For where nothing can be compiled.
+$(OUTPUT)/tests/library/do: tests/library/do.c $(LIB).a
+	$(Q)mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -Ilib $(RT_CFLAGS) -MMD -MP $< $(LIB).a $(RT_LIBS) -o $@
+
 # They read relinktrace's JSON and its maps.
 $(OUTPUT)/tests/helpers/freezes $(OUTPUT)/tests/helpers/objects: \
 	HELPER_LIBS = $(shell pkg-config --cflags --libs jansson libbpf)
@@ -135,7 +140,7 @@ check:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all tests sanitized
 	$(Q)tests/run --all --sanitized $(OUTPUT)/sanitize
 
-tests: $(UNIT) $(HELPERS)
+tests: $(UNIT) $(HELPERS) $(OUTPUT)/tests/library/do
 
 test: all tests
 	$(Q)tests/run
@@ -201,4 +206,4 @@ install: all
 clean:
 	rm -rf $(OUTPUT)
 
--include $(USER_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(OUTPUT)/relinktrace.bpf.d $(UNIT:=.d) $(HELPERS:=.d) $(FUZZ_OBJ:.o=.d)
+-include $(USER_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(OUTPUT)/relinktrace.bpf.d $(UNIT:=.d) $(HELPERS:=.d) $(OUTPUT)/tests/library/do.d $(FUZZ_OBJ:.o=.d)

@@ -21,8 +21,7 @@ static int forecast_all(const struct relinktrace_forecast *theirs, char **json)
 		ret = -EINVAL;
 	}
 	ret = ret ?: handle_store_mounts(wish.store, wish.store_mounts, &mounts);
-	for (const char *const *cgroup = wish.cgroups; !ret && *cgroup; cgroup++)
-		ret = target_add_cgroup(&target, *cgroup);
+	ret = ret ?: handle_cgroups(wish.cgroups, &target);
 	if (!ret && wish.store)
 		ret = outlook_store(&outlook, wish.store, &mounts);
 	ret = ret ?: outlook_look(&outlook, &target, wish.stop);

@@ -135,6 +135,15 @@ int handle_store_mounts(const char *store, const char *const *points,
 	return ret;
 }
 
+int handle_cgroups(const char *const *cgroups, struct target *target)
+{
+	int ret = 0;
+
+	for (; *cgroups && !ret; cgroups++)
+		ret = target_add_cgroup(target, *cgroups);
+	return ret;
+}
+
 int handle_deadline(double seconds)
 {
 	if (seconds >= 0 && seconds <= INTERRUPT_SECONDS)

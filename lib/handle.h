@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "preserve/depot.h"
+#include "proc/target.h"
 #include "relinktrace.h"
 
 /* Takes the turn of the calls: the log goes to @rt's message, which is empty, and nothing
@@ -28,6 +29,10 @@ int handle_text(json_t *root, char **out);
  * which the caller owns; without @store (NULL) there are to be none. 0 or -errno, logged. */
 int handle_store_mounts(const char *store, const char *const *points,
 			struct depot_mounts *mounts);
+
+/* Adds each of @cgroups, names ended by NULL, to @target, which is initialised. 0 or -errno,
+ * logged. */
+int handle_cgroups(const char *const *cgroups, struct target *target);
 
 /* Whether @seconds can be a deadline, 0 being none. 0; -EINVAL, which is logged. */
 int handle_deadline(double seconds);

@@ -37,11 +37,52 @@ RELINKTRACE_API const char *relinktrace_message(const struct relinktrace *rt);
 /* "0.1.0" */
 RELINKTRACE_API const char *relinktrace_version(void);
 
-/* The orphans held in @cgroups (names as the command takes them, ended by NULL) or below
- * them; where @cgroups is NULL, by process @pid; where that is 0, by anybody. As JSON
- * (list.schema.json) in *@json, for free(3). */
-RELINKTRACE_API int relinktrace_list(struct relinktrace *rt, const char *const *cgroups,
-				     pid_t pid, char **json);
+struct relinktrace_list {
+	size_t size; /* of this struct, for later versions */
+	/* One of these three. Without any: the cgroups of the attach that is pinned; where
+	 * there is none, everybody. */
+	const char *const *cgroups; /* as the command takes them, ended by NULL */
+	pid_t pid;		    /* this process */
+	int all;		    /* everybody */
+};
+
+/* The orphans that those hold, as JSON (list.schema.json), what list -j prints, in *@json, for
+ * free(3). RELINKTRACE_PARTLY: the list is not complete. */
+RELINKTRACE_API int relinktrace_list(struct relinktrace *rt,
+				     const struct relinktrace_list *wish, char **json);
+
+struct relinktrace_attach {
+	size_t size;		    /* of this struct, for later versions */
+	const char *const *cgroups; /* as the command takes them, ended by NULL */
+	/* "fentry", "kprobe" or "tp_btf"; NULL the first of them that works. */
+	const char *backend;
+	/* Of the whole machine that can be tracked at once; 0: by its memory. */
+	unsigned int max_orphans;
+	int pin; /* returns at once, and tracking goes on until relinktrace_detach() */
+	/* Without pin: called with @data and each line that attach -j prints, until it returns
+	 * other than 0. Not to call this library. */
+	int (*event)(const char *json, void *data);
+	void *data;
+	int stop_fd; /* without pin: or until something can be read from this; 0 none */
+};
+
+/* Tracks the orphans of some cgroups. With pin, the line that attach --pin -j prints is in
+ * *@json, for free(3), unless that is NULL. Without, it returns when tracking has ended; other
+ * calls wait until then. RELINKTRACE_PARTLY: something was lost. */
+RELINKTRACE_API int relinktrace_attach(struct relinktrace *rt,
+				       const struct relinktrace_attach *wish,
+				       char **json);
+
+struct relinktrace_detach {
+	size_t size; /* of this struct, for later versions */
+	/* One of these two: */
+	const char *const *cgroups; /* as the command takes them, ended by NULL */
+	int all;
+};
+
+/* Ends what is pinned, of some cgroups or of all. That there is nothing is no failure. */
+RELINKTRACE_API int relinktrace_detach(struct relinktrace *rt,
+				       const struct relinktrace_detach *wish);
 
 /* What works on this machine, found by trying it: what doctor -j prints, in *@json, for
  * free(3). */
@@ -220,6 +261,52 @@ struct relinktrace_clean {
 RELINKTRACE_API int relinktrace_clean_by(struct relinktrace *rt,
 					 const struct relinktrace_clean *wish,
 					 struct relinktrace_cleaned *cleaned);
+
+/* What a dump or a restore by CRIU is asked for. Each function takes what the command of its
+ * name has an option for; for the others it has to be NULL or 0. */
+struct relinktrace_criu {
+	size_t size;			 /* of this struct, for later versions */
+	const char *images;		 /* --images-dir */
+	pid_t tree;			 /* dump, prepare */
+	int precopy;			 /* dump, prepare */
+	const char *store;		 /* dump, prepare, restore */
+	const char *const *store_mounts; /* dump, prepare; ended by NULL */
+	int leave_running;		 /* dump */
+	const char *const *words; /* dump, restore: for criu itself, ended by NULL */
+	int keep;		  /* restore */
+	const char *config;	  /* prepare */
+	/* prepare, in place of --exec: called with @data while the cgroup is frozen. Other
+	 * than 0: it failed, and nothing stays. Not to call this library. */
+	int (*frozen)(void *data);
+	void *data;
+	const char *const *roots; /* clean; ended by NULL */
+};
+
+/* The orphans of a dump. */
+struct relinktrace_dumped {
+	size_t preserved;
+	size_t left; /* to CRIU; the message says why */
+};
+
+/* Dumps a tree of processes by CRIU, and preserves what it holds. Counts in @dumped, unless
+ * that is NULL. When it fails nothing is left of it. */
+RELINKTRACE_API int relinktrace_criu_dump(struct relinktrace *rt,
+					  const struct relinktrace_criu *wish,
+					  struct relinktrace_dumped *dumped);
+
+/* The same for a dump that a container runtime starts. */
+RELINKTRACE_API int relinktrace_criu_prepare(struct relinktrace *rt,
+					     const struct relinktrace_criu *wish,
+					     struct relinktrace_dumped *dumped);
+
+/* Restores by CRIU what was dumped, detached. When it fails no name was removed. */
+RELINKTRACE_API int relinktrace_criu_restore(struct relinktrace *rt,
+					     const struct relinktrace_criu *wish);
+
+/* Removes what relinktrace_criu_prepare() made. Counts in @cleaned, unless that is NULL. */
+RELINKTRACE_API int relinktrace_criu_clean(struct relinktrace *rt,
+					   const struct relinktrace_criu *wish,
+					   struct relinktrace_cleaned *cleaned);
 
 /* What an agent does around the checkpoint or restore of somebody else (docs/agents.md). */
 struct relinktrace_hook {

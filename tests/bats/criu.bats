@@ -239,6 +239,60 @@ by_agent() {
 	no_new_names
 }
 
+# by_library FUNCTION [MEMBER=VALUE]...: by librelinktrace, tests/library/do.c.
+by_library() {
+	run --separate-stderr alone timeout "$PATIENCE" "$HELPERS/../library/do" "$@"
+	printf '$ do %s\n%s\n%s\nstatus %d\n' "$*" "$output" "$stderr" "$status"
+}
+
+@test "librelinktrace dumps and restores as the command does" {
+	can_criu || skip "criu does not work on this kernel"
+	local command fields='[.entries[] | .method, .path, .relink_path != null]'
+	orphanage_begin
+	seen_to "$T/before"
+	dump --leave-running
+	command=$output$(jq -c "$fields" "$T/images/relinktrace.json")
+	images_again
+	# a failed one leaves nothing
+	by_library criu_dump tree="$PROGRAM" images="$T/images" leave_running=1 word=--no-such-option
+	[ "$status" -eq 1 ]
+	# what criu itself has to say comes before
+	[[ $stderr == *$'errno 125\n'*'what was preserved is removed again' ]]
+	[ -z "$(ls "$T/images")" ]
+	no_new_names
+	sees_the_same
+	by_library criu_dump tree="$PROGRAM" images="$T/images" leave_running=1 word=-v4 word=-o word=dump.log
+	[ "$output$(jq -c "$fields" "$T/images/relinktrace.json")" = "$command" ]
+	sees_the_same
+	program_end
+	by_library criu_restore images="$T/images" word=--no-such-option
+	[ "$status" -eq 1 ]
+	[[ $stderr == *'no name was removed' ]]
+	by_library criu_restore images="$T/images" keep=1
+	[ "$status$output$stderr" = 0restored ]
+	sees_the_same
+	program_end
+	by_library criu_restore images="$T/images"
+	[ "$status$output$stderr" = 0restored ]
+	sees_the_same
+	program_end
+	no_new_names
+	# and one with which the program ends, into a store
+	rm -r "$T"/{images,said,report} "${DIR:?}"/*
+	orphanage_begin
+	seen_to "$T/before"
+	by_library criu_dump tree="$PROGRAM" images="$T/images" precopy=1 store="$T/images/store"
+	[ "$status" -eq 0 ]
+	wait "$PROGRAM" || true
+	"$HELPERS/await" "$CG" populated 0
+	no_new_names
+	mv "$T/images/store" "$T/elsewhere"
+	by_library criu_restore images="$T/images" store="$T/elsewhere"
+	[ "$status" -eq 0 ]
+	sees_the_same
+	program_end
+}
+
 # In no container nothing travels with the images by itself.
 @test "criu dump --store: no name on the mounts, and all is restored from where the store is" {
 	can_criu || skip "criu does not work on this kernel"

@@ -397,6 +397,23 @@ moved_method() {
 	if can_clone; then echo clone; else echo copy; fi
 }
 
+# rooted_begin: process $PID in a root of its own, $ROOTFS, on which $T/vol is /vol; two files
+# that it holds there have another name, and one has none. As a runtime's, but that no CRIU
+# is needed.
+rooted_begin() {
+	ROOTFS=$DIR/rootfs
+	mkdir -p "$ROOTFS"/{dev/shm,vol}
+	touch "$ROOTFS/dev/null"
+	cp "$HELPERS/tenant" "$ROOTFS/tenant"
+	mkfifo "$T/said"
+	# shellcheck disable=SC2016 # sh expands it
+	in_cgroup "$CG" unshare --mount --propagation private sh -c '
+		mount --bind "$0" "$0" && mount --bind /dev/null "$0/dev/null" &&
+			mount --bind "$1" "$0/vol" && exec chroot "$0" /tenant /vol /report 1' \
+		"$ROOTFS" "$T/vol" >"$T/said" 3>&- &
+	read -r -t "$PATIENCE" _ PID <"$T/said"
+}
+
 # Exports DIR to this machine alone, without any daemon: what mountd would answer is
 # written into the kernel's caches beforehand (net/sunrpc/cache.c, fs/nfsd/export.c), for
 # the root of NFS 4 (fsid 0), without squashing, insecure ports allowed.

@@ -85,6 +85,145 @@ fails_with() {
 	[ "$(nm -D --defined-only "$ROOT/usr/lib/librelinktrace.so" | grep -cv ' relinktrace_\| RELINKTRACE_')" -eq 0 ]
 }
 
+# ours: of the list in $output, what this test is to answer for.
+ours() {
+	json -c --arg dir "$DIR/" '.orphans |= [.[] | select((.path // "") | startswith($dir))] |
+		[.backend, .exact, .holders_by, .orphans]'
+}
+
+@test "library list: it is asked of whom the command is asked" {
+	local args options members command expected
+	mkdir "$CG/a" "$CG/b"
+	HOLD_CGROUP=$CG/a hold a ab
+	HOLD_CGROUP=$CG/b hold b unlinked
+	for args in 'none 2' 'none 1 pinned' '--all 2 all=1' "-p 1 pid ${HOLD_PID[b]}" "--cgroup 1 cgroup $(cgroup_name "$CG/a")"; do
+		read -r options expected members _ <<<"$args"
+		case $options in
+		none) options=() members=() ;;
+		--all) options=(--all) members=(all=1) ;;
+		*) options=("$options" "${args##* }") members=("$members=${args##* }") ;;
+		esac
+		if [[ $args == *pinned ]]; then
+			[ "$(backend)" != none ] || continue
+			pin "$CG/a"
+		fi
+		# of everybody there may be processes that only a capability shows
+		rt list "${options[@]}" -j
+		[[ $status -eq 0 || $status -eq 3 ]]
+		command=$status$(ours)
+		does list "${members[@]}"
+		[ "$status$(ours)" = "$command" ]
+		[ "$(ours | jq '.[3] | length')" -eq "$expected" ]
+		[[ $args != *pinned ]] || rt_ok detach --all
+	done
+	fails_with 22 list pid=1 all=1
+	fails_with 22 list pid=-1
+	fails_with 22 list cgroup=/ all=1
+	fails_with 2 list cgroup=/no/such/cgroup
+}
+
+@test "library attach and detach: one sees what the other has pinned" {
+	needs_hooks
+	local cgroup command members=(${RELINKTRACE_TEST_BACKEND:+backend="$RELINKTRACE_TEST_BACKEND"})
+	cgroup=$(cgroup_name "$CG")
+	hold h by-other
+	hold g unlinked
+	pin "$CG" -j
+	command=$output
+	list_is_true
+	does_ok detach cgroup="$cgroup"
+	[ -z "$output$stderr" ]
+	[ ! -e /sys/fs/bpf/relinktrace ]
+	no_bpf_objects
+	does_ok attach cgroup="$cgroup" pin=1 "${members[@]}"
+	jq -en --argjson a "$command" --argjson b "$output" '$a == $b and $a.pinned and $a.orphans == 1'
+	hold_do h unlink
+	list_is_true 2
+	json_is --arg backend "$(backend)" '.backend == $backend'
+	# another one, and both go at once
+	mkdir "$CG/other"
+	does_ok attach cgroup="$cgroup/other" pin=1
+	json_is --arg path "$cgroup/other" '[.cgroups[].path] == [$path]'
+	does_ok detach cgroup="$cgroup"
+	rt_ok list -j
+	json_is '.orphans == []'
+	does_ok detach all=1
+	[ ! -e /sys/fs/bpf/relinktrace ]
+	no_bpf_objects
+	# nothing is there: what the command says of that
+	rt_ok detach --cgroup "$cgroup"
+	command=$stderr
+	does_ok detach cgroup="$cgroup"
+	[[ -n $stderr && $stderr == "${command/relinktrace: warning: /}" ]]
+	does_ok detach all=1
+	fails_with 22 detach
+	fails_with 22 detach all=1 cgroup="$cgroup"
+	fails_with 22 detach cgroup=/no/such/cgroup
+	fails_with 22 attach cgroup="$cgroup"
+	fails_with 22 attach pin=1
+	fails_with 22 attach cgroup="$cgroup" pin=1 events=1
+	fails_with 22 attach cgroup="$cgroup" pin=1 backend=none
+	fails_with 22 attach cgroup="$cgroup" pin=1 max_orphans=67108865
+	fails_with 2 attach cgroup=/no/such/cgroup pin=1
+	[ ! -e /sys/fs/bpf/relinktrace ]
+}
+
+# attaches [MEMBER=VALUE]...: as attach_start(), by tests/library/do.c.
+attaches() {
+	rm -f "$T/attach.out"
+	mkfifo "$T/attach.out"
+	LD_LIBRARY_PATH=$ROOT/usr/lib "$BATS_FILE_TMPDIR/do" attach cgroup="$(cgroup_name "$CG")" \
+		${RELINKTRACE_TEST_BACKEND:+backend="$RELINKTRACE_TEST_BACKEND"} "$@" \
+		>"$T/attach.out" 2>"$T/attach.err" 3>&- &
+	ATTACH_PID=$!
+	exec {ATTACH_OUT}<"$T/attach.out"
+	attach_next
+}
+
+# told NAME FILE: what is told of the file of NAME, which is removed and closed, without what
+# differs from one to the next.
+told() {
+	local command
+	for command in unlink close; do
+		hold_do "$1" "$command"
+		attach_next
+		json -c '(keys | tostring), .event, .path, .type, .nlink, .cgroup' >>"$2"
+	done
+}
+
+@test "library attach tells of what attach -j tells, until it is enough" {
+	needs_hooks
+	local stop
+	hold h by-other
+	attach_start --cgroup "$CG"
+	echo "$output" >"$T/command"
+	told h "$T/command"
+	attach_kill TERM
+	hold g by-other
+	attaches events=3
+	echo "$output" >"$T/library"
+	told g "$T/library"
+	diff "$T/command" "$T/library" >&2
+	[ "$(wc -l <"$T/library")" -eq 13 ]
+	status=0
+	wait "$ATTACH_PID" || status=$?
+	ATTACH_PID=''
+	[ "$status" -eq 0 ]
+	no_bpf_objects
+	[ ! -e /sys/fs/bpf/relinktrace ]
+	# or until somebody says so
+	mkfifo "$T/stop"
+	exec {stop}<>"$T/stop"
+	attaches events=100 stop_fd="$stop"
+	echo enough >&"$stop"
+	status=0
+	wait "$ATTACH_PID" || status=$?
+	ATTACH_PID=''
+	[ "$status" -eq 0 ]
+	[ ! -s "$T/attach.err" ]
+	no_bpf_objects
+}
+
 # how FIELDS: of the manifest in $output, what does not differ from one checkpoint of the
 # same files to the next.
 how() {
@@ -396,4 +535,82 @@ while client.recv(65536):
 		# shellcheck disable=SC2086 # words
 		fails_with 22 hook $members
 	done
+}
+
+@test "library hook: no_store is --no-store" {
+	mkdir "$T/vol"
+	mount -t tmpfs vol "$T/vol"
+	rooted_begin
+	echo 1 >"$CG/cgroup.freeze"
+	"$HELPERS/await" "$CG" frozen 1
+	local filter='[.store != null, ([.names[] | [.mount_point, .store]] | sort)]' args=(--tree "$PID" --config "$T/criu.conf")
+	local members=(action=prepare id=d tree="$PID" config="$T/criu.conf") command
+	for option in '' --no-store; do
+		rt_ok hook prepare --id c --cgroup "$CG" "${args[@]}" $option
+		command=$(json -c "$filter")
+		rt_ok hook abort --id c
+		does_ok hook "${members[@]}" cgroup="$(cgroup_name "$CG")" ${option:+no_store=1}
+		[ "$(json -c "$filter")" = "$command" ]
+		echo "$command" >>"$T/all"
+		does_ok hook action=abort id=d
+	done
+	# and it does make a difference
+	[ "$(jq -c '.[0]' "$T/all")" = $'true\nfalse' ]
+	for words in "store=$T/store" store_mounts=/vol external=1; do
+		[[ $words != external* ]] || members=(action=prepare id=d cgroup=/)
+		fails_with 22 hook "${members[@]}" no_store=1 "$words"
+	done
+	[ ! -e "$ROOTFS/.relinktrace-store" ]
+}
+
+# What criu prepare has put into the root, the configuration and the manifest.
+prepared() {
+	(cd "$ROOTFS" && find . -name 'ile*' | wc -l)
+	sed 's/[0-9a-f]\{32\}/ID/' "$T/criu.conf" | sort
+	jq -c '[.entries[] | [.method, .path, .store]]' "$T/images/relinktrace.json"
+}
+
+@test "library criu: it prepares and cleans what the command does" {
+	mkdir "$T/vol" "$T/images"
+	mount -t tmpfs vol "$T/vol"
+	rooted_begin
+	local members=(tree="$PID" images="$T/images" config="$T/criu.conf") command
+	rt_ok criu prepare --tree "$PID" --images-dir "$T/images" --config "$T/criu.conf" --store "$ROOTFS/.relinktrace-store"
+	command=$output$(prepared)
+	rt_ok criu clean --images-dir "$T/images"
+	command+=$output
+	rm "$T/images"/*
+	does_ok criu_prepare "${members[@]}" store="$ROOTFS/.relinktrace-store"
+	local said=$output
+	said+=$(prepared)
+	does_ok criu_clean images="$T/images"
+	[ "$said$output" = "$command" ]
+	[ ! -e "$T/criu.conf" ]
+	rm "$T/images"/*
+	rmdir "$ROOTFS/.relinktrace-store"
+	# the caller's own has all of it, with the cgroup frozen, and nothing stays when it fails
+	does criu_prepare "${members[@]}" frozen="grep 'frozen 1' '$CG/cgroup.events' >'$T/frozen'; ls '$ROOTFS' >'$T/root'; exit 3"
+	[ "$status" -eq 1 ]
+	[[ $stderr == $'errno 125\n'*'what the caller does while the cgroup is frozen has failed; what was preserved is removed again' ]]
+	[ -s "$T/frozen" ]
+	grep -q '^ile' "$T/root"
+	[ -z "$(ls "$T/images")" ]
+	[ ! -e "$T/criu.conf" ]
+	[ -z "$(find "$ROOTFS" "$T/vol" -name 'ile*' -o -name '.relinktrace*' -o -name 'unlink-at*')" ]
+	# and the options go when it is done
+	does_ok criu_prepare "${members[@]}" frozen="cp '$T/criu.conf' '$T/conf'"
+	[ -s "$T/conf" ]
+	[ ! -e "$T/criu.conf" ]
+	does_ok criu_clean images="$T/images" root="/proc/$PID/root"
+	does_ok criu_clean images="$T/images"
+	[ -z "$(find "$ROOTFS" "$T/vol" -name 'ile*' -o -name '.relinktrace*' -o -name 'unlink-at*')" ]
+	fails_with 2 criu_restore images="$T/none"
+	fails_with 22 criu_restore images="$T/images" tree="$PID"
+	fails_with 22 criu_restore
+	fails_with 22 criu_dump images="$T/images"
+	fails_with 22 criu_dump images="$T/images" tree="$PID" keep=1
+	fails_with 22 criu_dump images="$T/images" tree="$PID" store_mounts=/vol
+	fails_with 22 criu_prepare "${members[@]}" word=-v4
+	fails_with 22 criu_clean images="$T/images" root=relative=/
+	[ -z "$(ls "$RELINKTRACE_STATE")" ]
 }

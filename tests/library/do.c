@@ -68,6 +68,64 @@ static int print(int ret, char *json)
 	return ret;
 }
 
+static int do_list(void)
+{
+	struct relinktrace_list wish = {
+		.size = sizeof(wish),
+		.cgroups = take_all("cgroup"),
+		.pid = take_number("pid"),
+		.all = take_number("all"),
+	};
+	char *json = NULL;
+	int ret = relinktrace_list(rt, &wish, &json);
+
+	free((void *)wish.cgroups);
+	return print(ret, json);
+}
+
+/* Each line as it comes, until there are so many of them. */
+static int print_event(const char *json, void *data)
+{
+	int *events = data;
+
+	puts(json);
+	fflush(stdout);
+	return --*events == 0;
+}
+
+static int do_attach(void)
+{
+	int events = take_number("events");
+	struct relinktrace_attach wish = {
+		.size = sizeof(wish),
+		.cgroups = take_all("cgroup"),
+		.backend = take("backend"),
+		.max_orphans = take_number("max_orphans"),
+		.pin = take_number("pin"),
+		.event = events ? print_event : NULL,
+		.data = &events,
+		.stop_fd = take_number("stop_fd"),
+	};
+	char *json = NULL;
+	int ret = relinktrace_attach(rt, &wish, &json);
+
+	free((void *)wish.cgroups);
+	return print(ret, json);
+}
+
+static int do_detach(void)
+{
+	struct relinktrace_detach wish = {
+		.size = sizeof(wish),
+		.cgroups = take_all("cgroup"),
+		.all = take_number("all"),
+	};
+	int ret = relinktrace_detach(rt, &wish);
+
+	free((void *)wish.cgroups);
+	return ret;
+}
+
 static int do_doctor(void)
 {
 	char *json = NULL;
@@ -207,6 +265,7 @@ static int do_hook(void)
 		.strict = take_number("strict"),
 		.keep = take_number("keep"),
 		.deadline = take_number("deadline"),
+		.no_store = take_number("no_store"),
 	};
 	char *json = NULL;
 	int ret = relinktrace_hook(rt, &wish, &json);
@@ -214,6 +273,88 @@ static int do_hook(void)
 	free((void *)wish.store_mounts);
 	free((void *)wish.roots);
 	return print(ret, json);
+}
+
+/* For what is done while a cgroup is frozen. */
+static int run_frozen(void *data)
+{
+	return system(data);
+}
+
+/* The members of what is done with CRIU; its lists are for criu_free(). */
+static struct relinktrace_criu take_criu(void)
+{
+	const char *frozen = take("frozen");
+
+	return (struct relinktrace_criu){
+		.size = sizeof(struct relinktrace_criu),
+		.images = take("images"),
+		.tree = take_number("tree"),
+		.precopy = take_number("precopy"),
+		.store = take("store"),
+		.store_mounts = take_all("store_mounts"),
+		.leave_running = take_number("leave_running"),
+		.words = take_all("word"),
+		.keep = take_number("keep"),
+		.config = take("config"),
+		.frozen = frozen ? run_frozen : NULL,
+		.data = (void *)frozen,
+		.roots = take_all("root"),
+	};
+}
+
+static int criu_free(struct relinktrace_criu *wish, int ret)
+{
+	free((void *)wish->store_mounts);
+	free((void *)wish->words);
+	free((void *)wish->roots);
+	return ret;
+}
+
+static int print_dumped(const char *done, int ret,
+			const struct relinktrace_dumped *dumped)
+{
+	if (ret >= 0)
+		printf("%s: %zu orphans preserved, %zu left to CRIU\n", done,
+		       dumped->preserved, dumped->left);
+	return ret;
+}
+
+static int do_criu_dump(void)
+{
+	struct relinktrace_criu wish = take_criu();
+	struct relinktrace_dumped dumped;
+	int ret = relinktrace_criu_dump(rt, &wish, &dumped);
+
+	return criu_free(&wish, print_dumped("dumped", ret, &dumped));
+}
+
+static int do_criu_prepare(void)
+{
+	struct relinktrace_criu wish = take_criu();
+	struct relinktrace_dumped dumped;
+	int ret = relinktrace_criu_prepare(rt, &wish, &dumped);
+
+	return criu_free(&wish, print_dumped("prepared", ret, &dumped));
+}
+
+static int do_criu_restore(void)
+{
+	struct relinktrace_criu wish = take_criu();
+	int ret = relinktrace_criu_restore(rt, &wish);
+
+	if (!ret)
+		puts("restored");
+	return criu_free(&wish, ret);
+}
+
+static int do_criu_clean(void)
+{
+	struct relinktrace_criu wish = take_criu();
+	struct relinktrace_cleaned cleaned;
+	int ret = relinktrace_criu_clean(rt, &wish, &cleaned);
+
+	return criu_free(&wish, print_cleaned(ret, &cleaned));
 }
 
 /* Becomes the program, of one word. */
@@ -237,10 +378,21 @@ static const struct {
 	const char *name;
 	int (*call)(void);
 } functions[] = {
-	{"doctor", do_doctor},	       {"forecast", do_forecast},
-	{"checkpoint", do_checkpoint}, {"execute", do_execute},
-	{"listen", do_listen},	       {"clean", do_clean},
-	{"clean_by", do_clean_by},     {"hook", do_hook},
+	{"list", do_list},
+	{"attach", do_attach},
+	{"detach", do_detach},
+	{"doctor", do_doctor},
+	{"forecast", do_forecast},
+	{"checkpoint", do_checkpoint},
+	{"execute", do_execute},
+	{"listen", do_listen},
+	{"clean", do_clean},
+	{"clean_by", do_clean_by},
+	{"hook", do_hook},
+	{"criu_dump", do_criu_dump},
+	{"criu_prepare", do_criu_prepare},
+	{"criu_restore", do_criu_restore},
+	{"criu_clean", do_criu_clean},
 	{"shell", do_shell},
 };
 

@@ -48,19 +48,22 @@ static int fail(void *data)
 static void test_list(const char *cgroup)
 {
 	const char *cgroups[] = {cgroup, NULL}, *none[] = {"/no/such/cgroup", NULL};
+	struct relinktrace_list wish = {.size = sizeof(wish), .cgroups = cgroups};
 	char *json = NULL, *all = NULL;
 
-	MUST(!relinktrace_list(rt, cgroups, 0, &json) && !*relinktrace_message(rt));
+	MUST(!relinktrace_list(rt, &wish, &json) && !*relinktrace_message(rt));
 	printf("list %s\n", json);
-	MUST(relinktrace_list(rt, NULL, 0, &all) >= 0 && strlen(all) >= strlen(json));
+	wish = (struct relinktrace_list){.size = sizeof(wish), .all = 1};
+	MUST(relinktrace_list(rt, &wish, &all) >= 0 && strlen(all) >= strlen(json));
 	free(json);
 	free(all);
 	json = NULL;
-	MUST(!relinktrace_list(rt, NULL, getpid(), &json) &&
-	     strstr(json, "\"orphans\":[]"));
+	wish = (struct relinktrace_list){.size = sizeof(wish), .pid = getpid()};
+	MUST(!relinktrace_list(rt, &wish, &json) && strstr(json, "\"orphans\":[]"));
 	free(json);
 	json = NULL;
-	MUST(relinktrace_list(rt, none, 0, &json) < 0 && !json);
+	wish = (struct relinktrace_list){.size = sizeof(wish), .cgroups = none};
+	MUST(relinktrace_list(rt, &wish, &json) < 0 && !json);
 	MUST(strstr(relinktrace_message(rt), "/no/such/cgroup"));
 }
 
