@@ -54,22 +54,28 @@ static void test_file(void)
 	MUST(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/runc.conf", dir);
 	CHECK_INT(criu_config_remove(path, ID, NULL), 0);
-	CHECK_INT(criu_config_add(path, &keys, NULL), 0);
+	CHECK_INT(criu_config_add(path, &keys, NULL, NULL), 0);
 	check_file(path, BLOCK(ID, "external file[19:7f]\nexternal file[1a:1]\n"));
 	/* Again, with something left to CRIU: in the place of the first. */
 	keys.n_keys = 0;
 	keys.n_left = 1;
 	keys.ghost_bytes = 4096;
-	CHECK_INT(criu_config_add(path, &keys, NULL), 0);
+	CHECK_INT(criu_config_add(path, &keys, NULL, NULL), 0);
 	check_file(path, BLOCK(ID, "link-remap\nghost-limit 4096\n"));
 	memcpy(keys.id, OTHER, sizeof(keys.id));
-	CHECK_INT(criu_config_add(path, &keys, NULL), 0);
+	CHECK_INT(criu_config_add(path, &keys, NULL, NULL), 0);
+	/* In place of an earlier one, in one step. */
+	memcpy(keys.id, ID, sizeof(keys.id));
+	CHECK_INT(criu_config_add(path, &keys, OTHER, NULL), 0);
+	check_file(path, BLOCK(ID, "link-remap\nghost-limit 4096\n"));
+	memcpy(keys.id, OTHER, sizeof(keys.id));
+	CHECK_INT(criu_config_add(path, &keys, NULL, NULL), 0);
 	CHECK_INT(criu_config_remove(path, ID, NULL), 0);
 	check_file(path, BLOCK(OTHER, "link-remap\nghost-limit 4096\n"));
 	CHECK_INT(criu_config_remove(path, OTHER, NULL), 0);
 	check_file(path, NULL);
 	CHECK_INT(rmdir(dir), 0);
-	CHECK(criu_config_add(path, &keys, NULL) == -ENOENT);
+	CHECK(criu_config_add(path, &keys, NULL, NULL) == -ENOENT);
 }
 
 int main(void)

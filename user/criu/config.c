@@ -137,15 +137,17 @@ static char *block_of(const struct criu_keys *keys)
 	return NULL;
 }
 
-int criu_config_add(const char *path, const struct criu_keys *keys, char **why)
+int criu_config_add(const char *path, const struct criu_keys *keys, const char *instead,
+		    char **why)
 {
 	AUTO(config_fini) struct config config = {.dir = -1};
-	AUTO_FREE char *rest = NULL, *block = NULL, *text = NULL;
+	AUTO_FREE char *rest = NULL, *block = NULL, *text = NULL, *other = NULL;
 	int ret = config_open(path, &config, why);
 
 	if (ret)
 		return ret;
-	rest = criu_config_without(config.text, keys->id);
+	other = criu_config_without(config.text, keys->id);
+	rest = other ? criu_config_without(other, instead ?: keys->id) : NULL;
 	block = block_of(keys);
 	if (!rest || !block ||
 	    asprintf(&text, "%s%s%s", rest,

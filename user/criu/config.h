@@ -9,8 +9,9 @@
 
 /* Adds the options with which a dump leaves @keys out to the file @path, which is made
  * (mode 0644) where it is missing, in place of what an earlier call added for the same
- * checkpoint. 0; -errno and the reason in @why: the file is as it was. */
-int criu_config_add(const char *path, const struct criu_keys *keys, char **why);
+ * checkpoint, and for @instead (NULL none). 0; -errno and the reason in @why: the file is as it was. */
+int criu_config_add(const char *path, const struct criu_keys *keys, const char *instead,
+		    char **why);
 
 /* Removes from @path what criu_config_add() added for checkpoint @id, and the file when it
  * is empty then. 0, also when there is nothing of it; -errno and the reason in @why. */

@@ -11,7 +11,6 @@
 #include "base/why.h"
 #include "config.h"
 #include "handover.h"
-#include "signposts.h"
 
 void criu_prepare_fini(struct criu_prepare *prepare)
 {
@@ -33,6 +32,8 @@ int criu_prepare(struct criu_prepare *prepare, const struct manifest *manifest,
 		 char **why)
 {
 	struct criu_keys *keys = &prepare->keys;
+	const struct signposts_earlier *earlier =
+		prepare->earlier.manifest ? &prepare->earlier : NULL;
 	struct clean_result result = {0};
 	int ret = criu_keys_collect(manifest, keys, why);
 
@@ -49,9 +50,13 @@ int criu_prepare(struct criu_prepare *prepare, const struct manifest *manifest,
 	ret = criu_keys_write(prepare->images, keys, why);
 	if (ret)
 		return ret;
-	ret = signposts_make(manifest, keys, why);
-	ret = ret ?: criu_config_add(keys->config, keys, why);
-	if (ret)
+	ret = signposts_make(manifest, keys, earlier, why);
+	ret = ret
+		      ?: criu_config_add(keys->config, keys,
+					 earlier ? earlier->keys->id : NULL, why);
+	if (!ret && earlier)
+		signposts_drop(earlier, keys, &result);
+	else if (ret && !earlier)
 		criu_prepare_undo(prepare->images, manifest, keys, &result);
 	return ret;
 }

@@ -6,13 +6,17 @@
 
 #include "keys.h"
 #include "restore/clean.h"
+#include "signposts.h"
 
 struct criu_prepare {
-	const char *images;    /* the folder for our two files, which exists */
-	const char *config;    /* the file of options, see config.h */
-	pid_t tree;	       /* the process that is dumped with all below it */
-	bool others;	       /* files may be left to CRIU that are no entries, */
-	uint64_t ghost_bytes;  /* the largest of them that has no link */
+	const char *images;   /* the folder for our two files, which exists */
+	const char *config;   /* the file of options, see config.h */
+	pid_t tree;	      /* the process that is dumped with all below it */
+	bool others;	      /* files may be left to CRIU that are no entries, */
+	uint64_t ghost_bytes; /* the largest of them that has no link */
+	/* In place of what criu_prepare() did before, in steps that a dump may come
+	 * between, as the names of both are there; manifest NULL: of nothing. */
+	struct signposts_earlier earlier;
 	struct criu_keys keys; /* owned; filled by criu_prepare() */
 };
 
@@ -21,7 +25,8 @@ void criu_prepare_fini(struct criu_prepare *prepare);
 
 /* Writes the keys of @manifest, whose holders do not run, into the folder, makes the
  * signposts and adds the options to the configuration. 0; -errno and the reason in @why,
- * and nothing is left of it. */
+ * and nothing is left of it; but in place of an earlier one only where the keys are not
+ * there. */
 int criu_prepare(struct criu_prepare *prepare, const struct manifest *manifest,
 		 char **why);
 

@@ -185,8 +185,76 @@ static const char *name_of(const struct criu_key *key, char *text)
 	return text + 1;
 }
 
+/* 0 where @name leads to @target; -ENOENT it is not there; -ESTALE it is another one; -errno.
+ */
+static int look_at(int root, const char *name, const char *target)
+{
+	char leads_to[PATH_MAX];
+	ssize_t n = readlinkat(root, name, leads_to, sizeof(leads_to));
+
+	if (n < 0)
+		return errno == EINVAL ? -ESTALE : -errno;
+	return (size_t)n != strlen(target) || memcmp(leads_to, target, n) ? -ESTALE : 0;
+}
+
+/* As look_at(). */
+static int remove_one(int root, const char *name, const char *target)
+{
+	int ret = look_at(root, name, target);
+
+	return ret ?: unlinkat(root, name, 0) ? -errno : 0;
+}
+
+static int by_file(const void *left, const void *right)
+{
+	const struct criu_key *a = left, *b = right;
+
+	if (a->mnt_id != b->mnt_id)
+		return a->mnt_id < b->mnt_id ? -1 : 1;
+	return a->ino < b->ino ? -1 : a->ino > b->ino;
+}
+
+/* The one of @keys, which are sorted, that is of the file of @like; NULL. */
+static const struct criu_key *find_key(const struct criu_keys *keys,
+				       const struct criu_key *like)
+{
+	return keys->n_keys
+		       ? bsearch(like, keys->keys, keys->n_keys, sizeof(*like), by_file)
+		       : NULL;
+}
+
+/* The name that a signpost has before it takes the place of another. @text has at least 64
+ * bytes. */
+static const char *name_before(const char *name, char *text)
+{
+	snprintf(text, 64, "%s~", name);
+	return text;
+}
+
+/* Has @name, which is there, lead to @target, where it is the signpost of @key that @earlier
+ * made. 0; -EEXIST it is not; -errno. */
+static int replace_one(int root, const char *name, const char *target,
+		       const struct criu_key *key,
+		       const struct signposts_earlier *earlier)
+{
+	const struct criu_key *was = earlier ? find_key(earlier->keys, key) : NULL;
+	const struct manifest_entry *entry =
+		was ? manifest_entry_of(earlier->manifest, was->n) : NULL;
+	AUTO_FREE char *led_to = entry ? target_of(entry) : NULL;
+	char text[64];
+	const char *before = name_before(name, text);
+
+	if (!led_to || look_at(root, name, led_to))
+		return -EEXIST;
+	/* What one left that was killed. */
+	remove_one(root, before, target);
+	if (symlinkat(target, root, before))
+		return -errno;
+	return renameat(root, before, root, name) ? -errno : 0;
+}
+
 int signposts_make(const struct manifest *manifest, const struct criu_keys *keys,
-		   char **why)
+		   const struct signposts_earlier *earlier, char **why)
 {
 	AUTO_FD root = keys->n_keys ? open_root(manifest, keys, why) : -1;
 
@@ -198,30 +266,21 @@ int signposts_make(const struct manifest *manifest, const struct criu_keys *keys
 		AUTO_FREE char *target = entry ? target_of(entry) : NULL;
 		char text[64];
 		const char *name = name_of(&keys->keys[i], text);
+		int ret;
 
 		if (!target)
 			return -ENOMEM;
-		if (symlinkat(target, root, name))
-			return why_set(why, -errno,
-				       "cannot make %s in the root of process %d: %m%s",
-				       name, keys->root.pid,
-				       errno == EEXIST ? "; clean an earlier checkpoint"
-						       : "");
+		ret = symlinkat(target, root, name) ? -errno : 0;
+		if (ret == -EEXIST)
+			ret = replace_one(root, name, target, &keys->keys[i], earlier);
+		if (ret)
+			return why_set(why, ret,
+				       "cannot make %s in the root of process %d: %s%s",
+				       name, keys->root.pid, strerror(-ret),
+				       ret == -EEXIST ? "; clean an earlier checkpoint"
+						      : "");
 	}
 	return 0;
-}
-
-/* 0; -ENOENT it is not there; -ESTALE it is another one; -errno. */
-static int remove_one(int root, const char *name, const char *target)
-{
-	char leads_to[PATH_MAX];
-	ssize_t n = readlinkat(root, name, leads_to, sizeof(leads_to));
-
-	if (n < 0)
-		return errno == EINVAL ? -ESTALE : -errno;
-	if ((size_t)n != strlen(target) || memcmp(leads_to, target, n))
-		return -ESTALE;
-	return unlinkat(root, name, 0) ? -errno : 0;
 }
 
 void signposts_remove(const struct manifest *manifest, const struct criu_keys *keys,
@@ -241,10 +300,12 @@ void signposts_remove(const struct manifest *manifest, const struct criu_keys *k
 		const struct manifest_entry *entry =
 			manifest_entry_of(manifest, keys->keys[i].n);
 		AUTO_FREE char *target = entry ? target_of(entry) : NULL;
-		char text[64];
+		char text[64], other[64];
 		const char *name = name_of(&keys->keys[i], text);
 		int ret = target ? remove_one(root, name, target) : -ESTALE;
 
+		if (target && !remove_one(root, name_before(name, other), target))
+			removed = true;
 		if (!ret)
 			removed = true;
 		if (!ret || ret == -ENOENT)
@@ -261,4 +322,18 @@ void signposts_remove(const struct manifest *manifest, const struct criu_keys *k
 			  strerror(-err));
 		result->left++;
 	}
+}
+
+void signposts_drop(const struct signposts_earlier *earlier, const struct criu_keys *keys,
+		    struct clean_result *result)
+{
+	struct criu_keys gone = *earlier->keys;
+
+	gone.n_keys = 0;
+	gone.keys = calloc(earlier->keys->n_keys + 1, sizeof(*gone.keys));
+	for (size_t i = 0; gone.keys && i < earlier->keys->n_keys; i++)
+		if (!find_key(keys, &earlier->keys->keys[i]))
+			gone.keys[gone.n_keys++] = earlier->keys->keys[i];
+	signposts_remove(earlier->manifest, &gone, result);
+	free(gone.keys);
 }

@@ -20,10 +20,22 @@
 int signposts_plan(pid_t tree, const struct manifest *manifest, struct criu_keys *keys,
 		   char **why);
 
-/* Makes a signpost for each of @keys. 0; -EEXIST the root has such a name already; -errno;
- * and the reason in @why: then those that were made are signposts_remove()'s. */
+/* What is there already, and is to lead elsewhere from now on. */
+struct signposts_earlier {
+	const struct manifest *manifest;
+	const struct criu_keys *keys;
+};
+
+/* Makes a signpost for each of @keys, in place of one of @earlier (NULL none) in one step. 0;
+ * -EEXIST the root has such a name already; -errno; and the reason in @why: then those that were
+ * made are signposts_remove()'s. */
 int signposts_make(const struct manifest *manifest, const struct criu_keys *keys,
-		   char **why);
+		   const struct signposts_earlier *earlier, char **why);
+
+/* Removes those of @earlier that signposts_make() has not made to lead elsewhere. As
+ * signposts_remove(). */
+void signposts_drop(const struct signposts_earlier *earlier, const struct criu_keys *keys,
+		    struct clean_result *result);
 
 /* With manifest->roots: the store that was put into the root that they tell of counts, and not
  * the one that this came from. Opens it (O_PATH) and has manifest->store_at, in @path of 32

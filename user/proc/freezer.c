@@ -212,6 +212,11 @@ bool freezer_is_frozen(const struct cgroup *cg)
 	return !wait_frozen(cg, 0);
 }
 
+int freezer_await_frozen(const struct cgroup *cg, int timeout_ms)
+{
+	return wait_frozen(cg, timeout_ms);
+}
+
 int freezer_await_thawed(const struct cgroup *cg, int timeout_ms)
 {
 	AUTO_FD fd = openat(cg->fd, "cgroup.events", O_RDONLY | O_CLOEXEC);

@@ -36,6 +36,9 @@ int freezer_freeze(struct freezer *freezer, const struct cgroup *cg, int timeout
 /* Whether @cg and each cgroup below it are frozen at this moment, whoever did that. */
 bool freezer_is_frozen(const struct cgroup *cg);
 
+/* Waits until it is, @timeout_ms at most. 0; -ETIMEDOUT; -errno. */
+int freezer_await_frozen(const struct cgroup *cg, int timeout_ms);
+
 /* Waits until @cg is frozen no more, @timeout_ms at most, which is for whoever froze it to do.
  * 0; -ETIMEDOUT; -errno. */
 int freezer_await_thawed(const struct cgroup *cg, int timeout_ms);
