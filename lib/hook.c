@@ -54,6 +54,7 @@ static const char *not_taken(const struct called *called)
 		{CALL_STORE, wish->store, "store"},
 		{CALL_MOUNTS, wish->store_mounts, "store_mounts"},
 		{CALL_NO_STORE, wish->no_store, "no_store"},
+		{CALL_WAIT, wish->wait != 0, "wait"},
 		{CALL_ROOT, wish->roots, "roots"},
 		{CALL_STRICT, wish->strict, "strict"},
 		{CALL_KEEP, wish->keep, "keep"},
@@ -128,6 +129,9 @@ static int understand(struct called *called, const struct relinktrace_hook *thei
 	called->asked.roots = (const char *const *)called->roots;
 	called->asked.store = wish->store;
 	called->asked.no_store = wish->no_store;
+	/* 0 is what an earlier version has there. */
+	called->asked.wait = wish->wait ?: ACTION_WAIT_SECONDS;
+	called->asked.deadline = wish->deadline > 0 ? wish->deadline : ACTION_SECONDS;
 	called->asked.external = wish->external || wish->config;
 	called->asked.config = wish->config;
 	called->asked.tree = wish->tree;

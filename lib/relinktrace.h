@@ -328,6 +328,7 @@ struct relinktrace_hook {
 	int keep;
 	double deadline; /* seconds; 0: 60 */
 	int no_store;
+	double wait; /* prepare: seconds; 0: 600; less: no process waits for the pause */
 };
 
 /* Does what hook ACTION does, by a process of its own. Its answer (hook.schema.json) in

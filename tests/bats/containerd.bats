@@ -47,12 +47,12 @@ containerd_begin() {
 	CONF=$T/runc.conf
 }
 
-# tenant_run NAME MIB: its process is $PID.
+# tenant_run NAME MIB [DIR [ARG]...]: its process is $PID, and has its files in DIR (/tmp).
 tenant_run() {
 	ctr run --detach --runc-root "$T/runc" --log-uri "file://$T/$1.said" --cgroup "$(cgroup_name "$CG")/$1" \
 		--mount "type=bind,src=$T/out,dst=/out,options=rbind:rw" \
-		--annotation "org.criu.config=$CONF" localhost/tenant:1 "$1" \
-		/tenant /tmp /out/report "$2" 3>&-
+		--annotation "org.criu.config=$CONF" "${@:4}" localhost/tenant:1 "$1" \
+		/tenant "${3:-/tmp}" /out/report "$2" 3>&-
 	tenant_ready "$T/$1.said"
 	PID=$(pid_of "$1")
 	tenant_moved_sees "$PID" "$T/out/report" >"$T/before"
@@ -111,6 +111,74 @@ goes_on() {
 	nothing_of_ours_in "/proc/$PID/root/" "/proc/$PID/root/dev/shm/"
 	[ -z "$(ls -A "$RELINKTRACE_STATE/hook")" ]
 	goes_on "$PID"
+}
+
+# volume_sees PID: what its program holds; its names are elsewhere.
+volume_sees() {
+	tenant_sees "$1" "$T/out/report" | sed '/^semaphore /d; s/ [01]$//'
+}
+
+# volume_run: c1, with its files on a volume that is a tmpfs.
+volume_run() {
+	mkdir "$T/vol" "$T/images"
+	mount -t tmpfs vol "$T/vol"
+	tenant_run c1 8 /vol --mount "type=bind,src=$T/vol,dst=/vol,options=rbind:rw"
+	[ "$(volume_sees "$PID" | wc -l)" -eq 3 ]
+}
+
+# Its program writes to what it holds without a name.
+volume_write() {
+	local fd
+	for fd in "/proc/$PID/fd"/*; do
+		[[ $(readlink "$fd") != */vol/large* ]] || printf '%-32s' "$1" >>"$fd"
+	done
+}
+
+@test "a volume: it is copied within the pause of ctr, and the image is restored without it" {
+	containerd_begin
+	volume_run
+	volume_sees "$PID" >"$T/first"
+	rt_ok hook prepare --id c1 --tree "$PID" --config "$CONF"
+	json_is '.keeper.pid and .messages == [] and all(.names[]; .store | not)'
+	volume_write "goes on until the pause"
+	volume_sees "$PID" >"$T/before"
+	run ! diff -q "$T/first" "$T/before"
+	checkpointed c1 localhost/tenant:volume
+	volume_write "goes on after it"
+	rt_ok hook post-dump --id c1 --images-dir "$T/images"
+	json_is '[.names[] | select(.mount_point == "/vol") | .store] == [true, true, true]'
+	json_is '.messages == [] and .store != null'
+	# once in the pause, and not again when criu freezes and runc looks
+	[[ $(json .manifest) == */c1/2/relinktrace.json ]]
+	[ ! -e "$CONF" ]
+	nothing_of_ours_in "$T/vol"
+	# its volume is gone, and another one is in its place
+	umount -l "$T/vol"
+	mount -t tmpfs vol "$T/vol"
+	restored c2 localhost/tenant:volume
+	volume_sees "$(pid_of c2)" | diff "$T/before" - >&2
+	rt_ok hook clean --id c1
+	nothing_of_ours_in "/proc/$PID/root/" "$T/vol"
+	rt_ok criu clean --images-dir "$T/images" --root "/proc/$(pid_of c2)/root"
+	nothing_of_ours_in "/proc/$(pid_of c2)/root/"
+	volume_sees "$(pid_of c2)" | diff "$T/before" - >&2
+}
+
+@test "a volume: with its keeper killed the checkpoint is what it would be without" {
+	containerd_begin
+	volume_run
+	volume_sees "$PID" >"$T/before"
+	rt_ok hook prepare --id c1 --tree "$PID" --config "$CONF"
+	kill -KILL "$(json .keeper.pid)"
+	checkpointed c1 localhost/tenant:volume
+	rt_ok hook post-dump --id c1
+	json_is 'all(.names[]; .store | not)'
+	[[ $(json '.messages[].text') == *"nobody paused"* ]]
+	volume_sees "$PID" | diff "$T/before" - >&2
+	restored c2 localhost/tenant:volume
+	volume_sees "$(pid_of c2)" | diff "$T/before" - >&2
+	rt_ok hook clean --id c1
+	nothing_of_ours_in "/proc/$PID/root/" "$T/vol"
 }
 
 # ctr pauses by itself, and refuses what is frozen already.

@@ -426,9 +426,9 @@ restorable() {
 	killed_anywhere post-restore
 }
 
-# container_begin: as rooted_begin(), frozen.
+# container_begin [DIR]: as rooted_begin(), frozen.
 container_begin() {
-	rooted_begin
+	rooted_begin "$@"
 	cgroup_freeze 1
 }
 
@@ -508,7 +508,7 @@ nothing_in_container() {
 	rm "$ROOTFS/.relinktrace-store"
 	# asked for by its mount it is missed
 	cgroup_freeze 0
-	prepare 0 --tree "$PID" --config "$T/criu.conf"
+	prepare 0 --tree "$PID" --config "$T/criu.conf" --wait 0
 	json_is '.store == null and (.names | length) == 3'
 	[[ $(json '.messages[].text') == *"2 names are on mounts that do not travel"*"old by the dump"* ]]
 	hook_is 0 abort
@@ -531,4 +531,325 @@ nothing_in_container() {
 		rt hook prepare --id x --cgroup "$CG" $words
 		[ "$status" -eq 2 ]
 	done
+}
+
+# container_runs: the same, with the volume a tmpfs; it is not frozen.
+container_runs() {
+	mkdir "$T/vol"
+	mount -t tmpfs vol "$T/vol"
+	container_begin
+	cgroup_freeze 0
+}
+
+# keeper_prepare [ARG]...: somebody waits for the pause, whose process is $KEEPER.
+keeper_prepare() {
+	prepare 0 --tree "$PID" --config "$T/criu.conf" "$@"
+	KEEPER=$(json .keeper.pid)
+	[ "$(<"/proc/$KEEPER/comm")" = relink-keeper ]
+}
+
+# gone PID: it has ended, or does.
+gone() {
+	timeout "$PATIENCE" python3 -c '
+import os, select, sys
+try:
+    select.select([os.pidfd_open(int(sys.argv[1]))], [], [])
+except ProcessLookupError:
+    pass' "$1"
+}
+
+# As a runtime pauses: one process tells the cgroup to freeze, and then looks whether it is.
+# Nothing of that takes longer than what the keeper has to do.
+runtime_pauses() {
+	timeout "$PATIENCE" bash -c 'echo 1 >"$0/cgroup.freeze" && read -r _ <"$0/cgroup.events"' "$CG"
+	"$HELPERS/await" "$CG" frozen 1
+}
+
+# held_write TEXT: at the end of the file without a name that the container holds.
+held_write() {
+	local fd
+	for fd in "/proc/$PID/fd"/*; do
+		[[ $(readlink "$fd") != */vol/large* ]] || HELD=$fd
+	done
+	printf '%s' "$1" >>"$HELD"
+}
+
+# store_of N: so many copies are in it.
+store_of() {
+	[ "$(stored | wc -l)" -eq "$1" ]
+}
+
+# What is in the store is what is held now.
+store_is_held() {
+	local sum
+	sum=$(sha256sum <"$HELD")
+	(cd "$ROOTFS" && sha256sum .relinktrace-store/*/* .relinktrace-store/*) 2>/dev/null |
+		grep -F "${sum%% *}"
+}
+
+# Whatever criu is told to leave out there is a way to, for its restore.
+all_is_found() {
+	local key n=0
+	while read -r key; do
+		((++n))
+		[ -e "/proc/$PID/root/${key#f}" ] || {
+			echo "# $key leads nowhere" >&2
+			return 1
+		}
+	done < <(sed -n 's/^external //p' "$T/criu.conf")
+	((n >= 3))
+}
+
+@test "keeper: what is nowhere else is stored within the pause that comes after prepare" {
+	container_runs
+	keeper_prepare
+	json_is '.messages == [] and .store == null and all(.names[]; .store | not)'
+	grep -q link-remap "$T/criu.conf"
+	held_write "after prepare"
+	runtime_pauses
+	store_is_held >&2
+	# what criu will read, and where its restore will look
+	[ "$(grep -c '^external file' "$T/criu.conf")" -eq 4 ]
+	[ "$(grep -c '^# relinktrace begin' "$T/criu.conf")" -eq 1 ]
+	! grep link-remap "$T/criu.conf"
+	[ "$(cd "$ROOTFS" && readlink -e ile* | grep -c relinktrace-store)" -eq 3 ]
+	all_is_found
+	[ "$(stored | wc -l)" -eq 3 ]
+	[ "$(find "$ROOTFS" -name 'unlink-at*' -type f | wc -l)" -eq 1 ]
+	! find "$T/vol" -name 'unlink-at*' | grep .
+	hook_is 0 post-dump --images-dir "$DIR"
+	json_is '[.names[] | [.mount_point, .store]] | sort ==
+		[["/", false], ["/vol", true], ["/vol", true], ["/vol", true]]'
+	json_is --arg store "$(realpath "$ROOTFS")/.relinktrace-store" '.store.path == $store'
+	json_is '.messages == [] and .keeper == null'
+	gone "$KEEPER"
+	cgroup_freeze 0
+	hook_is 0 clean
+	nothing_in_container
+}
+
+@test "keeper: what is paused again is stored again; what only looks is not kept waiting" {
+	container_runs
+	keeper_prepare
+	local first=$KEEPER
+	prepare 0 --tree "$PID" --config "$T/criu.conf"
+	json_is --argjson pid "$first" '.repeated and .keeper.pid == $pid'
+	# frozen by one and looked at by another: no runtime does so
+	cgroup_freeze 1
+	timeout "$PATIENCE" bash -c 'read -r _ <"$0/cgroup.freeze" && read -r _ <"$0/cgroup.events"' "$CG"
+	[ ! -e "$ROOTFS/.relinktrace-store" ]
+	cgroup_freeze 0
+	held_write first
+	runtime_pauses
+	store_is_held >&2
+	local before
+	before=$(stored)
+	cgroup_freeze 0
+	held_write second
+	runtime_pauses
+	store_is_held >&2
+	[ "$(stored)" != "$before" ]
+	[ "$(stored | wc -l)" -eq 3 ]
+	cgroup_freeze 0
+	hook_is 0 abort
+	json_is '.phase == "none"'
+	gone "$KEEPER"
+	nothing_in_container
+}
+
+@test "keeper: a file whose last name goes before the pause is stored, on a volume too" {
+	mkdir "$T/vol"
+	truncate -s 16M "$T/image"
+	mkfs.ext4 -q "$T/image"
+	mount -o loop "$T/image" "$T/vol"
+	container_begin
+	cgroup_freeze 0
+	keeper_prepare
+	rm "$T/vol/h1"
+	runtime_pauses
+	hook_is 0 post-dump
+	json_is '[.names[] | select(.mount_point == "/vol") | [(.was | sub(".*/"; "")), .store]] | sort ==
+		[["a", false], ["h0", true], ["large", true]]'
+	cgroup_freeze 0
+	hook_is 0 clean
+	nothing_in_container
+}
+
+@test "keeper: with --store all that does not travel goes there, though prepare could not" {
+	container_runs
+	prepare 3 --tree "$PID" --config "$T/criu.conf" --store "$T/store"
+	KEEPER=$(json .keeper.pid)
+	runtime_pauses
+	hook_is 0 post-dump
+	gone "$KEEPER"
+	json_is --arg store "$T/store" '.store.path == $store'
+	[ "$(find "$T/store" -type f | wc -l)" -eq 3 ]
+	store_of 0
+	cgroup_freeze 0
+	hook_is 0 clean
+	[ -z "$(ls "$T/store")" ]
+	nothing_in_container
+}
+
+@test "keeper: killed, late or locked out it keeps nobody waiting, and nothing is left" {
+	container_runs
+	keeper_prepare
+	kill -KILL "$KEEPER"
+	gone "$KEEPER"
+	runtime_pauses
+	[ ! -e "$ROOTFS/.relinktrace-store" ]
+	cgroup_freeze 0
+	# another one takes its place
+	keeper_prepare
+	json_is .repeated
+	# its work cannot even begin, and ends by the deadline
+	hook_is 0 abort
+	gone "$KEEPER"
+	keeper_prepare --deadline 5
+	exec {held}<"$RELINKTRACE_STATE/hook/txn-1"
+	flock "$held"
+	runtime_pauses
+	exec {held}<&-
+	[ "$(grep -c link-remap "$T/criu.conf")" -eq 1 ]
+	all_is_found
+	hook_is 0 post-dump
+	json_is 'all(.names[]; .store | not)'
+	[[ $(json '.messages[].text') == *"2 names are on mounts that do not travel"*"nobody paused"* ]]
+	gone "$KEEPER"
+	cgroup_freeze 0
+	hook_is 0 clean
+	nothing_in_container
+}
+
+# worker_begins: the runtime pauses, as process $PAUSING, and the keeper has begun its work, by
+# process $WORKER.
+worker_begins() {
+	(runtime_pauses 3>&-) &
+	PAUSING=$! WORKER=''
+	until [[ -n $WORKER ]]; do
+		WORKER=$(pgrep -P "$KEEPER" || true)
+	done
+}
+
+@test "keeper: its worker is killed with it, or after its time" {
+	container_runs
+	keeper_prepare --deadline 5
+	exec {held}<"$RELINKTRACE_STATE/hook/txn-1"
+	flock "$held"
+	worker_begins
+	kill -STOP "$WORKER"
+	wait "$PAUSING"
+	gone "$WORKER"
+	[ ! -e "$ROOTFS/.relinktrace-store" ]
+	cgroup_freeze 0
+	# the keeper itself, at work
+	worker_begins
+	kill -KILL "$KEEPER"
+	wait "$PAUSING"
+	gone "$WORKER"
+	exec {held}<&-
+	cgroup_freeze 0
+	hook_is 0 abort
+	nothing_in_container
+}
+
+@test "keeper: its worker killed anywhere, the dump is whole, before or after, and nothing is left" {
+	local n=0 VALIDATE=false before=0 after=0 killer
+	container_runs
+	export KILLER_TASK=retake KILLER_ONLY=yes
+	while :; do
+		((n += STEP))
+		"$HELPERS/killer" kill "$n" "$RT" hook prepare --id txn-1 --cgroup "$CG" \
+			--tree "$PID" --config "$T/criu.conf" >"$T/answer" 3>&- &
+		killer=$!
+		until jq -e .keeper.pid "$T/answer" >/dev/null 2>&1; do
+			kill -0 "$killer"
+		done
+		runtime_pauses
+		all_is_found
+		hook_is 0 post-dump
+		[ ! -e "$T/criu.conf" ]
+		if [[ $(json '[.names[] | select(.store)] | length') -eq 3 ]]; then
+			((++after))
+		else
+			((++before))
+		fi
+		cgroup_freeze 0
+		hook_is 0 clean
+		nothing_in_container
+		wait "$killer" || true
+		grep -q '^killed' "$T/answer" || break
+	done
+	((before > 0 && after > 1))
+}
+
+@test "keeper: it ends when there is nothing to wait for, and is not there where it is not wanted" {
+	container_runs
+	prepare 0 --tree "$PID" --config "$T/criu.conf" --wait 0
+	json_is '.keeper == null'
+	[[ $(json '.messages[].text') == *"2 names are on mounts that do not travel"* ]]
+	runtime_pauses
+	[ ! -e "$ROOTFS/.relinktrace-store" ]
+	# frozen already there is nothing to wait for
+	hook_is 0 abort
+	prepare 0 --tree "$PID" --config "$T/criu.conf"
+	json_is '.keeper == null and .store != null'
+	hook_is 0 abort
+	cgroup_freeze 0
+	prepare 0 --tree "$PID" --config "$T/criu.conf" --no-store
+	json_is '.keeper == null'
+	hook_is 0 abort
+	prepare 0
+	json_is '.keeper == null'
+	hook_is 0 abort
+	# nobody ever pauses
+	prepare 0 --tree "$PID" --config "$T/criu.conf" --wait 0.2
+	gone "$(json .keeper.pid)"
+	hook_is 0 abort
+	prepare 0 --tree "$PID" --config "$T/criu.conf"
+	KEEPER=$(json .keeper.pid)
+	rt_ok clean --id "$(json .checkpoint)"
+	gone "$KEEPER"
+	hook_is 0 clean
+	# the container ends
+	keeper_prepare
+	kill -KILL "$PID"
+	gone "$KEEPER"
+	hook_is 0 clean
+	local words
+	for words in "--wait 1" "--tree $PID --config $T/criu.conf --wait x"; do
+		# shellcheck disable=SC2086 # words
+		rt hook prepare --id x --cgroup "$CG" $words
+		[ "$status" -eq 2 ]
+	done
+	rt hook abort --id x --wait 1
+	[ "$status" -eq 2 ]
+}
+
+@test "keeper: two containers in one file of options, each paused alone or both by what is above" {
+	local CG=$CG/one ABOVE=$CG
+	mkdir "$CG"
+	container_runs
+	keeper_prepare
+	local FIRST=$ROOTFS DIR=$DIR/two ID
+	CG=$ABOVE/two ID=txn-2
+	mkdir "$CG" "$DIR" "$T/vol2"
+	rm "$T/said"
+	mount -t tmpfs vol "$T/vol2"
+	container_begin "$T/vol2"
+	cgroup_freeze 0
+	keeper_prepare
+	runtime_pauses
+	store_of 3
+	cgroup_freeze 0
+	ROOTFS=$FIRST store_of 0
+	CG=$ABOVE runtime_pauses
+	store_of 3
+	ROOTFS=$FIRST store_of 3
+	[ "$(grep -c '^# relinktrace begin' "$T/criu.conf")" -eq 2 ]
+	CG=$ABOVE cgroup_freeze 0
+	"$HELPERS/await" "$CG" frozen 0
+	hook_is 0 clean
+	ID=txn-1 hook_is 0 clean
+	nothing_left
 }

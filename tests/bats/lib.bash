@@ -397,9 +397,9 @@ moved_method() {
 	if can_clone; then echo clone; else echo copy; fi
 }
 
-# rooted_begin: process $PID in a root of its own, $ROOTFS, on which $T/vol is /vol; two files
-# that it holds there have another name, and one has none. As a runtime's, but that no CRIU
-# is needed.
+# rooted_begin [DIR]: process $PID in a root of its own, $ROOTFS, on which DIR ($T/vol) is /vol; two
+# files that it holds there have another name, and one has none. As a runtime's, but that no
+# CRIU is needed.
 rooted_begin() {
 	ROOTFS=$DIR/rootfs
 	mkdir -p "$ROOTFS"/{dev/shm,vol}
@@ -410,7 +410,7 @@ rooted_begin() {
 	in_cgroup "$CG" unshare --mount --propagation private sh -c '
 		mount --bind "$0" "$0" && mount --bind /dev/null "$0/dev/null" &&
 			mount --bind "$1" "$0/vol" && exec chroot "$0" /tenant /vol /report 1' \
-		"$ROOTFS" "$T/vol" >"$T/said" 3>&- &
+		"$ROOTFS" "${1:-$T/vol}" >"$T/said" 3>&- &
 	read -r -t "$PATIENCE" _ PID <"$T/said"
 }
 

@@ -157,12 +157,13 @@ archive() {
 	seen_by c1 "$DIR/c1" | diff "$T/before" - >&2
 }
 
-# The kubelet pauses by itself, so that what prepare sees is of a container that runs.
+# The kubelet pauses by itself, so that what prepare sees is of a container that runs; without a
+# keeper.
 @test "hook prepare of a container that runs: links are taken, the rest fits into the images" {
 	needs_runtime runc
 	container_begin c1 "$DIR/c1" 8
 	seen_by c1 "$DIR/c1" >"$T/before"
-	rt_ok hook prepare --id kubelet --tree "$(pid_of c1)" --config "$T/runc.conf"
+	rt_ok hook prepare --id kubelet --tree "$(pid_of c1)" --config "$T/runc.conf" --no-store
 	json_is '(.criu.external | length) > 0 and .criu.left[0].n == null'
 	grep -qx "ghost-limit $((16 << 20))" "$T/runc.conf"
 	# its /dev/shm is of somebody else, its root is its own
@@ -290,6 +291,42 @@ restored_elsewhere() {
 	nothing_of_ours_in "$T/c2/rootfs"
 	files_of c2 "$T/c2" | diff "$T/before" - >&2
 	files_of c3 "$T/c3" | diff "$T/before" - >&2
+}
+
+@test "by itself: the same as the kubelet does it, who pauses after prepare" {
+	needs_runtime runc
+	local STORE=$T/none name
+	volume_begin
+	mkdir "$T/images"
+	rt_ok hook prepare --id c1 --tree "$(pid_of c1)" --config "$T/runc.conf"
+	json_is '.keeper.pid and .messages == [] and all(.names[]; .store | not)'
+	local fd
+	for fd in "/proc/$(pid_of c1)/fd"/*; do
+		[[ $(readlink "$fd") != */vol/large* ]] || printf '%-32s' "until the pause" >>"$fd"
+	done
+	run ! diff -q "$T/before" <(files_of c1 "$DIR/c1")
+	files_of c1 "$DIR/c1" >"$T/before"
+	runc pause c1
+	checkpointed c1 "$T/images"
+	archive "$DIR/c1" "$T/archive.tar"
+	runc resume c1
+	rt_ok hook post-dump --id c1 --images-dir "$T/images"
+	json_is '[.names[] | [.mount_point, .store]] | unique == [["/dev/shm", true], ["/vol", true]]'
+	# once in the pause, and not again when criu freezes and runc looks
+	[[ $(json .manifest) == */c1/2/relinktrace.json ]]
+	[ ! -e "$T/runc.conf" ]
+	rt_ok hook clean --id c1
+	nothing_of_ours_in "$DIR/c1" "$T/vol" "$T/shm"
+	files_of c1 "$DIR/c1" | diff "$T/before" - >&2
+	# the first is gone, and its volume
+	runc delete -f c1
+	umount -l "$T/vol"
+	for name in c2 c3; do
+		restored_elsewhere "$name"
+	done
+	rt_ok criu clean --images-dir "$T/images" --root "/proc/$(pid_of c2)/root"
+	nothing_of_ours_in "$T/c2/rootfs"
+	files_of c2 "$T/c2" | diff "$T/before" - >&2
 }
 
 @test "--store: what is on a volume travels beside the archive, and is restored elsewhere" {

@@ -41,6 +41,7 @@ static void fill(struct txn *txn)
 	strcpy(txn->id, "t");
 	txn->phase = TXN_RESTORING;
 	txn->generation = 3;
+	txn->attempt = 5;
 	strcpy(txn->checkpoint, "0123456789abcdef0123456789abcdef");
 	txn->external = true;
 	txn->imported = true;
@@ -67,6 +68,7 @@ static void test_state(void)
 	again = text_of(&read);
 	CHECK_STR(again, text);
 	CHECK_INT(read.n_links, 2);
+	CHECK_INT(txn_last(&read), 5);
 	CHECK_STR(read.store, "/run/root/store");
 	CHECK(txn_link_of(&read, 5) && txn_link_of(&read, 5)->ino == UINT64_MAX);
 	CHECK(!txn_link_of(&read, 6));
@@ -96,6 +98,7 @@ static void test_refused(void)
 	check_refused("restoring", "sleeping", "phase");
 	check_refused("\"generation\":3", "\"generation\":-1", "generation");
 	check_refused("\"generation\":3", "\"generation\":2147483647", "generation");
+	check_refused("\"attempt\":5", "\"attempt\":0", "attempt");
 	check_refused("0123456789abcdef0123", "../../../etc/passwd0", "checkpoint");
 	check_refused("tmp/link_remap.7", "tmp/../link_remap.7", "links[0].name");
 	check_refused("tmp/link_remap.7", "/link_remap.7", "links[0].name");

@@ -13,6 +13,9 @@
  * a whole checkpoint. */
 #define ACTION_SECONDS 60
 
+/* How long a keeper waits where its caller does not say. */
+#define ACTION_WAIT_SECONDS 600
+
 struct action_wish {
 	const struct target *target; /* prepare: one cgroup; NULL else */
 	const char *images; /* CRIU's, or any folder that travels with them; NULL none */
@@ -31,6 +34,10 @@ struct action_wish {
 	 * the first process of what it dumps; NULL the caller sees to that. */
 	const char *config;
 	pid_t tree;
+	/* prepare, with config and unless no_store, of a cgroup that is not frozen: a keeper
+	 * (keeper.h) waits so long, in seconds, for the pause; <= 0 none. It works no longer than
+	 * @deadline, in seconds. */
+	double wait, deadline;
 	bool strict; /* all or nothing */
 	bool keep;   /* post-restore: the names stay */
 	/* post-dump inside of CRIU's own: the process that it dumps, which does not run; 0

@@ -9,9 +9,10 @@
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "undo.h"
 
 static const struct call_action actions[] = {
-	{"prepare", action_prepare, true, "csIeftSMn",
+	{"prepare", action_prepare, true, "csIeftSMnw",
 	 "Before the checkpoint: gives the orphans of the cgroup a name, and tells what "
 	 "criu "
 	 "has to be told."},
@@ -56,6 +57,8 @@ void call_run(const struct call_action *action, const char *id,
 		log_error("%s", why_text(why));
 		report_worsen(report, OUTCOME_FAILED);
 	} else {
+		if (undo_attempt(txn, &why))
+			log_warning("%s", why_text(why));
 		action->run(txn, wish, report);
 	}
 	report->proceed = !wish->strict || report->outcome == OUTCOME_DONE;

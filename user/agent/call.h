@@ -18,6 +18,7 @@ enum {
 	CALL_STORE = 'S',
 	CALL_MOUNTS = 'M',
 	CALL_NO_STORE = 'n',
+	CALL_WAIT = 'w',
 };
 
 struct call_action {

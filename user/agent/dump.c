@@ -10,94 +10,13 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/why.h"
-#include "checkpoint/checkpoint.h"
 #include "criu/handover.h"
-#include "criu/prepare.h"
-#include "criu/rootstore.h"
 #include "journal/index.h"
-#include "manifest/template.h"
-#include "preserve/carried.h"
+#include "keeper.h"
+#include "making.h"
 #include "proc/freezer.h"
 #include "transfer.h"
 #include "undo.h"
-
-/* What the callbacks of the checkpoint are handed. */
-struct making {
-	struct txn *txn;
-	const char *dir;		 /* of its generation */
-	const struct links_files *files; /* only these; NULL any */
-	const char *store;		 /* not owned; NULL none */
-	char *storeless; /* owned; why there is none where one is made by itself */
-	/* Keys, owned; config NULL: nobody but the caller has to find them. */
-	struct criu_prepare prepare;
-};
-
-static void making_fini(struct making *making)
-{
-	criu_prepare_fini(&making->prepare);
-	free(making->storeless);
-}
-
-static bool is_wanted(const struct orphan *orphan, const void *data)
-{
-	const struct making *making = data;
-	const struct txn *txn = making->txn;
-
-	if (making->files)
-		return links_files_have(making->files, orphan);
-	/* What has no name is copied: into CRIU's image, when nothing changes any more, or
-	 * by us, if nothing changes until then. */
-	return orphan->nlink || (txn->external && txn->stable);
-}
-
-static void select_orphans(struct orphan_set *set, void *data)
-{
-	struct making *making = data;
-	struct txn *txn = making->txn;
-
-	for (size_t i = 0; i < set->n; i++) {
-		const struct orphan *orphan = &set->orphans[i];
-
-		if (making->files || is_wanted(orphan, making))
-			continue;
-		txn->ghosts++;
-		if (!S_ISREG(orphan->mode))
-			continue;
-		/* 3.17 goes by the size, later ones by what is allocated. */
-		if (orphan->size > txn->ghost_bytes)
-			txn->ghost_bytes = orphan->size;
-		if (orphan->allocated > txn->ghost_bytes)
-			txn->ghost_bytes = orphan->allocated;
-	}
-	/* It may grow until the dump. */
-	if (!txn->stable && txn->ghost_bytes <= INT64_MAX / 2)
-		txn->ghost_bytes *= 2;
-	orphan_set_keep(set, is_wanted, making);
-}
-
-/* Inside of the freeze: by what CRIU will know the files; and for a dump that a runtime
- * starts, what it and its restore find by themselves. */
-static int collect_keys(const struct manifest *manifest, void *data)
-{
-	struct making *making = data;
-	AUTO_FREE char *why = NULL;
-	int ret;
-
-	if (!making->txn->external)
-		return 0;
-	if (making->prepare.config) {
-		making->prepare.images = making->dir;
-		making->prepare.others = !making->txn->stable;
-		making->prepare.ghost_bytes = making->txn->ghost_bytes;
-		ret = criu_prepare(&making->prepare, manifest, &why);
-	} else {
-		ret = criu_keys_collect(manifest, &making->prepare.keys, &why);
-		ret = ret ?: criu_keys_write(making->dir, &making->prepare.keys, &why);
-	}
-	if (ret)
-		log_error("%s", why_text(why));
-	return ret;
-}
 
 /* Takes back what there is of @txn, which failed. */
 static void give_up(struct txn *txn, struct report *report)
@@ -119,37 +38,16 @@ static void give_up_because(struct txn *txn, struct report *report, const char *
 	give_up(txn, report);
 }
 
-/* Whether there is to be a store where none was asked for. */
-static bool stores_by_itself(const struct action_wish *wish)
+/* Copies what there is to where the images are. */
+static void hand_on(const struct txn *txn, const struct action_wish *wish,
+		    struct report *report)
 {
-	return wish->config && !wish->store && !wish->no_store;
-}
+	AUTO_FREE char *why = NULL;
 
-/* Where the store will be. */
-static void find_store(struct making *making, const struct action_wish *wish)
-{
-	struct txn *txn = making->txn;
-
-	free(txn->store);
-	txn->store = NULL;
-	if ((wish->store || stores_by_itself(wish)) && !txn->stable)
-		why_set(&making->storeless, 0,
-			"the cgroup is not frozen already, and a copy would be old by "
-			"the dump");
-	else if (stores_by_itself(wish))
-		rootstore_find(wish->tree, &txn->store, &making->storeless);
-}
-
-/* Makes the store that is made by itself; where that cannot be, it goes without. */
-static void make_store(struct making *making, const struct action_wish *wish)
-{
-	AUTO(depot_fini) struct depot depot = DEPOT_INIT;
-	const char *path = making->txn->store;
-
-	making->store = making->txn->stable ? wish->store : NULL;
-	if (path && !depot_open(&depot, path, &wish->store_mounts, making->dir,
-				&making->storeless))
-		making->store = path;
+	if (!wish->images || !transfer_out(txn, wish->images, &why))
+		return;
+	log_error("%s: the images go without it", why_text(why));
+	report_worsen(report, OUTCOME_PART);
 }
 
 /* Begins a new generation: on the disk before anything is made. */
@@ -169,91 +67,8 @@ static int begin(struct making *making, const struct action_wish *wish, char **w
 	txn->ghosts = txn->ghost_bytes = 0;
 	txn_drop_links(txn);
 	txn_drop_roots(txn);
-	find_store(making, wish);
+	making_find_store(making, wish);
 	return txn_save(txn, why);
-}
-
-static int make(struct making *making, const struct action_wish *wish,
-		struct manifest *out)
-{
-	AUTO_FREE char *path = criu_path(making->dir, CRIU_MANIFEST);
-	struct checkpoint_wish checkpoint = {
-		.manifest = path,
-		.template = TEMPLATE_DEFAULT,
-		.store = making->store,
-		.store_mounts = wish->store_mounts,
-		.store_rest = true,
-		.store_sparing = !wish->store,
-		/* A copy would be old by the time of the dump. */
-		.preserve.method = making->txn->stable ? METHOD_AUTO : METHOD_LINK,
-		.freeze = !wish->dumped,
-		.select = select_orphans,
-		.inside = collect_keys,
-		.data = making,
-	};
-
-	return path ? checkpoint_run(&checkpoint, wish->target, out) : -ENOMEM;
-}
-
-/* Copies what there is to where the images are. */
-static void hand_on(const struct txn *txn, const struct action_wish *wish,
-		    struct report *report)
-{
-	AUTO_FREE char *why = NULL;
-
-	if (!wish->images || !transfer_out(txn, wish->images, &why))
-		return;
-	log_error("%s: the images go without it", why_text(why));
-	report_worsen(report, OUTCOME_PART);
-}
-
-/* Whether there is a store where one is asked for. 0; -EAGAIN, which is told. */
-static int check_store(const struct making *making, const struct action_wish *wish,
-		       struct report *report)
-{
-	if (making->store || (!wish->store && !wish->store_mounts.n))
-		return 0;
-	log_warning("nothing goes into %s%s: %s", wish->store ? "store " : "a store",
-		    wish->store ?: "", why_text(making->storeless));
-	report_worsen(report, OUTCOME_PART);
-	return -EAGAIN;
-}
-
-/* How many of @manifest would be in a store if there were one. */
-static size_t count_storable(struct manifest *manifest)
-{
-	AUTO(depot_mounts_fini) struct depot_mounts mounts = {.sparing = true};
-	struct depot depot = DEPOT_INIT;
-	size_t n = 0;
-
-	depot.mounts = &mounts;
-	for (size_t i = 0; i < manifest->n_entries; i++) {
-		struct manifest_entry *entry = &manifest->entries[i];
-		struct orphan_set one = {.orphans = &entry->orphan, .n = 1};
-
-		if (entry->relink_path && !entry->store && !carried_find(&one, &mounts))
-			n += depot_takes(&depot, &entry->orphan);
-	}
-	return n;
-}
-
-/* What came of the store that is made by itself. */
-static void settle_store(struct making *making, const struct action_wish *wish,
-			 struct manifest *manifest)
-{
-	struct txn *txn = making->txn;
-	bool wanted = stores_by_itself(wish) && !wish->store_mounts.n;
-	size_t n = wanted && !making->store ? count_storable(manifest) : 0;
-
-	if (n)
-		log_warning("%zu names are on mounts that do not travel with the "
-			    "checkpoint, and not in a store: %s",
-			    n, why_text(making->storeless));
-	if (!txn->store || manifest_stored(manifest))
-		return;
-	rootstore_remove(txn->store);
-	free(txn->store);
-	txn->store = NULL;
 }
 
 /* A new checkpoint of @files (NULL: see is_wanted()) in place of earlier ones, up to
@@ -277,12 +92,12 @@ static void make_new(struct txn *txn, const struct action_wish *wish,
 	dir = txn_directory(txn, txn->generation);
 	making.dir = dir;
 	if (dir)
-		make_store(&making, wish);
-	if (check_store(&making, wish, report) && wish->strict) {
+		making_open_store(&making, wish);
+	if (making_check_store(&making, wish, report) && wish->strict) {
 		give_up(txn, report);
 		return;
 	}
-	ret = dir ? make(&making, wish, &manifest) : -ENOMEM;
+	ret = dir ? making_run(&making, wish, &manifest) : -ENOMEM;
 	if (ret || (wish->strict && !manifest.complete)) {
 		if (interrupt_timed_out())
 			log_error("the deadline has passed");
@@ -290,7 +105,7 @@ static void make_new(struct txn *txn, const struct action_wish *wish,
 		give_up(txn, report);
 		return;
 	}
-	settle_store(&making, wish, &manifest);
+	making_settle_store(&making, wish, &manifest);
 	memcpy(txn->checkpoint, manifest.id, sizeof(txn->checkpoint));
 	txn->phase = phase;
 	ret = files ? links_by_file(txn, files, &manifest) : 0;
@@ -334,6 +149,29 @@ static int tell(const struct txn *txn, const struct action_wish *wish,
 	return 0;
 }
 
+/* Has a keeper wait for the pause of a runtime that pauses by itself. */
+static void await_pause(const struct txn *txn, const struct action_wish *wish,
+			struct report *report)
+{
+	AUTO_FREE char *why = NULL;
+	pid_t pid;
+
+	if (!wish->config || wish->no_store || wish->wait <= 0 ||
+	    txn->phase != TXN_PREPARED)
+		return;
+	if (keeper_is_there(txn, &pid))
+		report_keeper(report, pid);
+	else if (txn->stable)
+		return;
+	else if (!keeper_start(txn, wish, &pid, &why))
+		report_keeper(report, pid);
+	else
+		log_warning(
+			"what is on mounts that do not travel with the checkpoint goes "
+			"into no store: %s",
+			why_text(why));
+}
+
 /* Whether its names are there, as far as is known: `clean` may have removed them. */
 static bool is_there(const struct txn *txn)
 {
@@ -350,14 +188,17 @@ void action_prepare(struct txn *txn, const struct action_wish *wish,
 
 	if (is_there(txn)) {
 		report->repeated = true;
-		if (!tell(txn, wish, report))
+		if (!tell(txn, wish, report)) {
 			hand_on(txn, wish, report);
+			await_pause(txn, wish, report);
+		}
 		return;
 	}
 	/* Before: the folders go with the one that made them, and not while another's names
 	 * are in them. */
 	undo_checkpoints(txn, UINT_MAX, &earlier);
 	make_new(txn, wish, NULL, TXN_PREPARED, report);
+	await_pause(txn, wish, report);
 }
 
 /* Inside of CRIU's own post-dump: what it has linked is what it has linked, and is kept
@@ -390,6 +231,19 @@ static void post_dump_inside(struct txn *txn, const struct action_wish *wish,
 		report_link(report, &txn->links[i], "known");
 }
 
+/* The keeper has not seen a pause, or could not do its work within. */
+static void tell_unstored(const struct txn *txn)
+{
+	AUTO(manifest_fini) struct manifest manifest = {0};
+	size_t n = undo_read(txn, &manifest, NULL) ? 0 : making_count_storable(&manifest);
+
+	if (n)
+		log_warning("%zu names are on mounts that do not travel with the "
+			    "checkpoint, and not in a store: nobody paused the container "
+			    "while it was waited for, or that failed",
+			    n);
+}
+
 void action_post_dump(struct txn *txn, const struct action_wish *wish,
 		      struct report *report)
 {
@@ -417,6 +271,8 @@ void action_post_dump(struct txn *txn, const struct action_wish *wish,
 	}
 	if (!tell(txn, wish, report))
 		hand_on(txn, wish, report);
+	if (keeper_tell(txn) && !txn->stable)
+		tell_unstored(txn);
 }
 
 void action_abort(struct txn *txn, const struct action_wish *wish, struct report *report)

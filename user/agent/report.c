@@ -43,6 +43,7 @@ void report_begin(struct report *report, const char *action)
 		.inherit = json_array(),
 		.messages = json_array(),
 		.store = json_null(),
+		.keeper = json_null(),
 	};
 	log_set_sink(take_line, report);
 }
@@ -59,6 +60,7 @@ void report_fini(struct report *report)
 	json_decref(report->inherit);
 	json_decref(report->messages);
 	json_decref(report->store);
+	json_decref(report->keeper);
 }
 
 void report_worsen(struct report *report, enum outcome outcome)
@@ -179,6 +181,12 @@ void report_dump(struct report *report, const struct txn *txn,
 	add_words(report, &wanted);
 }
 
+void report_keeper(struct report *report, pid_t pid)
+{
+	json_decref(report->keeper);
+	report->keeper = json_pack("{s:i}", "pid", (int)pid);
+}
+
 void report_link(struct report *report, const struct txn_link *link, const char *state)
 {
 	json_t *object = json_pack("{s:i,s:s}", "n", (int)link->n, "state", state);
@@ -208,18 +216,19 @@ static json_t *criu_to_json(const struct report *report)
 
 json_t *report_to_json(const struct report *report, const struct txn *txn)
 {
-	json_t *root = json_pack(
-		"{s:s,s:s,s:s,s:s,s:b,s:b,s:s,s:I,s:I,s:{s:I,s:I,s:I},s:O,s:O,s:o,s:O}",
-		"schema", REPORT_SCHEMA, "action", report->action, "id", txn->id,
-		"outcome", outcomes[report->outcome], "proceed", report->proceed,
-		"repeated", report->repeated, "phase", txn_phase_name(txn->phase),
-		"preserved", (json_int_t)report->preserved, "failed",
-		(json_int_t)report->failed, "cleaned", "removed",
-		(json_int_t)report->cleaned.removed, "absent",
-		(json_int_t)report->cleaned.absent, "left",
-		(json_int_t)report->cleaned.left, "names", report->names, "store",
-		report->store, "criu", criu_to_json(report), "messages",
-		report->messages);
+	json_t *root = json_pack("{s:s,s:s,s:s,s:s,s:b,s:b,s:s,s:I,s:I,s:{s:I,s:I,s:I},s:"
+				 "O,s:O,s:O,s:o,s:O}",
+				 "schema", REPORT_SCHEMA, "action", report->action, "id",
+				 txn->id, "outcome", outcomes[report->outcome], "proceed",
+				 report->proceed, "repeated", report->repeated, "phase",
+				 txn_phase_name(txn->phase), "preserved",
+				 (json_int_t)report->preserved, "failed",
+				 (json_int_t)report->failed, "cleaned", "removed",
+				 (json_int_t)report->cleaned.removed, "absent",
+				 (json_int_t)report->cleaned.absent, "left",
+				 (json_int_t)report->cleaned.left, "names", report->names,
+				 "store", report->store, "keeper", report->keeper, "criu",
+				 criu_to_json(report), "messages", report->messages);
 	bool known = txn->phase > TXN_PREPARING && txn->checkpoint[0];
 	AUTO_FREE char *dir = known ? txn_directory(txn, txn->generation) : NULL;
 	AUTO_FREE char *path = dir ? criu_path(dir, CRIU_MANIFEST) : NULL;

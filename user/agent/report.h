@@ -21,7 +21,8 @@ struct report {
 	/* Owned; arrays, NULL when memory is out. */
 	json_t *options, *config; /* for criu: as words, and as lines of its file */
 	json_t *external, *left, *names, *links, *inherit, *messages;
-	json_t *store; /* owned; null where there is none */
+	json_t *keeper; /* owned; null where nobody waits */
+	json_t *store;	/* owned; null where there is none */
 };
 
 /* Begins a report on @action, and takes what is logged from now on into it; for
@@ -45,6 +46,9 @@ void report_manifest(struct report *report, const struct manifest *manifest);
  * @txn says so, and what is left to it. */
 void report_dump(struct report *report, const struct txn *txn,
 		 const struct criu_keys *keys);
+
+/* Says that process @pid waits for the pause. */
+void report_keeper(struct report *report, pid_t pid);
 
 /* Adds a link and what became of it: "known", "made", "there" or "missing". */
 void report_link(struct report *report, const struct txn_link *link, const char *state);

@@ -192,9 +192,32 @@ static int open_known(struct txn *txn, char **why)
 	return 0;
 }
 
+/* The directory of @txn, which has its id. */
+static int find_directory(struct txn *txn, char **all)
+{
+	AUTO_FREE char *absolute = realpath(index_directory(), NULL);
+
+	return !absolute || asprintf(all, "%s/" DIRECTORY, absolute) < 0 ||
+			       asprintf(&txn->dir, "%s/%s", *all, txn->id) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+int txn_peek(struct txn *txn)
+{
+	AUTO_FREE char *all = NULL;
+	int ret = index_check(NULL);
+
+	ret = ret ?: find_directory(txn, &all);
+	if (ret)
+		return ret;
+	txn->dir_fd = open(txn->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return txn->dir_fd < 0 ? -errno : read_state(txn, NULL);
+}
+
 int txn_open(struct txn *txn, const char *id, bool create, char **why)
 {
-	AUTO_FREE char *all = NULL, *absolute = NULL;
+	AUTO_FREE char *all = NULL;
 	int ret = create ? index_make(why) : 0;
 
 	snprintf(txn->id, sizeof(txn->id), "%s", id);
@@ -203,10 +226,9 @@ int txn_open(struct txn *txn, const char *id, bool create, char **why)
 	ret = index_check(why);
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
-	absolute = realpath(index_directory(), NULL);
-	if (!absolute || asprintf(&all, "%s/" DIRECTORY, absolute) < 0 ||
-	    asprintf(&txn->dir, "%s/%s", all, id) < 0)
-		return -ENOMEM;
+	ret = find_directory(txn, &all);
+	if (ret)
+		return ret;
 	if (create)
 		ret = durable_mkdir(all, why);
 	ret = ret ?: open_known(txn, why);
@@ -256,7 +278,14 @@ json_t *txn_to_json(const struct txn *txn)
 
 	if (txn->store)
 		json_set_bytes(root, "store", txn->store);
+	if (txn->attempt)
+		json_set(root, "attempt", json_integer(txn->attempt));
 	return root;
+}
+
+unsigned int txn_last(const struct txn *txn)
+{
+	return txn->attempt > txn->generation ? txn->attempt : txn->generation;
 }
 
 int txn_save(const struct txn *txn, char **why)
@@ -306,8 +335,9 @@ void txn_remove(struct txn *txn)
 	if (txn->generation)
 		txn_save(txn, NULL);
 	/* The next one may be there, and empty. */
-	for (unsigned int i = 1; i <= txn->generation + 1; i++)
+	for (unsigned int i = 1; i <= txn_last(txn) + 1; i++)
 		txn_forget_generation(txn, i);
+	unlinkat(txn->dir_fd, TXN_KEEPER, 0);
 	unlinkat(txn->dir_fd, STATE, 0);
 	rmdir(txn->dir);
 }

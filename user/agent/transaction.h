@@ -4,6 +4,7 @@
  * in a directory of the transaction's own beside the index of checkpoints:
  *
  *   hook/ID/state.json             the phase, and what the next call has to know
+ *   hook/ID/keeper                 locked by its keeper (keeper.h), and its process id
  *   hook/ID/N/relinktrace.json     manifest of its N-th checkpoint; the last one counts
  *   hook/ID/N/relinktrace-criu.json  the keys of what is taken off CRIU's hands
  *
@@ -18,6 +19,7 @@
 #include "manifest/manifest.h"
 
 #define TXN_SCHEMA    "relinktrace.transaction/1"
+#define TXN_KEEPER    "keeper"
 #define TXN_ID_MAX    128
 #define TXN_MAX_BYTES (64U << 20)
 #define TXN_MAX_LINKS (1U << 20)
@@ -45,9 +47,11 @@ struct txn {
 	int dir_fd; /* owned; locked; -1 the transaction is not there */
 	enum txn_phase phase;
 	unsigned int generation; /* of the checkpoint that counts; 0 none */
-	char checkpoint[33];	 /* id of its manifest; "" unknown */
-	bool external;		 /* files are taken off CRIU's hands */
-	bool stable;		 /* somebody else kept the cgroup frozen */
+	unsigned int
+		attempt; /* of one that is being made in its place, see retake.h; 0 none */
+	char checkpoint[33];  /* id of its manifest; "" unknown */
+	bool external;	      /* files are taken off CRIU's hands */
+	bool stable;	      /* somebody else kept the cgroup frozen */
 	bool imported;	      /* came with the images, and has no names on this machine */
 	uint64_t ghosts;      /* how many are left to CRIU that have no name at all */
 	uint64_t ghost_bytes; /* what the largest of them may have by the dump */
@@ -85,6 +89,13 @@ int txn_save(const struct txn *txn, char **why);
 /* Makes the directory of the next generation and counts it, in memory only: txn_save()
  * comes before anything is made in it. 0; -errno and the reason in @why. */
 int txn_next(struct txn *txn, char **why);
+
+/* The last generation that may have a directory. */
+unsigned int txn_last(const struct txn *txn);
+
+/* What the state of @txn (TXN_INIT, and its id) tells at this moment, whoever works at it: it is
+ * not locked, and of no use but to look at. 0; -ENOENT there is none; -errno. */
+int txn_peek(struct txn *txn);
 
 /* The directory of generation @number; owned by the caller; NULL when memory is out. */
 char *txn_directory(const struct txn *txn, unsigned int number);

@@ -91,6 +91,8 @@ static void read_all(struct jsonread *reader, const json_t *root, struct txn *tx
 		memcpy(txn->checkpoint, word, strlen(word) + 1);
 	read_phase(reader, root, txn);
 	txn->generation = jsonread_integer(reader, root, "generation", 0, INT_MAX - 1);
+	if (json_object_get(root, "attempt"))
+		txn->attempt = jsonread_integer(reader, root, "attempt", 1, INT_MAX - 1);
 	txn->external = jsonread_boolean(reader, root, "external");
 	txn->stable = jsonread_boolean(reader, root, "stable");
 	txn->imported = jsonread_boolean(reader, root, "imported");

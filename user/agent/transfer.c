@@ -118,7 +118,7 @@ static int read_state(struct txn *txn, int from, char **why)
 	free(txn->store);
 	txn->store = NULL;
 	txn->phase = TXN_NONE;
-	txn->generation = 0;
+	txn->generation = txn->attempt = 0;
 	txn->checkpoint[0] = '\0';
 	return 0;
 }

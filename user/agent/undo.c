@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -53,10 +54,47 @@ void undo_checkpoints(struct txn *txn, unsigned int before, struct clean_result 
 	/* The names are another machine's. */
 	if (txn->imported)
 		return;
-	for (unsigned int i = 1; i <= txn->generation && i < before; i++)
-		undo_checkpoint(txn, i, result);
+	/* Backwards: the folders are the first one's. */
+	for (unsigned int i = txn_last(txn); i > 0; i--)
+		if (i < before)
+			undo_checkpoint(txn, i, result);
 	if (before == UINT_MAX && txn->store)
 		rootstore_remove(txn->store);
+}
+
+/* Whether attempt @number came so far that a dump may rely on it, which is then what @txn
+ * tells of. */
+static bool came_through(struct txn *txn, unsigned int number)
+{
+	AUTO(manifest_fini) struct manifest manifest = {0};
+	AUTO(criu_keys_fini) struct criu_keys keys = {0};
+	AUTO_FREE char *dir = txn_directory(txn, number);
+	AUTO_FREE char *path = dir ? criu_path(dir, CRIU_MANIFEST) : NULL;
+
+	if (!path || criu_keys_read(dir, &keys, NULL) ||
+	    manifest_file_read(path, &manifest, NULL))
+		return false;
+	txn->generation = number;
+	memcpy(txn->checkpoint, manifest.id, sizeof(txn->checkpoint));
+	txn->stable = true;
+	txn->ghosts = txn->ghost_bytes = 0;
+	return true;
+}
+
+int undo_attempt(struct txn *txn, char **why)
+{
+	struct clean_result result = {0};
+
+	if (!txn->attempt)
+		return 0;
+	if (!came_through(txn, txn->attempt)) {
+		undo_checkpoint(txn, txn->attempt, &result);
+		/* It is tried again with all else. */
+		if (result.left)
+			return 0;
+	}
+	txn->attempt = 0;
+	return txn_save(txn, why);
 }
 
 int undo_roots(const struct txn *txn, struct roots *out, char **why)
@@ -99,12 +137,21 @@ int undo_read(const struct txn *txn, struct manifest *out, char **why)
 
 int undo_config(const struct txn *txn, char **why)
 {
-	AUTO(criu_keys_fini) struct criu_keys keys = {0};
-	AUTO_FREE char *dir = txn_directory(txn, txn->generation);
-	int ret = dir ? 0 : -ENOMEM;
+	int ret = 0;
 
-	if (!txn->external || txn->imported || ret)
-		return ret;
-	ret = criu_keys_read(dir, &keys, why);
-	return ret ?: criu_prepare_end(&keys, why);
+	if (!txn->external || txn->imported)
+		return 0;
+	/* Where a keeper was killed at work those of an earlier one may be there. */
+	for (unsigned int i = 1; i <= txn->generation && !ret; i++) {
+		AUTO(criu_keys_fini) struct criu_keys keys = {0};
+		AUTO_FREE char *dir = txn_directory(txn, i);
+
+		ret = dir ? criu_keys_read(dir, &keys, i < txn->generation ? NULL : why)
+			  : -ENOMEM;
+		if (ret == -ENOENT && i < txn->generation)
+			ret = 0;
+		else
+			ret = ret ?: criu_prepare_end(&keys, why);
+	}
+	return ret;
 }

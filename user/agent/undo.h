@@ -11,6 +11,12 @@
  * UINT_MAX for all. Counts in @result; one of which nothing is left is forgotten. */
 void undo_checkpoints(struct txn *txn, unsigned int before, struct clean_result *result);
 
+/* Ends the attempt to take all again that @txn tells of, and that nobody is at work at: where
+ * it came so far that a dump may have been told of it, it counts; else what it made is removed,
+ * and what there was before counts. 0, also where there is none; -errno and the reason in @why.
+ */
+int undo_attempt(struct txn *txn, char **why);
+
 /* Opens the roots that @txn remembers. 0; -errno and the reason in @why. */
 int undo_roots(const struct txn *txn, struct roots *out, char **why);
 

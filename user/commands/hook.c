@@ -72,6 +72,13 @@ static const struct argp_option options[] = {
 	 0},
 	{"no-store", KEY(CALL_NO_STORE), 0, 0,
 	 "prepare, with --config: all names are made on their mounts", 0},
+	{"wait", KEY(CALL_WAIT), "SECONDS", 0,
+	 "prepare, with --config and without --no-store, of a cgroup that is not frozen: "
+	 "how "
+	 "long a process waits for the runtime's pause, to make the copies within (600); "
+	 "0: "
+	 "none does",
+	 0},
 	{"store-mounts", KEY(CALL_MOUNTS), "POINT[,POINT]...", 0,
 	 "prepare, with --store or --config: what is on these mounts, and nothing else "
 	 "(\\, is "
@@ -166,6 +173,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY(CALL_NO_STORE):
 		chosen->wish.no_store = true;
 		break;
+	case KEY(CALL_WAIT):
+		chosen->wish.wait =
+			strcmp(arg, "0") ? words_seconds(arg, DEADLINE_MOST, state) : 0;
+		break;
 	case KEY(CALL_MOUNTS):
 		words_mounts(arg, state, &chosen->wish.store_mounts);
 		break;
@@ -218,7 +229,8 @@ static int report_run(struct hook_options *chosen)
 
 int command_hook(int argc, char **argv)
 {
-	struct hook_options chosen = {.deadline = ACTION_SECONDS};
+	struct hook_options chosen = {.deadline = ACTION_SECONDS,
+				      .wish.wait = ACTION_WAIT_SECONDS};
 	struct argp argp = {
 		.options = options,
 		.parser = parse,
@@ -237,6 +249,7 @@ int command_hook(int argc, char **argv)
 	snprintf(name, sizeof(name), "relinktrace hook %s", chosen.action->name);
 	argv[1] = name;
 	argp_parse(&argp, argc - 1, argv + 1, 0, NULL, &chosen);
+	chosen.wish.deadline = chosen.deadline;
 	chosen.wish.roots = (const char *const *)chosen.roots;
 	interrupt_catch();
 	if (interrupt_after(chosen.deadline)) {
