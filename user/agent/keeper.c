@@ -80,6 +80,7 @@ static void __attribute__((noreturn)) work(struct keeper *keeper)
 	AUTO(txn_fini) struct txn txn = TXN_INIT;
 	const struct cgroup *cg = &keeper->wish.target->cgroups[0];
 	int lock = TAKE_FD(keeper->lock);
+	AUTO_FREE char *path = NULL;
 	bool done = false;
 
 	prctl(PR_SET_NAME, "relink-retake");
@@ -89,7 +90,8 @@ static void __attribute__((noreturn)) work(struct keeper *keeper)
 	    freezer_await_frozen(cg, FREEZE_MS) ||
 	    txn_open(&txn, keeper->id, false, NULL))
 		_exit(EXIT_FAILURE);
-	if (txn.phase == TXN_PREPARED && !strcmp(txn.checkpoint, keeper->checkpoint))
+	if (txn.phase == TXN_PREPARED && !strcmp(txn.checkpoint, keeper->checkpoint) &&
+	    !index_find(txn.checkpoint, &path))
 		done = !undo_attempt(&txn, NULL) && !retake(&txn, &keeper->wish);
 	txn_fini(&txn);
 	_exit(done ? EXIT_SUCCESS : EXIT_FAILURE);
@@ -165,21 +167,17 @@ static bool is_wanted(struct keeper *keeper)
 	memcpy(txn.id, keeper->id, sizeof(txn.id));
 	return !txn_peek(&txn) && txn.phase == TXN_PREPARED &&
 	       !strcmp(txn.checkpoint, keeper->checkpoint) &&
-	       !index_find(txn.checkpoint, &path) && !access(path, F_OK);
+	       !index_find(txn.checkpoint, &path);
 }
 
-/* Where the manifest is, and where the state is. */
-static int watch(struct keeper *keeper, const struct txn *txn)
+/* Where the state is, and the index, which `clean` takes the checkpoint out of. 0 or -errno. */
+static int watch(const struct keeper *keeper, const struct txn *txn)
 {
-	AUTO_FREE char *dir = txn_directory(txn, txn->generation);
+	const uint32_t mask = IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_ONLYDIR;
 
-	return !dir ||
-			       inotify_add_watch(keeper->watch, dir,
-						 IN_DELETE | IN_DELETE_SELF |
-							 IN_ONLYDIR) < 0 ||
-			       inotify_add_watch(keeper->watch, txn->dir,
-						 IN_MOVED_TO | IN_DELETE |
-							 IN_DELETE_SELF | IN_ONLYDIR) < 0
+	return inotify_add_watch(keeper->watch, txn->dir, mask) < 0 ||
+			       inotify_add_watch(keeper->watch, index_directory(), mask) <
+				       0
 		       ? -errno
 		       : 0;
 }
@@ -195,7 +193,7 @@ static void work_end(struct keeper *keeper)
 	keeper->worker = -1;
 	close(TAKE_FD(keeper->worker_fd));
 	memcpy(txn.id, keeper->id, sizeof(txn.id));
-	if (!txn_peek(&txn) && txn.phase == TXN_PREPARED && !watch(keeper, &txn))
+	if (!txn_peek(&txn) && txn.phase == TXN_PREPARED)
 		memcpy(keeper->checkpoint, txn.checkpoint, sizeof(txn.checkpoint));
 	keeper->taken |= !status || txn.attempt;
 	gates_let_go(&keeper->gates);

@@ -19,14 +19,31 @@
 
 /* What lets a runtime's CRIU do without the files: there is none where there is no manifest,
  * as that comes first. */
-static void undo_prepared(const char *dir, const char *path, struct clean_result *result)
+static void undo_prepared(const char *dir, const char *path, bool shared,
+			  struct clean_result *result)
 {
 	AUTO(manifest_fini) struct manifest manifest = {0};
 	AUTO(criu_keys_fini) struct criu_keys keys = {0};
 
-	if (!criu_keys_read(dir, &keys, NULL) && keys.root.path &&
-	    !manifest_file_read(path, &manifest, NULL))
-		criu_prepare_undo(dir, &manifest, &keys, result);
+	if (criu_keys_read(dir, &keys, NULL) || !keys.root.path ||
+	    manifest_file_read(path, &manifest, NULL))
+		return;
+	keys.shared = shared;
+	criu_prepare_undo(dir, &manifest, &keys, result);
+}
+
+/* Whether there is one before @number, whose signposts may be where its own would be: it was
+ * killed before it had made all of them. */
+static bool has_earlier(const struct txn *txn, unsigned int number)
+{
+	for (unsigned int i = 1; i < number; i++) {
+		AUTO_FREE char *dir = txn_directory(txn, i);
+		AUTO_FREE char *path = dir ? criu_path(dir, CRIU_KEYS) : NULL;
+
+		if (path && !access(path, F_OK))
+			return true;
+	}
+	return false;
 }
 
 static void undo_checkpoint(const struct txn *txn, unsigned int number,
@@ -41,7 +58,7 @@ static void undo_checkpoint(const struct txn *txn, unsigned int number,
 		result->left++;
 		return;
 	}
-	undo_prepared(dir, manifest, result);
+	undo_prepared(dir, manifest, has_earlier(txn, number), result);
 	if ((!access(manifest, F_OK) || !access(journal, F_OK)) &&
 	    clean_checkpoint(manifest, NULL, NULL, result) && result->left == left)
 		result->left++;

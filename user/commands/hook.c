@@ -22,6 +22,7 @@ struct hook_options {
 	const char *id;
 	const char *tree; /* as it was given */
 	double deadline;  /* seconds */
+	bool waits;	  /* --wait was given */
 	struct action_wish wish;
 	char *roots[TXN_MAX_ROOTS]; /* owned */
 };
@@ -114,6 +115,8 @@ static void parse_end(struct hook_options *chosen, struct argp_state *state)
 		target_specs_add(&chosen->cgroups, "pid", chosen->tree);
 	if (chosen->wish.config && !chosen->tree)
 		argp_error(state, "--config goes with --tree");
+	if (chosen->waits && !chosen->wish.config)
+		argp_error(state, "--wait goes with --config");
 	if (chosen->wish.no_store &&
 	    (chosen->wish.store || chosen->wish.store_mounts.n || !chosen->wish.config))
 		argp_error(state, "--no-store goes with --config, and no other --store");
@@ -174,6 +177,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		chosen->wish.no_store = true;
 		break;
 	case KEY(CALL_WAIT):
+		chosen->waits = true;
 		chosen->wish.wait =
 			strcmp(arg, "0") ? words_seconds(arg, DEADLINE_MOST, state) : 0;
 		break;

@@ -38,6 +38,9 @@ struct criu_keys {
 	/* With signposts (signposts.h): the root that they are in, path being "."; without
 	 * them its path is NULL. */
 	struct manifest_folder root; /* owned */
+	/* Signposts may be another checkpoint's of the same container, which is to remove them:
+	 * one that leads elsewhere is none that is left. Not written down. */
+	bool shared;
 	char *config; /* owned; the file that has the options (config.h); NULL none */
 };
 

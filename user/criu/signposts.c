@@ -308,7 +308,7 @@ void signposts_remove(const struct manifest *manifest, const struct criu_keys *k
 			removed = true;
 		if (!ret)
 			removed = true;
-		if (!ret || ret == -ENOENT)
+		if (!ret || ret == -ENOENT || (ret == -ESTALE && keys->shared))
 			continue;
 		log_error("signpost %s is left: %s", name,
 			  ret == -ESTALE ? "it is another name than the one that was made"
