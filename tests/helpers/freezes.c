@@ -321,9 +321,9 @@ static void list_compare(const char *cgroup)
 	lacking.n = surplus.n = 0;
 	rows_compare(&truth.sure, &said);
 	rows_tell(cgroup);
-	/* That it may lack something is no difference, if it does not. */
+	/* That it may lack something is no difference, if it does not; what is unseen it lacks. */
 	if (!json_is_true(json_object_get(list, "complete")) &&
-	    json_integer_value(json_object_get(list, "lost")))
+	    (unseen || json_integer_value(json_object_get(list, "lost"))))
 		compared.incomplete++;
 	else if (!json_is_true(json_object_get(list, "complete")) ||
 		 json_integer_value(json_object_get(list, "lost")))

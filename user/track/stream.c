@@ -28,6 +28,7 @@ struct stream {
 	bool changed; /* a look is due */
 	bool unsure;  /* records were lost: releases may have been among them */
 	uint64_t lost_full, lost_messages; /* of the counters, what was told already */
+	int enough;			   /* what @each has ended the stream with */
 	stream_fn each;
 	void *data;
 };
@@ -37,7 +38,9 @@ static int tell(struct stream *stream, const char *name, uint64_t when_ns,
 {
 	struct stream_event event = {.name = name, .when_ns = when_ns, .orphan = orphan};
 
-	return stream->each(&event, 0, stream->data);
+	if (!stream->enough)
+		stream->enough = stream->each(&event, 0, stream->data);
+	return stream->enough;
 }
 
 /* The orphan among @set that has @key. */
@@ -299,8 +302,9 @@ static int turn(struct stream *stream, struct ring_buffer *ring)
 {
 	int err = ring_buffer__consume(ring);
 
-	if (err < 0)
-		return err;
+	/* libbpf goes on when what it calls returns more than 0. */
+	if (err < 0 || stream->enough)
+		return stream->enough ?: err;
 	err = tell_lost(stream);
 	if (!err && (stream->n_pending || stream->changed))
 		err = look(stream);

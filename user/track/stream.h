@@ -24,7 +24,7 @@ typedef int (*stream_fn)(const struct stream_event *event, uint64_t lost, void *
 /* Tells @each of every orphan of @target that is born or released, beginning with the
  * difference to @known (those that were told already; emptied), until a byte or a signal
  * can be read from @stop_fd. @source must be that of an attach which is streaming;
- * @hooks is its tracker. 0 or -errno. */
+ * @hooks is its tracker. 0; what @each returned; -errno. */
 int stream_run(struct tracker *hooks, const struct scan_source *source,
 	       const struct target *target, struct orphan_set *known, int stop_fd,
 	       stream_fn each, void *data);
