@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -21,6 +22,18 @@
 
 /* Bytes: that of a page table's entry of the third level is above it nowhere. */
 #define LARGEST_PAGE (64L << 20)
+
+/* 6.5, cf264e1329fb "cachestat: implement cachestat syscall": the same on every architecture. */
+#define SYS_CACHESTAT 451
+
+/* include/uapi/linux/mman.h */
+struct cache_range {
+	uint64_t start, length;
+};
+
+struct cache_counts {
+	uint64_t cached, dirty, writeback, evicted, recently_evicted;
+};
 
 struct extents {
 	struct fiemap map;
@@ -43,7 +56,14 @@ static int allocate(int dst, uint64_t start, uint64_t end)
 	return 0;
 }
 
-int prealloc_carry(int src, int dst)
+static bool is_tmpfs(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && fs.f_type == TMPFS_MAGIC;
+}
+
+static int carry_extents(int src, int dst)
 {
 	AUTO_FREE struct extents *extents = malloc(sizeof(*extents));
 	uint64_t start = 0;
@@ -78,11 +98,71 @@ int prealloc_carry(int src, int dst)
 	return 0;
 }
 
-static bool is_tmpfs(int fd)
+/* The pages of @fd, of a tmpfs, in memory from @start on, up to @end (0: to the last one). 0 or
+ * -errno; -ENOSYS before 6.5. What is in the swap has been written. */
+static int pages_count(int fd, uint64_t start, uint64_t end, uint64_t *pages)
 {
-	struct statfs fs;
+	struct cache_range range = {.start = start, .length = end ? end - start : 0};
+	struct cache_counts counts;
 
-	return !fstatfs(fd, &fs) && fs.f_type == TMPFS_MAGIC;
+	if (syscall(SYS_CACHESTAT, fd, &range, &counts, 0))
+		return -errno;
+	*pages = counts.cached;
+	return 0;
+}
+
+/* The pages from @start up to @end, without data, that @src has, whatever pages they are. */
+static int carry_pages(int src, int dst, uint64_t start, uint64_t end, uint64_t page)
+{
+	uint64_t pages = 0, middle = start + (end - start) / page / 2 * page;
+	int ret = pages_count(src, start, end, &pages);
+
+	if (ret || !pages)
+		return ret;
+	if (pages == (end - start) / page)
+		return allocate(dst, start, end);
+	/* What is counted is in memory, and may have changed meanwhile. */
+	if (middle == start)
+		return 0;
+	ret = carry_pages(src, dst, start, middle, page);
+	return ret ?: carry_pages(src, dst, middle, end, page);
+}
+
+/* Where @src, of a tmpfs, has pages and no data: in its holes, and behind its end. */
+static int carry_tmpfs(int src, int dst)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE), end, beyond;
+	off_t hole = 0, data;
+	struct stat st;
+	int ret = 0;
+
+	if (fstat(src, &st))
+		return -errno;
+	end = (st.st_size + page - 1) / page * page;
+	while (!ret && (hole = lseek(src, hole, SEEK_HOLE)) >= 0 && hole < st.st_size) {
+		data = lseek(src, hole, SEEK_DATA);
+		if (data < 0 || data > st.st_size)
+			data = end;
+		hole = (hole + page - 1) / page * page;
+		if (hole < data)
+			ret = carry_pages(src, dst, hole, data, page);
+		hole = data;
+	}
+	for (beyond = page; !ret; beyond *= 2) {
+		uint64_t pages = 0;
+
+		ret = pages_count(src, end, 0, &pages);
+		if (ret || !pages || end > INT64_MAX - beyond)
+			break;
+		ret = carry_pages(src, dst, end, end + beyond, page);
+		end += beyond;
+	}
+	return ret == -ENOSYS || ret == -EPERM || ret == -EOPNOTSUPP ? 0 : ret;
+}
+
+int prealloc_carry(int src, int dst)
+{
+	return is_tmpfs(src) ? carry_tmpfs(src, dst) : carry_extents(src, dst);
 }
 
 static int punch(int fd, off_t start, off_t end)

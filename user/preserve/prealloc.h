@@ -7,9 +7,9 @@
 
 /* Gives @dst, which has the data and the size of @src, the space that @src has allocated
  * and not written, inside its size and beyond (FIEMAP_EXTENT_UNWRITTEN, Documentation/
- * filesystems/fiemap.rst; FALLOC_FL_KEEP_SIZE, fallocate(2)). Parts of blocks
- * of @dst are left out, so that it never has more. 0, also where one of the filesystems
- * knows no such thing; -errno.
+ * filesystems/fiemap.rst; FALLOC_FL_KEEP_SIZE, fallocate(2)). Of a tmpfs that are the pages in
+ * its holes, which cachestat(2) counts from Linux 6.5 on. Parts of blocks of @dst are left out, so
+ * that it never has more. 0, also where one of the filesystems knows no such thing; -errno.
  */
 int prealloc_carry(int src, int dst);
 
@@ -18,7 +18,7 @@ int prealloc_carry(int src, int dst);
 int prealloc_trim(int src, int dst);
 
 /* How many bytes @src, of a tmpfs, has allocated that @dst, which prealloc_carry() was called
- * for, has not: a tmpfs tells nobody where they are. */
+ * for, has not: before Linux 6.5 a tmpfs tells nobody where they are. */
 uint64_t prealloc_missing(int src, int dst);
 
 #endif
