@@ -377,10 +377,13 @@ static int serve(struct watch *watch)
 		die("pidfd_open");
 	for (;;) {
 		/* Whoever traces it has to see its end first, and its calls wait for us. */
-		if (poll(polled, 2, ended && !reaped ? 10 : -1) < 0)
+		if (poll(polled, 2, ended ? 10 : -1) < 0)
 			die("poll");
 		if (ended && !reaped)
 			reaped = waitpid(watch->pid, &status, WNOHANG) == watch->pid;
+		/* Before 6.11 (bfafe5efa975) a zombie still has the filter. */
+		while (reaped && waitpid(-1, NULL, WNOHANG) > 0)
+			;
 		if (polled[0].revents & POLLIN) {
 			answer(watch, &sizes);
 		} else if (polled[1].revents) {
