@@ -127,7 +127,7 @@ static void test_map(void)
 		 (unsigned long)h->map_start, (unsigned long)h->map_end);
 	CHECK(!stat(name, &st) && st.st_ino == child.st.st_ino);
 	orphan_set_init(&maps);
-	CHECK_INT(procwalk_scan_maps(&target, &maps), 0);
+	CHECK_INT(procwalk_scan_parts(&target, PROCWALK_MAPS, &maps), 0);
 	CHECK_INT(maps.n, 1);
 	child_end(&child);
 }
@@ -150,7 +150,7 @@ static void test_map_and_fd(void)
 	CHECK_INT(holder_at(o, 0)->kind, RT_HOLDER_FD);
 	CHECK_INT(holder_at(o, 1)->kind, RT_HOLDER_MAP);
 	orphan_set_init(&maps);
-	CHECK_INT(procwalk_scan_maps(&target, &maps), 0);
+	CHECK_INT(procwalk_scan_parts(&target, PROCWALK_MAPS, &maps), 0);
 	CHECK(maps.n == 1 && maps.orphans[0].n_holders == 1);
 	child_end(&child);
 }

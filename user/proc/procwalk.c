@@ -122,9 +122,9 @@ static int walk_fd(struct walk *walk, const struct process *process, pid_t tid,
 	snprintf(name, sizeof(name), "fd/%d", n);
 	err = proctext_readlink(task_fd, name, &path);
 	if (err == -ENAMETOOLONG || (!err && proctext_is_deleted(path)))
-		return walk->what == WALK_HIDDEN
-			       ? 0
-			       : walk_unlinked(walk, process, tid, task_fd, n);
+		return walk->parts & PROCWALK_HELD
+			       ? walk_unlinked(walk, process, tid, task_fd, n)
+			       : 0;
 	return err ?: look_behind(walk, task_fd, n, path);
 }
 
@@ -247,7 +247,7 @@ static int walk_thread(struct walk *walk, struct process *process,
 		return walk_forgive(walk, -errno);
 	if (new_files)
 		err = walk_fds(walk, process, tid, task);
-	if (!err && new_fs && walk->what == WALK_ALL)
+	if (!err && new_fs && walk->parts & PROCWALK_HELD)
 		err = walk_cwd_root(walk, process, tid, task);
 	return err;
 }
@@ -291,14 +291,16 @@ static int process_walk(struct walk *walk, struct process *process)
 	if (process->stat.kthread || !process_lives(process) ||
 	    !target_has(walk->target, process->pid, process->cgroup))
 		return 0;
-	if (walk->what == WALK_ALL) {
+	if (walk->parts & PROCWALK_HELD) {
 		snprintf(name, sizeof(name), "task/%d/exe", process->live);
 		err = walk_link(walk, process, process->dir, name,
 				holder_of(process, process->live, RT_HOLDER_EXE));
 	}
-	if (!err && walk->what != WALK_MAPS)
+	if (!err && walk->parts & (PROCWALK_HELD | PROCWALK_HIDDEN))
 		err = walk_threads(walk, process);
-	return err || walk->what == WALK_HIDDEN ? err : walk_maps(walk, process);
+	if (!err && walk->parts & PROCWALK_MAPS)
+		err = walk_maps(walk, process);
+	return err;
 }
 
 static int walk_pid(struct walk *walk, pid_t pid)
@@ -369,7 +371,7 @@ static int walk_run(struct walk *walk)
 	/* What was read by an earlier scan may be of namespaces that are gone. */
 	mount_cache_drop();
 	err = target->kind == TARGET_PID ? walk_one(walk, target->pid) : walk_all(walk);
-	if (!err && walk->what == WALK_ALL)
+	if (!err && walk->parts & PROCWALK_HELD)
 		err = kcmp_find_ofds(walk->set);
 	walk_conclude(walk, unread);
 	return err;
@@ -377,23 +379,14 @@ static int walk_run(struct walk *walk)
 
 int procwalk_scan(const struct target *target, struct orphan_set *set)
 {
-	AUTO(walk_fini) struct walk walk = {.target = target, .set = set};
-
-	return walk_run(&walk);
+	return procwalk_scan_parts(target,
+				   PROCWALK_HELD | PROCWALK_MAPS | PROCWALK_HIDDEN, set);
 }
 
-int procwalk_scan_maps(const struct target *target, struct orphan_set *set)
+int procwalk_scan_parts(const struct target *target, unsigned int parts,
+			struct orphan_set *set)
 {
-	AUTO(walk_fini)
-	struct walk walk = {.target = target, .set = set, .what = WALK_MAPS};
-
-	return walk_run(&walk);
-}
-
-int procwalk_scan_hidden(const struct target *target, struct orphan_set *set)
-{
-	AUTO(walk_fini)
-	struct walk walk = {.target = target, .set = set, .what = WALK_HIDDEN};
+	AUTO(walk_fini) struct walk walk = {.target = target, .set = set, .parts = parts};
 
 	return walk_run(&walk);
 }

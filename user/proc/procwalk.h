@@ -16,12 +16,19 @@
  * is no process target->pid; -errno; @set may then be in part filled. */
 int procwalk_scan(const struct target *target, struct orphan_set *set);
 
-/* Adds to @set the mappings alone, for kernels without iter/task_vma (before 5.12,
- * 3a7b35b899de "bpf: Introduce task_vma bpf_iter"). */
-int procwalk_scan_maps(const struct target *target, struct orphan_set *set);
+/* What procwalk_scan() looks at. */
+enum {
+	PROCWALK_HELD = 1, /* fds, exe, cwd, root */
+	/* For kernels without iter/task_vma (before 5.12, 3a7b35b899de "bpf: Introduce task_vma
+	 * bpf_iter"). */
+	PROCWALK_MAPS = 2,
+	/* Adds nothing; logs, and clears set->complete, where sockets or io_urings have files: for
+	 * iterators that do not walk whole tables (bpf/tables.h; before 6.1). */
+	PROCWALK_HIDDEN = 4,
+};
 
-/* Adds nothing; logs, and clears set->complete, where sockets or io_urings have files: for
- * iterators that do not walk whole tables (bpf/tables.h; before 6.1). */
-int procwalk_scan_hidden(const struct target *target, struct orphan_set *set);
+/* As procwalk_scan(), in one walk, for @parts of it. */
+int procwalk_scan_parts(const struct target *target, unsigned int parts,
+			struct orphan_set *set);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "mount.h"
+#include "procwalk.h"
 
 /* What O_TMPFILE adds to O_DIRECTORY: __O_TMPFILE, asm-generic/fcntl.h. */
 #define TMPFILE_BIT 020000000
@@ -137,9 +138,9 @@ int walk_add(struct walk *walk, const struct process *process, struct proclink *
 		dev_minor = mount.dev_minor;
 	}
 	/* What the iterators have found has addresses for identities. */
-	orphan = orphan_set_at_inode(walk->set, dev_major, dev_minor, link->stx.stx_ino,
-				     walk->what == WALK_MAPS ? 0
-							     : stat_device(&link->stx));
+	orphan = orphan_set_at_inode(
+		walk->set, dev_major, dev_minor, link->stx.stx_ino,
+		!(walk->parts & PROCWALK_HELD) ? 0 : stat_device(&link->stx));
 	if (!orphan)
 		return -ENOMEM;
 	holder->cgroup_id = walk_cgroup_id(walk, process);

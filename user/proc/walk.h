@@ -9,14 +9,10 @@
 #include "proclink.h"
 #include "target.h"
 
-/* What is looked at: of all that is held, or the mappings alone, or only whether something has
- * files that /proc does not show. */
-enum walk_what { WALK_ALL, WALK_MAPS, WALK_HIDDEN };
-
 struct walk {
 	const struct target *target;
 	struct orphan_set *set;
-	enum walk_what what;
+	unsigned int parts; /* PROCWALK_ of procwalk.h */
 	bool denied;	    /* something of the process that is being walked */
 	bool no_kcmp;	    /* refused: see procwalk.c, walk_table() */
 	uint64_t undecided; /* links of which nobody can tell */

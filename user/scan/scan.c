@@ -184,7 +184,7 @@ static int join_mapped_elsewhere(struct orphan_set *set)
 
 	orphan_set_init(&all);
 	target_init(&everybody);
-	err = procwalk_scan_maps(&everybody, &all);
+	err = procwalk_scan_parts(&everybody, PROCWALK_MAPS, &all);
 	for (size_t i = 0; i < all.n && !err; i++) {
 		const struct orphan *found = &all.orphans[i];
 		struct orphan *orphan = orphan_set_at(set, found->dev_major,
@@ -265,17 +265,20 @@ static int collect(const struct scan_source *source, const struct target *target
 		.is_wanted = is_wanted,
 		.data = &wanted,
 	};
+	unsigned int parts = 0;
 	int err;
 
 	set->by_iterator = has_iterators(source);
 	if (!set->by_iterator)
 		return procwalk_scan(target, set);
 	err = iterators_run(&source->iterators, records_collect, &context);
-	if (!err && source->iterators.maps_fd < 0)
-		err = procwalk_scan_maps(target, set);
+	if (source->iterators.maps_fd < 0)
+		parts |= PROCWALK_MAPS;
 	/* An exact map has them all the same, as their unlinker's. */
-	if (!err && source->iterators.tables_fd < 0 && !backend_is_exact(source->backend))
-		err = procwalk_scan_hidden(target, set);
+	if (source->iterators.tables_fd < 0 && !backend_is_exact(source->backend))
+		parts |= PROCWALK_HIDDEN;
+	if (!err && parts)
+		err = procwalk_scan_parts(target, parts, set);
 	return err;
 }
 

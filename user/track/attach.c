@@ -71,7 +71,7 @@ static int bootstrap_maps(struct attach *attach)
 
 	orphan_set_init(&set);
 	target_init(&everybody);
-	err = procwalk_scan_maps(&everybody, &set);
+	err = procwalk_scan_parts(&everybody, PROCWALK_MAPS, &set);
 	if (err || !set.n)
 		return err;
 	fds = malloc(set.n * sizeof(*fds));
