@@ -52,12 +52,7 @@ static int clean(const struct relinktrace_clean *theirs,
 	ret = clean_what(&wish, &result);
 	interrupt_at(NULL);
 	apart_forget();
-	if (ret && !result.removed && !result.absent && !result.left)
-		return ret;
-	if (cleaned)
-		*cleaned = (struct relinktrace_cleaned){result.removed, result.absent,
-							result.left};
-	return ret || result.left ? RELINKTRACE_PARTLY : 0;
+	return handle_cleaned(ret, &result, cleaned);
 }
 
 int relinktrace_clean_by(struct relinktrace *rt, const struct relinktrace_clean *wish,

@@ -169,12 +169,7 @@ static int clean(const struct relinktrace_criu *theirs,
 	int ret = understand(&ordered, theirs, CLEAN);
 
 	ret = ret ?: criu_order_clean(&ordered.order, &result);
-	if (ret && !result.removed && !result.absent && !result.left)
-		return ret;
-	if (cleaned)
-		*cleaned = (struct relinktrace_cleaned){result.removed, result.absent,
-							result.left};
-	return ret || result.left ? RELINKTRACE_PARTLY : 0;
+	return handle_cleaned(ret, &result, cleaned);
 }
 
 int relinktrace_criu_clean(struct relinktrace *rt, const struct relinktrace_criu *wish,

@@ -144,6 +144,17 @@ int handle_cgroups(const char *const *cgroups, struct target *target)
 	return ret;
 }
 
+int handle_cleaned(int ret, const struct clean_result *result,
+		   struct relinktrace_cleaned *cleaned)
+{
+	if (ret && !result->removed && !result->absent && !result->left)
+		return ret;
+	if (cleaned)
+		*cleaned = (struct relinktrace_cleaned){result->removed, result->absent,
+							result->left};
+	return ret || result->left ? RELINKTRACE_PARTLY : 0;
+}
+
 int handle_deadline(double seconds)
 {
 	if (seconds >= 0 && seconds <= INTERRUPT_SECONDS)

@@ -8,6 +8,7 @@
 #include "preserve/depot.h"
 #include "proc/target.h"
 #include "relinktrace.h"
+#include "restore/clean.h"
 
 /* Takes the turn of the calls: the log goes to @rt's message, which is empty, and nothing
  * to stderr. */
@@ -33,6 +34,11 @@ int handle_store_mounts(const char *store, const char *const *points,
 /* Adds each of @cgroups, names ended by NULL, to @target, which is initialised. 0 or -errno,
  * logged. */
 int handle_cgroups(const char *const *cgroups, struct target *target);
+
+/* What a cleaning that ended with @ret (0 or -errno) and @result is to its caller, who is told in
+ * *@cleaned (NULL: is not). @ret where nothing came of it; 0; RELINKTRACE_PARTLY. */
+int handle_cleaned(int ret, const struct clean_result *result,
+		   struct relinktrace_cleaned *cleaned);
 
 /* Whether @seconds can be a deadline, 0 being none. 0; -EINVAL, which is logged. */
 int handle_deadline(double seconds);
