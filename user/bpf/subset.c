@@ -12,6 +12,7 @@
 #include <linux/btf.h>
 
 #include "base/auto.h"
+#include "base/durable.h"
 #include "base/list.h"
 
 struct name {
@@ -274,17 +275,11 @@ static int take_module(struct subset *subset, struct btf *kernel, const char *na
 static int put_into_memory(const void *data, size_t size, int *out)
 {
 	AUTO_FD fd = memfd_create("types", MFD_CLOEXEC);
-	ssize_t n;
+	int err = fd < 0 ? -errno : durable_write(fd, data, size);
 
-	if (fd < 0)
-		return -errno;
-	for (size_t done = 0; done < size; done += n) {
-		n = write(fd, (const char *)data + done, size - done);
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-	}
-	*out = TAKE_FD(fd);
-	return 0;
+	if (!err)
+		*out = TAKE_FD(fd);
+	return err;
 }
 
 int subset_write(struct btf *kernel, const char *const *modules, const struct btf *object,

@@ -98,6 +98,21 @@ static int carry_extents(int src, int dst)
 	return 0;
 }
 
+/* The next hole of @fd from *@start on, up to *@end, which is @size, that of the file, for the
+ * last one. False: there is none. */
+static bool next_hole(int fd, off_t size, off_t *start, off_t *end)
+{
+	off_t hole = *start < size ? lseek(fd, *start, SEEK_HOLE) : size;
+
+	if (hole < 0 || hole >= size)
+		return false;
+	*start = hole;
+	*end = lseek(fd, hole, SEEK_DATA);
+	if (*end < 0 || *end > size)
+		*end = size;
+	return true;
+}
+
 /* The pages of @fd, of a tmpfs, in memory from @start on, up to @end (0: to the last one). 0 or
  * -errno; -ENOSYS before 6.5. What is in the swap has been written. */
 static int pages_count(int fd, uint64_t start, uint64_t end, uint64_t *pages)
@@ -139,13 +154,13 @@ static int carry_tmpfs(int src, int dst)
 	if (fstat(src, &st))
 		return -errno;
 	end = (st.st_size + page - 1) / page * page;
-	while (!ret && (hole = lseek(src, hole, SEEK_HOLE)) >= 0 && hole < st.st_size) {
-		data = lseek(src, hole, SEEK_DATA);
-		if (data < 0 || data > st.st_size)
-			data = end;
-		hole = (hole + page - 1) / page * page;
-		if (hole < data)
-			ret = carry_pages(src, dst, hole, data, page);
+	while (!ret && next_hole(src, st.st_size, &hole, &data)) {
+		uint64_t start = (hole + page - 1) / page * page;
+		/* That of the end is whole. */
+		uint64_t stop = data < st.st_size ? (uint64_t)data : end;
+
+		if (start < stop)
+			ret = carry_pages(src, dst, start, stop, page);
 		hole = data;
 	}
 	for (beyond = page; !ret; beyond *= 2) {
@@ -188,13 +203,7 @@ int prealloc_trim(int src, int dst)
 		return -errno;
 	if (to.st_blocks <= from.st_blocks)
 		return 0;
-	while (hole < to.st_size && !ret) {
-		hole = lseek(src, hole, SEEK_HOLE);
-		if (hole < 0 || hole >= to.st_size)
-			break;
-		data = lseek(src, hole, SEEK_DATA);
-		if (data < 0 || data > to.st_size)
-			data = to.st_size;
+	while (!ret && next_hole(src, to.st_size, &hole, &data)) {
 		ret = punch(dst, hole, data);
 		hole = data;
 	}
