@@ -268,10 +268,23 @@ restored_elsewhere() {
 	files_of "$1" "$T/$1" | diff "$T/before" - >&2
 }
 
+# restored_twice: as c2 and c3, when c1 is gone, and its volume; c2 is cleaned.
+restored_twice() {
+	local name
+	runc delete -f c1
+	umount -l "$T/vol"
+	for name in c2 c3; do
+		restored_elsewhere "$name"
+	done
+	rt_ok criu clean --images-dir "$T/images" --root "/proc/$(pid_of c2)/root"
+	nothing_of_ours_in "$T/c2/rootfs"
+	files_of c2 "$T/c2" | diff "$T/before" - >&2
+}
+
 @test "by itself: what is on a volume travels in the archive, and is restored elsewhere" {
 	needs_runtime runc
 	local ID=c1 BUNDLE=$DIR/c1 IMAGES=$T/images ARCHIVE=$T/archive.tar STORE=$T/none
-	local CONF=$T/runc.conf name
+	local CONF=$T/runc.conf
 	volume_begin
 	recipe "runc, podman, ctr" 1
 	rt_ok hook post-dump --id c1 --images-dir "$IMAGES"
@@ -281,21 +294,13 @@ restored_elsewhere() {
 	recipe "runc, podman, ctr" 4
 	nothing_of_ours_in "$DIR/c1" "$T/vol" "$T/shm"
 	files_of c1 "$DIR/c1" | diff "$T/before" - >&2
-	# the first is gone, and its volume
-	runc delete -f c1
-	umount -l "$T/vol"
-	for name in c2 c3; do
-		restored_elsewhere "$name"
-	done
-	rt_ok criu clean --images-dir "$IMAGES" --root "/proc/$(pid_of c2)/root"
-	nothing_of_ours_in "$T/c2/rootfs"
-	files_of c2 "$T/c2" | diff "$T/before" - >&2
+	restored_twice
 	files_of c3 "$T/c3" | diff "$T/before" - >&2
 }
 
 @test "by itself: the same as the kubelet does it, who pauses after prepare" {
 	needs_runtime runc
-	local STORE=$T/none name
+	local STORE=$T/none
 	volume_begin
 	mkdir "$T/images"
 	rt_ok hook prepare --id c1 --tree "$(pid_of c1)" --config "$T/runc.conf"
@@ -318,15 +323,7 @@ restored_elsewhere() {
 	rt_ok hook clean --id c1
 	nothing_of_ours_in "$DIR/c1" "$T/vol" "$T/shm"
 	files_of c1 "$DIR/c1" | diff "$T/before" - >&2
-	# the first is gone, and its volume
-	runc delete -f c1
-	umount -l "$T/vol"
-	for name in c2 c3; do
-		restored_elsewhere "$name"
-	done
-	rt_ok criu clean --images-dir "$T/images" --root "/proc/$(pid_of c2)/root"
-	nothing_of_ours_in "$T/c2/rootfs"
-	files_of c2 "$T/c2" | diff "$T/before" - >&2
+	restored_twice
 }
 
 @test "--store: what is on a volume travels beside the archive, and is restored elsewhere" {
