@@ -13,7 +13,6 @@
 
 #include "base/auto.h"
 #include "base/durable.h"
-#include "base/list.h"
 
 struct name {
 	const char *text; /* the object's, without a NUL */
@@ -26,13 +25,10 @@ struct subset {
 	uint32_t first;		 /* of the module's; 1 */
 	struct name *names;	 /* owned; of the object's types, sorted */
 	size_t n_names;
-	uint64_t lengths
-		[256];	  /* of the names that begin with a byte: a bit each, modulo 64 */
+	/* Of the names that begin with a byte: a bit each, modulo 64. */
+	uint64_t lengths[256];
 	uint32_t *places; /* owned; in @out, of each of @types; 0: it is left out */
-	uint32_t *ids;	  /* owned; of @types, those that go to @out next */
-	size_t n;
-	struct btf *out; /* owned */
-	size_t n_out;
+	struct btf *out;  /* owned */
 };
 
 static void subset_fini(struct subset *subset)
@@ -40,7 +36,6 @@ static void subset_fini(struct subset *subset)
 	btf__free(subset->out);
 	free(subset->names);
 	free(subset->places);
-	free(subset->ids);
 }
 
 /* Its name, if it is one that can be asked for by it (bpf_core_add_cands, libbpf.c); "". */
@@ -117,51 +112,20 @@ static struct name *names_find(const struct subset *subset, const char *text)
 		       names_compare);
 }
 
+/* The place of type @id in @subset->out, where it is a copy that has the kernel's ids as yet, if it
+ * was not there; -errno. */
 static int include(struct subset *subset, uint32_t id)
 {
-	uint32_t *ids;
+	int place;
 
-	if (!id || subset->places[id])
-		return 0;
-	ids = list_grow(subset->ids, subset->n, sizeof(*ids));
-	if (!ids)
-		return -ENOMEM;
-	subset->ids = ids;
-	ids[subset->n++] = id;
-	subset->places[id] = subset->n_out + subset->n;
-	return 0;
-}
-
-static int include_members(struct subset *subset, const struct btf_type *type)
-{
-	int err = 0;
-
-	for (int i = 0; i < btf_vlen(type) && !err; i++)
-		err = include(subset, btf_members(type)[i].type);
-	return err;
-}
-
-/* What type @id consists of. */
-static int include_inside(struct subset *subset, uint32_t id)
-{
-	const struct btf_type *type = btf__type_by_id(subset->types, id);
-	int err;
-
-	switch (btf_kind(type)) {
-	case BTF_KIND_STRUCT:
-	case BTF_KIND_UNION:
-		return include_members(subset, type);
-	case BTF_KIND_TYPEDEF:
-	case BTF_KIND_CONST:
-	case BTF_KIND_VOLATILE:
-	case BTF_KIND_RESTRICT:
-	case BTF_KIND_TYPE_TAG:
-		return include(subset, type->type);
-	case BTF_KIND_ARRAY:
-		err = include(subset, btf_array(type)->type);
-		return err ? err : include(subset, btf_array(type)->index_type);
+	if (id && !subset->places[id]) {
+		place = btf__add_type(subset->out, subset->types,
+				      btf__type_by_id(subset->types, id));
+		if (place < 0)
+			return place;
+		subset->places[id] = place;
 	}
-	return 0;
+	return subset->places[id];
 }
 
 /* A place for each of @subset->types; those of the kernel are where they were. */
@@ -178,7 +142,7 @@ static int make_places(struct subset *subset)
 	return 0;
 }
 
-/* Those that are asked for, and what is inside of them. */
+/* Those that are asked for. */
 static int choose(struct subset *subset)
 {
 	uint32_t n = btf__type_cnt(subset->types);
@@ -192,70 +156,90 @@ static int choose(struct subset *subset)
 			continue;
 		name->is_kernels = subset->first == 1;
 		err = include(subset, id);
+		err = err < 0 ? err : 0;
 	}
-	for (size_t i = 0; i < subset->n && !err; i++)
-		err = include_inside(subset, subset->ids[i]);
 	return err;
 }
 
-/* Puts the subset's own places where @type, which is a copy, has the kernel's ids. What a
- * pointer, or a function, is of was not included. */
-static void renumber(const struct subset *subset, struct btf_type *type)
+/* The copy at @place. Ours to change, as what was added by hand: libbpf has no call for it, and
+ * bpftool's gen min_core_btf does the same. It moves when another one is added. */
+static struct btf_type *copy_at(const struct subset *subset, int place)
 {
+	return (struct btf_type *)btf__type_by_id(subset->out, place);
+}
+
+static int renumber_members(struct subset *subset, int place)
+{
+	for (int i = 0; i < btf_vlen(copy_at(subset, place)); i++) {
+		int type = include(subset, btf_members(copy_at(subset, place))[i].type);
+
+		if (type < 0)
+			return type;
+		btf_members(copy_at(subset, place))[i].type = type;
+	}
+	return 0;
+}
+
+static int renumber_array(struct subset *subset, int place)
+{
+	const struct btf_array *array = btf_array(copy_at(subset, place));
+	uint32_t of_index = array->index_type;
+	int type = include(subset, array->type);
+	int index = type < 0 ? type : include(subset, of_index);
+
+	if (index < 0)
+		return index;
+	btf_array(copy_at(subset, place))->type = type;
+	btf_array(copy_at(subset, place))->index_type = index;
+	return 0;
+}
+
+/* Includes what the copy at @place consists of, and puts places where it has the kernel's ids.
+ * What a pointer, or a function, is of is left out. */
+static int renumber(struct subset *subset, int place)
+{
+	struct btf_type *type = copy_at(subset, place);
+	int inside;
+
 	switch (btf_kind(type)) {
 	case BTF_KIND_STRUCT:
 	case BTF_KIND_UNION:
-		for (int i = 0; i < btf_vlen(type); i++)
-			btf_members(type)[i].type =
-				subset->places[btf_members(type)[i].type];
-		return;
+		return renumber_members(subset, place);
 	case BTF_KIND_ARRAY:
-		btf_array(type)->type = subset->places[btf_array(type)->type];
-		btf_array(type)->index_type = subset->places[btf_array(type)->index_type];
-		return;
+		return renumber_array(subset, place);
 	case BTF_KIND_FUNC_PROTO:
 		for (int i = 0; i < btf_vlen(type); i++)
 			btf_params(type)[i].type = 0;
 		type->type = 0;
-		return;
+		return 0;
 	case BTF_KIND_PTR:
 		type->type = 0;
-		return;
+		return 0;
 	case BTF_KIND_TYPEDEF:
 	case BTF_KIND_CONST:
 	case BTF_KIND_VOLATILE:
 	case BTF_KIND_RESTRICT:
 	case BTF_KIND_TYPE_TAG:
-		type->type = subset->places[type->type];
+		inside = include(subset, type->type);
+		if (inside < 0)
+			return inside;
+		copy_at(subset, place)->type = inside;
 	}
-}
-
-static int build(struct subset *subset)
-{
-	for (size_t i = 0; i < subset->n; i++) {
-		int id = btf__add_type(subset->out, subset->types,
-				       btf__type_by_id(subset->types, subset->ids[i]));
-
-		if (id < 0)
-			return id;
-		/* Ours to change, as what was added by hand: libbpf has no call for it, and
-		 * bpftool's gen min_core_btf does the same. */
-		renumber(subset, (struct btf_type *)btf__type_by_id(subset->out, id));
-	}
-	subset->n_out += subset->n;
-	subset->n = 0;
 	return 0;
 }
 
-/* Adds those of @types, which begin with the @first. */
+/* Adds those of @types, which begin with the @first, and what they consist of. */
 static int take(struct subset *subset, const struct btf *types, uint32_t first)
 {
+	uint32_t place = btf__type_cnt(subset->out);
 	int err;
 
 	subset->types = types;
 	subset->first = first;
 	err = choose(subset);
-	return err ? err : build(subset);
+	for (; !err && place < btf__type_cnt(subset->out); place++)
+		err = renumber(subset, place);
+	return err;
 }
 
 /* Adds those of module @name. */
