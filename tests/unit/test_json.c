@@ -348,6 +348,7 @@ static struct orphan orphan_of(struct holder *holders, size_t n)
 		.path = "/srv/\xff\n",
 		.tmpfile = true,
 		.mnt_id = 27,
+		.mnt_ns = UINT32_MAX,
 		.mnt_point = "/srv",
 		.cgroup = "/a/b",
 		.unlinker = {.known = true,
@@ -446,6 +447,7 @@ static void test_orphan(void)
 	CHECK_STR(back.path, "/srv/\xff\n");
 	CHECK(back.tmpfile && !back.unattributed);
 	CHECK_INT(back.mnt_id, 27);
+	CHECK_INT(back.mnt_ns, UINT32_MAX);
 	CHECK_STR(back.mnt_point, "/srv");
 	CHECK_STR(back.cgroup, "/a/b");
 	CHECK(back.unlinker.known);

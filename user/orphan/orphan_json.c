@@ -124,6 +124,8 @@ static void write_mount(struct jsontext *out, const struct orphan *orphan)
 	}
 	jsontext_open(out, '{');
 	integer(out, "id", orphan->mnt_id);
+	if (orphan->mnt_ns)
+		integer(out, "ns", orphan->mnt_ns);
 	jsontext_bytes(out, "point", orphan->mnt_point);
 	jsontext_close(out, '}');
 }

@@ -176,6 +176,8 @@ static void read_mount(struct jsonread *reader, const json_t *object, struct orp
 	if (!mount)
 		return;
 	out->mnt_id = jsonread_integer(reader, mount, "id", 0, INT_MAX);
+	if (json_object_get(mount, "ns"))
+		out->mnt_ns = jsonread_integer(reader, mount, "ns", 1, UINT32_MAX);
 	out->mnt_point = jsonread_bytes(reader, mount, "point", PATH_MAX, true);
 }
 
