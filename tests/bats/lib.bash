@@ -49,6 +49,11 @@ setup() {
 }
 
 teardown() {
+	test_remove
+}
+
+# What a test has left, whatever became of it.
+test_remove() {
 	[[ -z $ATTACH_PID ]] || attach_kill
 	[[ -z ${LOOP:-} ]] || losetup -d "$LOOP"
 	[[ ! -e $M ]] || "$RT" clean "$M" >&2 || true

@@ -8,8 +8,9 @@ load lib
 ROOT=${BATS_FILE_TMPDIR:-}/root
 
 setup_file() {
-	make -C "$TOP" --no-print-directory OUTPUT="${RELINKTRACE_BUILD:-$TOP/build}" DESTDIR="$ROOT" \
-		PREFIX=/usr install >/dev/null
+	# all: it is built
+	make -s -C "$TOP" -o all install OUTPUT="${RELINKTRACE_BUILD:-$TOP/build}" \
+		DESTDIR="$ROOT" PREFIX=/usr >/dev/null
 	build use
 	build use static
 	build do
