@@ -9,6 +9,9 @@
 
 load lib
 
+# At how many of the calls each is stopped once (1: at each).
+EACH=$((1 + ${RELINKTRACE_KILL_STEP:-1} / 10))
+
 # A race takes so long, or so many rounds if the machine is slow.
 RACE_SECONDS=${RELINKTRACE_RACE_SECONDS:-4} RACE_ROUNDS=3
 
@@ -45,7 +48,7 @@ manifest_is_true() {
 		all' "$M" >/dev/null
 }
 
-# at_each_call HOOK UNDO RT-ARG...: the command is stopped before each of its calls in
+# at_each_call HOOK UNDO RT-ARG...: the command is stopped before each EACH-th of its calls in
 # turn, for the shell function HOOK; UNDO puts everything back. The canary lives.
 at_each_call() {
 	local hook=$1 undo=$2 n status
@@ -53,7 +56,7 @@ at_each_call() {
 	export IN OUTSIDE POINT FOLDER M
 	# shellcheck disable=SC2163 # the function
 	export -f "$hook"
-	for ((n = 1; ; n++)); do
+	for ((n = 1; ; n += EACH)); do
 		status=0
 		(alone timeout "$PATIENCE" "$HELPERS/stopat" "$n" "$hook" "$RT" "$@") \
 			>"$T/said" 2>&1 </dev/null || status=$?
@@ -65,7 +68,7 @@ at_each_call() {
 		((status != 100)) || break
 	done
 	# else nothing was stopped, and the test shows nothing
-	((n > 3))
+	((n > 3 * EACH))
 }
 
 # racing RACE ARG...: until raced. In $RACER_HITS is how often it has swapped something.
