@@ -773,8 +773,15 @@ worker_begins() {
 			--tree "$PID" --config "$T/criu.conf" >"$T/answer" 3>&- &
 		killer=$!
 		until jq -e .keeper.pid "$T/answer" >/dev/null 2>&1; do
-			kill -0 "$killer"
+			kill -0 "$killer" 2>/dev/null || break
 		done
+		if grep -q '^killed' "$T/answer"; then
+			# it was to become the keeper, or another process that has no name yet
+			wait "$killer"
+			hook_is 0 abort
+			nothing_in_container
+			continue
+		fi
 		runtime_pauses
 		all_is_found
 		hook_is 0 post-dump
