@@ -102,7 +102,8 @@ static void child_chroots(void)
 	const char *name = own_name("root");
 
 	directory_make(name);
-	if (fchdir(DIR_FD) || chroot(name))
+	/* A thread may have the same cwd, and leave it. */
+	if (unshare(CLONE_FS) || fchdir(DIR_FD) || chroot(name))
 		die("chroot");
 	unlink_or_die(name, AT_REMOVEDIR);
 	me->is_thread = true; /* no program is to be found there */
@@ -115,8 +116,9 @@ static void child_mounts(void)
 {
 	bool own = draw(2);
 
-	/* The cwd is that of the copy of its mount, once the mounts are copied. */
-	if (fchdir(DIR_FD) || unshare(CLONE_NEWNS) ||
+	/* The cwd, no thread's any more, is that of the copy of its mount, once the mounts are
+	 * copied. */
+	if (unshare(CLONE_FS) || fchdir(DIR_FD) || unshare(CLONE_NEWNS) ||
 	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    (own ? mount("tmpfs", MOUNT, "tmpfs", 0, "mode=777")
 		 : mount(".", MOUNT, NULL, MS_BIND, NULL)))
