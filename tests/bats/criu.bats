@@ -147,6 +147,132 @@ images_again() {
 	no_new_names
 }
 
+# named_begin [SIZE]: a program that holds a file with a name, $DIR/file, as fd 4; in $PROGRAM.
+named_begin() {
+	head -c "${1:-5000}" /dev/urandom >"$DIR/file"
+	cp "$DIR/file" "$T/bytes"
+	mkfifo "$T/said"
+	# shellcheck disable=SC2016 # the inner shell's
+	in_cgroup "$CG" bash -c 'exec "${@:2}" 4<"$1"' - "$DIR/file" "$HELPERS/herd" "$DIR" \
+		"$T/report" 0 1 </dev/null >"$T/said" 2>"$T/stderr" 3>&- &
+	PROGRAM=$!
+	read -r -t "$PATIENCE" _ PROGRAM <"$T/said"
+	rm "$T/said"
+	mkdir "$T/images"
+}
+
+# criu_meets COMMAND: is run by bash when the first criu has got its request and has not read it:
+# what is to be looked at before the dump was. $T/told has of each criu whether the cgroup was
+# frozen by then.
+criu_meets() {
+	CRIU=$T/criu MEETS=$1 CRIU_REAL=$(command -v criu)
+	export CRIU MEETS CRIU_REAL CG DIR T
+	: >"$T/told"
+	cat >"$CRIU" <<'EOF'
+#!/usr/bin/python3
+import os, select, subprocess, sys
+if sys.argv[1] == "swrk":
+    select.select([int(sys.argv[2])], [], [])
+    told = os.environ["T"] + "/told"
+    first = os.path.getsize(told) == 0
+    with open(os.environ["CG"] + "/cgroup.freeze") as frozen, open(told, "a") as out:
+        out.write(frozen.read())
+    if first:
+        subprocess.run(["bash", "-c", os.environ["MEETS"]], check=True)
+os.execv(os.environ["CRIU_REAL"], ["criu"] + sys.argv[1:])
+EOF
+	chmod 755 "$CRIU"
+}
+
+# dumped_alone WHAT SIZE COMMAND FROZEN N: of a program that holds no orphan, where COMMAND is
+# what comes between the look and CRIU; FROZEN is 0 where CRIU did it alone, and 0 1 where once
+# more and frozen, with N orphans then. It is restored with what it had.
+dumped_alone() {
+	named_begin "$2"
+	criu_meets "$3"
+	dump --leave-running
+	echo "$1: $(xargs <"$T/told"), $output"
+	[ "$(xargs <"$T/told")" = "$4" ]
+	[[ $output == *"$5 orphans preserved, 0 left to CRIU"* ]]
+	[ "$(jq '[.complete, (.entries | length)] | @text' -r "$T/images/relinktrace.json")" = "[true,$5]" ]
+	# nothing of the dump that did not count is left
+	[ -z "$(find "$T/images" -name 'ghost-file*' -o -name 'remap-fpath*')" ]
+	cmp "/proc/$PROGRAM/fd/4" "$T/bytes"
+	program_end
+	restore
+	cmp "/proc/$PROGRAM/fd/4" "$T/bytes"
+	program_end
+	no_new_names
+	rm -rf "$T/images" "${DIR:?}"/*
+}
+
+dumped_alone_each() {
+	dumped_alone "nothing" 5000 : "0" 0
+	# shellcheck disable=SC2016 # the wrapper's shell's
+	{
+		dumped_alone "a ghost" 5000 'rm "$DIR/file"' "0 1" 1
+		dumped_alone "above the limit" 2000000 'rm "$DIR/file"' "0 1" 1
+		dumped_alone "another link" 5000 'ln "$DIR/file" "$DIR/log" && rm "$DIR/file"' "0 1" 1
+	}
+}
+
+@test "who holds no orphan is frozen by CRIU alone; what is orphaned just before is not left to it" {
+	can_criu || skip "criu does not work on this kernel"
+	dumped_alone_each
+}
+
+@test "the same with a pinned attach" {
+	can_criu || skip "criu does not work on this kernel"
+	rt_ok attach --cgroup "$CG" --pin
+	dumped_alone_each
+	rt_ok detach --all
+}
+
+# The program is of our session, which CRIU refuses.
+@test "what CRIU cannot dump it is asked for once where nothing was orphaned meanwhile, else again" {
+	can_criu || skip "criu does not work on this kernel"
+	actor a
+	PROGRAM=${HOLD_PID[a]}
+	mkdir "$T/images"
+	criu_meets :
+	rt criu dump --tree "$PROGRAM" --images-dir "$T/images" --leave-running
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"criu failed"* ]]
+	[ "$(xargs <"$T/told")" = "0 1" ]
+	images_again
+	has_function_hooks || skip "nothing counts what is orphaned"
+	rt_ok attach --cgroup "$CG" --pin
+	rt criu dump --tree "$PROGRAM" --images-dir "$T/images" --leave-running
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"criu failed"* ]]
+	[ "$(xargs <"$T/told")" = 0 ]
+	[ "$(ls "$T/images")" = dump.log ]
+	images_again
+	# what is gone by the time of the freeze may have been the reason
+	MEETS='touch "$DIR/x" && exec 9<"$DIR/x" && rm "$DIR/x"'
+	rt criu dump --tree "$PROGRAM" --images-dir "$T/images" --leave-running
+	[ "$status" -eq 1 ]
+	[ "$(xargs <"$T/told")" = "0 1" ]
+	rt_ok detach --all
+}
+
+# Whoever froze it, CRIU has to know.
+@test "who is frozen already is dumped with that, though he holds no orphan" {
+	can_criu || skip "criu does not work on this kernel"
+	named_begin
+	criu_meets :
+	echo 1 >"$CG/cgroup.freeze"
+	"$HELPERS/await" "$CG" frozen 1
+	dump --leave-running
+	[ "$(xargs <"$T/told")" = 1 ]
+	[ "$(<"$CG/cgroup.freeze")" = 1 ]
+	echo 0 >"$CG/cgroup.freeze"
+	program_end
+	restore
+	cmp "/proc/$PROGRAM/fd/4" "$T/bytes"
+	program_end
+}
+
 @test "CRIU alone aborts on this program" {
 	can_criu || skip "criu does not work on this kernel"
 	orphanage_begin

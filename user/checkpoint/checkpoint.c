@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "alone.h"
 #include "base/advice.h"
 #include "base/auto.h"
 #include "base/caps.h"
@@ -266,22 +267,6 @@ static int precopy(const struct checkpoint_wish *wish, const struct target *targ
 	return ret ?: stage_precopy(preserve, &set, &frozen, out);
 }
 
-/* The folders for what is held by now: each is brought to the disk. Not where it may turn out
- * that nothing is to be made of it. */
-static int folders(const struct checkpoint_wish *wish, const struct target *target,
-		   const struct scanner *scanner, struct record *record,
-		   struct preserve *preserve)
-{
-	AUTO(orphan_set_fini) struct orphan_set set;
-	int ret;
-
-	orphan_set_init(&set);
-	if (wish->preserve.max_bytes || wish->select)
-		return 0;
-	ret = look(wish, target, scanner, record, &set);
-	return ret ?: stage_folders(preserve, &set);
-}
-
 static struct preserve_options preserve_options(const struct checkpoint_wish *wish,
 						struct record *record)
 {
@@ -294,8 +279,51 @@ static struct preserve_options preserve_options(const struct checkpoint_wish *wi
 	return options;
 }
 
-/* What is left to do when the work was done (@ret) and may end after the freeze. 0; 1 that the
- * caller's own failed; an error that was logged. */
+/* What comes before the freeze, or in its place. 0 nothing is left to be frozen for; 1; an error
+ * that was logged. */
+static int work_unfrozen(const struct checkpoint_wish *wish, const struct target *target,
+			 const struct scanner *scanner, struct record *record,
+			 struct preserve *preserve, struct precopies *precopies)
+{
+	AUTO(orphan_set_fini) struct orphan_set set;
+	/* Else it may turn out that nothing is to be made of it. */
+	bool looks = !wish->preserve.max_bytes && !wish->select;
+	struct alone alone = {0};
+	int ret = 0;
+
+	orphan_set_init(&set);
+	if (wish->alone)
+		alone_begin(&alone);
+	if (looks && (wish->alone || !wish->precopy))
+		ret = look(wish, target, scanner, record, &set);
+	if (!ret)
+		ret = looks ? alone_run(&alone, wish, target, &record->manifest, &set)
+			    : 1;
+	if (!ret)
+		return stage_preserve(preserve, &set);
+	if (ret < 0)
+		return ret;
+	/* The folders for what is held by now: each is brought to the disk. */
+	if (!wish->precopy)
+		ret = looks ? stage_folders(preserve, &set) : 0;
+	else
+		ret = precopy(wish, target, scanner, record, preserve, precopies);
+	return ret ?: 1;
+}
+
+/* Writes down what was done (@ret) when everything goes on. 0; 1 that the caller's own has failed,
+ * as it has already where @failed; an error that was logged. */
+static int finish_after(const struct checkpoint_wish *wish, struct record *record,
+			struct preserve *preserve, bool failed, int ret)
+{
+	ret = finish(wish, record, preserve, ret);
+	if (!ret && wish->after)
+		failed = wish->after(&record->manifest, wish->data);
+	return failed ? 1 : ret;
+}
+
+/* What is left to do when the work was done (@ret) and may end after the freeze. As
+ * finish_after(). */
 static int finish_late(const struct checkpoint_wish *wish, struct record *record,
 		       struct preserve *preserve, struct freezer *freezer, int ret)
 {
@@ -303,10 +331,7 @@ static int finish_late(const struct checkpoint_wish *wish, struct record *record
 
 	freezer_thaw(freezer);
 	ret = ret ?: failed ? -ECANCELED : stage_settle(preserve);
-	ret = finish(wish, record, preserve, ret);
-	if (!ret && wish->after)
-		failed = wish->after(&record->manifest, wish->data);
-	return failed ? 1 : ret;
+	return finish_after(wish, record, preserve, failed, ret);
 }
 
 /* Freezes the cgroup where that was asked for, for the time of work() and of the caller's
@@ -318,16 +343,16 @@ static int work_frozen(const struct checkpoint_wish *wish, const struct target *
 	AUTO(preserve_fini) struct preserve preserve;
 	AUTO(freezer_thaw) struct freezer freezer = FREEZER_INIT;
 	struct preserve_options options = preserve_options(wish, record);
-	int ret = 0;
+	int ret = 1;
 
 	options.precopies = &precopies;
 	preserve_begin(&preserve, &options, &record->manifest);
 	if (wish->freeze)
-		ret = wish->precopy ? precopy(wish, target, scanner, record, &preserve,
-					      &precopies)
-				    : folders(wish, target, scanner, record, &preserve);
-	if (!ret && wish->freeze)
-		ret = freeze(wish, &freezer, target);
+		ret = work_unfrozen(wish, target, scanner, record, &preserve, &precopies);
+	if (!ret)
+		return finish_after(wish, record, &preserve, false, 0);
+	if (ret > 0)
+		ret = wish->freeze ? freeze(wish, &freezer, target) : 0;
 	if (ret) {
 		record_give_up(record, wish->manifest, preserve_undo(&preserve));
 		return ret;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "handover.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "base/auto.h"
 #include "base/why.h"
+#include "images.h"
 #include "proc/proctext.h"
 #include "restore/restore.h"
 #include "restore/tmpfile.h"
@@ -116,7 +118,7 @@ static bool say_keys(struct criu_rpc *opts, const struct criu_keys *keys)
 	return keys->ghost_bytes <= UINT32_MAX;
 }
 
-/* By criu_dump_begin()'s. As criu_worker_dump(). */
+/* By criu_dump_begin()'s; @cgroup_dir NULL: nothing is frozen. As criu_worker_dump(). */
 static int request(struct criu_dump *dump, const char *cgroup_dir, char **why)
 {
 	AUTO(criu_rpc_fini) struct criu_rpc opts = {0};
@@ -125,7 +127,8 @@ static int request(struct criu_dump *dump, const char *cgroup_dir, char **why)
 		return -EAGAIN;
 	criu_rpc_number(&opts, CRIU_RPC_IMAGES_DIR_FD, dump->images_fd);
 	criu_rpc_number(&opts, CRIU_RPC_PID, dump->tree);
-	criu_rpc_text(&opts, CRIU_RPC_FREEZE_CGROUP, cgroup_dir);
+	if (cgroup_dir)
+		criu_rpc_text(&opts, CRIU_RPC_FREEZE_CGROUP, cgroup_dir);
 	if (dump->leave_running)
 		criu_rpc_number(&opts, CRIU_RPC_LEAVE_RUNNING, true);
 	/* What comes later counts. */
@@ -144,6 +147,69 @@ void criu_dump_begin(struct criu_dump *dump)
 	dump->images_fd = open(dump->images, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dump->images_fd >= 0)
 		criu_worker_start(&dump->worker);
+}
+
+/* What CRIU writes beside its log. */
+static bool is_image(const char *name)
+{
+	size_t len = strlen(name);
+
+	return !strcmp(name, "stats-dump") ||
+	       (len > 4 && !strcmp(name + len - 4, ".img"));
+}
+
+/* Whether there are images in the folder @fd, by 1; or @remove them. 0; -errno. */
+static int each_image(int fd, bool remove)
+{
+	AUTO_FD again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_DIR *dir = again < 0 ? NULL : fdopendir(again);
+	struct dirent *entry;
+
+	if (!dir)
+		return -errno;
+	again = -1;
+	while ((errno = 0, entry = readdir(dir))) {
+		if (!is_image(entry->d_name))
+			continue;
+		if (!remove)
+			return 1;
+		if (unlinkat(fd, entry->d_name, 0))
+			return -errno;
+	}
+	return -errno;
+}
+
+/* Removes what a dump that does not count has written, and has criu started for the next. @ret; or
+ * -errno and the reason in @why. */
+static int begin_again(struct criu_dump *dump, int ret, char **why)
+{
+	int left;
+
+	/* It has let go of everything when it has ended. */
+	criu_worker_fini(&dump->worker);
+	left = each_image(dump->images_fd, true);
+	criu_dump_fini(dump);
+	if (left)
+		return why_set(why, left, "cannot remove what criu wrote into %s: %s",
+			       dump->images, strerror(-left));
+	criu_dump_begin(dump);
+	return ret;
+}
+
+int criu_dump_alone(struct criu_dump *dump, const struct manifest *manifest, char **why)
+{
+	int ret;
+
+	if (dump->worker.pid < 0 || each_image(dump->images_fd, false))
+		return -EAGAIN;
+	ret = criu_keys_collect(manifest, &dump->keys, why);
+	ret = ret ?: request(dump, NULL, why);
+	if (ret)
+		return begin_again(dump, ret == -ECANCELED ? ret : -EAGAIN, why);
+	if (!faccessat(dump->images_fd, CRIU_REMAPS, F_OK, AT_SYMLINK_NOFOLLOW) ||
+	    errno != ENOENT)
+		return begin_again(dump, -EAGAIN, why);
+	return 0;
 }
 
 int criu_dump(struct criu_dump *dump, const struct manifest *manifest,

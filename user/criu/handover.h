@@ -41,6 +41,15 @@ void criu_dump_begin(struct criu_dump *dump);
 int criu_dump(struct criu_dump *dump, const struct manifest *manifest,
 	      const char *cgroup_dir, char **why);
 
+/* Dumps the tree by CRIU alone, which stops it by itself, and leaves it running. 0:
+ * it has no orphan, and criu_dump_settle() writes the keys of @manifest, which has nothing in it.
+ * Else -ECANCELED CRIU failed, with the reason in @why; -EAGAIN it has one, of which CRIU
+ * says that it is to be made anew or to be linked (remap-fpath.img, which is there for nothing else
+ * but a process that is gone); or CRIU did not say why, or cannot be asked so: by words, or into
+ * a folder that has images, of which nobody could tell afterwards whose they are. No image is left
+ * then, and it is for criu_dump(). -errno: some are, and the reason is in @why. */
+int criu_dump_alone(struct criu_dump *dump, const struct manifest *manifest, char **why);
+
 /* Ends a dump that has left the tree running: looks whether @manifest has still all that
  * CRIU left out, and writes the keys into the folder. As criu_dump(). */
 int criu_dump_settle(struct criu_dump *dump, const struct manifest *manifest, char **why);

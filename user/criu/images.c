@@ -299,7 +299,7 @@ int criu_images_parse(const void *files, size_t files_len, const void *links,
 	ret = each_message((struct bytes){links, links_len}, REMAP_MAGIC, read_link,
 			   &reading);
 	if (ret)
-		return why_set(why, ret, "remap-fpath.img: %s",
+		return why_set(why, ret, CRIU_REMAPS ": %s",
 			       ret == -EINVAL ? "not as CRIU writes it" : strerror(-ret));
 	*out = remaps;
 	remaps = (struct criu_remaps){0};
@@ -330,7 +330,7 @@ int criu_images_remaps(const char *images, struct criu_remaps *out, char **why)
 
 	if (ret)
 		return ret;
-	ret = read_image(images, "remap-fpath.img", &links, &links_len, why);
+	ret = read_image(images, CRIU_REMAPS, &links, &links_len, why);
 	if (ret == -ENOENT) {
 		*out = (struct criu_remaps){0};
 		return 0;

@@ -25,6 +25,9 @@ struct criu_remaps {
 	size_t n;
 };
 
+/* The image that has them. CRIU writes none where there are none (criu/image.c, lazy). */
+#define CRIU_REMAPS "remap-fpath.img"
+
 /* Frees what @remaps owns; for AUTO(). */
 void criu_remaps_fini(struct criu_remaps *remaps);
 

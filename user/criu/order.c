@@ -63,6 +63,12 @@ static int dump_inside(const struct manifest *manifest, void *data)
 	return 1;
 }
 
+/* What needs no freeze of ours. */
+static int dump_alone(const struct manifest *manifest, void *data, char **why)
+{
+	return criu_dump_alone(data, manifest, why);
+}
+
 /* And when it goes on, which is where it may. */
 static int dump_after(const struct manifest *manifest, void *data)
 {
@@ -88,6 +94,7 @@ int criu_order_dump(const struct criu_order *order, const struct target *target,
 		.inside = dump_inside,
 		/* What ends with the dump must not be its only copy. */
 		.late = order->leave_running,
+		.alone = order->leave_running ? dump_alone : NULL,
 		.after = dump_after,
 		.data = &dump,
 	};

@@ -385,6 +385,31 @@ void scanner_close(struct scanner *scanner)
 	iterators_close(&scanner->iterators);
 }
 
+static void source_of_pins(const struct pins *pins, struct scan_source *source)
+{
+	source->backend = pins->backend;
+	source->orphans_fd = pins->orphans_fd;
+	source->stats_fd = pins->stats_fd;
+	source->hooks = pins->hooks;
+}
+
+bool scan_is_quiet(uint64_t *born)
+{
+	struct scan_source source = SCAN_SOURCE_INIT;
+	AUTO(pins_close) struct pins pins = PINS_INIT;
+	struct rt_stats now;
+
+	if (pins_open(&pins))
+		return false;
+	source_of_pins(&pins, &source);
+	if (!backend_is_exact(source.backend) ||
+	    !read_counters(&source, RT_STATS_NOW, &now) || !map_is_empty(&source) ||
+	    scan_lost(&source))
+		return false;
+	*born = now.born;
+	return true;
+}
+
 int scan(const struct target *target, const struct scanner *scanner,
 	 struct orphan_set *set)
 {
@@ -395,12 +420,8 @@ int scan(const struct target *target, const struct scanner *scanner,
 
 	if (err == -EPROTO)
 		log_warning("%s", pins_strerror(err));
-	if (!err) {
-		source.backend = pins.backend;
-		source.orphans_fd = pins.orphans_fd;
-		source.stats_fd = pins.stats_fd;
-		source.hooks = pins.hooks;
-	}
+	if (!err)
+		source_of_pins(&pins, &source);
 	if (backend_is_exact(source.backend) && map_is_empty(&source) &&
 	    !scan_lost(&source)) {
 		set->backend = source.backend;

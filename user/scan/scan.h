@@ -45,4 +45,8 @@ uint64_t scan_lost(const struct scan_source *source);
 /* The latter alone. */
 uint64_t scan_missed(const struct scan_source *source);
 
+/* Whether nobody on the machine holds an orphan, by a pinned attach that misses none; *@born counts
+ * those that there have been. */
+bool scan_is_quiet(uint64_t *born);
+
 #endif
