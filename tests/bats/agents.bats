@@ -113,17 +113,6 @@ with() {
 	[ "$status" -eq 0 ]
 }
 
-# in_pod LEFT-OUT RT-ARG...: as the DaemonSet would run it, but for that capability.
-in_pod() {
-	local caps
-	caps=$(of_daemonset '",".join("+" + c.lower() for c in c["securityContext"]["capabilities"]["add"]'"
-		if c != '$1')")
-	run --separate-stderr alone timeout "$PATIENCE" unshare --cgroup setpriv --no-new-privs \
-		--bounding-set="-all,$caps" --inh-caps=-all nsenter --target $$ --cgroup -- "$RT" "${@:2}"
-	printf '$ in a pod without %s: %s\n%s\n%s\nstatus %d\n' "${1:-nothing}" "${*:2}" "$output" \
-		"$stderr" "$status"
-}
-
 # copied_without CAP: all of it with the DaemonSet's capabilities; and without CAP the entry, or
 # what stands in its place, says that it is missing.
 copied_without() {

@@ -93,6 +93,18 @@ print("\n".join(got) if isinstance(got, list) else got)' \
 		"$TOP/tools/kubernetes/relinktrace.yaml" "$1"
 }
 
+# in_pod LEFT-OUT RT-ARG...: as the DaemonSet would run it, but for that capability. $IN is what
+# else it is run by.
+in_pod() {
+	local caps
+	caps=$(of_daemonset '",".join("+" + c.lower() for c in c["securityContext"]["capabilities"]["add"]'"
+		if c != '$1')")
+	run --separate-stderr alone timeout "$PATIENCE" "${IN[@]}" unshare --cgroup setpriv \
+		--no-new-privs --bounding-set="-all,$caps" --inh-caps=-all nsenter --target $$ --cgroup -- "$RT" "${@:2}"
+	printf '$ in a pod without %s: %s\n%s\n%s\nstatus %d\n' "${1:-nothing}" "${*:2}" "$output" \
+		"$stderr" "$status"
+}
+
 # mount_of FSTYPE: where the first of that kind is mounted.
 mount_of() {
 	local point type

@@ -323,6 +323,25 @@ static void test_try_by_dev(void)
 	mount_cache_drop();
 }
 
+static void expect_base(const char *path, const char *base, const char *rest)
+{
+	CHECK_STR(mount_base(&path), base);
+	CHECK_STR(path, rest);
+}
+
+/* Nothing but that very beginning is the first process's. */
+static void test_base(void)
+{
+	expect_base("/a/b", "/", "a/b");
+	expect_base("/", "/", "");
+	expect_base(MOUNT_MACHINE "/a/b", MOUNT_MACHINE, "a/b");
+	expect_base(MOUNT_MACHINE "//a", MOUNT_MACHINE, "a");
+	expect_base(MOUNT_MACHINE, "/", "proc/1/root");
+	expect_base("/proc/1/roots/a", "/", "proc/1/roots/a");
+	expect_base("/proc/10/root/a", "/", "proc/10/root/a");
+	expect_base("/x" MOUNT_MACHINE "/a", "/", "x" MOUNT_MACHINE "/a");
+}
+
 int main(void)
 {
 	struct told told;
@@ -341,6 +360,7 @@ int main(void)
 	test_by_dev();
 	test_by_letters();
 	test_try_by_dev();
+	test_base();
 	CHECK(!rmdir(dir));
 	return check_done();
 }

@@ -46,7 +46,8 @@ static int take(const struct mount *mount, void *data)
 	if (mount->idmapped || strncmp(mount->root, search->in_fs, len) ||
 	    (below[0] && below[0] != '/'))
 		return -ENOENT;
-	if (asprintf(&path, "%s%s", strcmp(mount->point, "/") ? mount->point : "",
+	if (asprintf(&path, "%s%s%s", mount_is_ours(mount) ? "" : MOUNT_MACHINE,
+		     strcmp(mount->point, "/") ? mount->point : "",
 		     strcmp(below, "/") ? below : "") < 0)
 		return -ENOMEM;
 	if (!is_it(search, path))
@@ -87,7 +88,7 @@ int rootstore_find(pid_t tree, char **path, char **why)
 	if (ret)
 		return why_set(why, ret, "cannot find the root of process %d: %s", tree,
 			       strerror(-ret));
-	if (is_root_of(&search, "/") || is_root_of(&search, "/proc/1/root"))
+	if (is_root_of(&search, "/") || is_root_of(&search, MOUNT_MACHINE))
 		return why_set(why, -ENOENT, "process %d is in no container", tree);
 	search.in_fs = mount.root;
 	ret = mount_try_by_dev(mount.dev_major, mount.dev_minor, mount.root, take,

@@ -8,8 +8,9 @@
 #include <sys/types.h>
 
 /* Finds where the store of the container whose first process is @tree would be, by a mount of
- * ours that may be written to: a later call has to find it when no process of the container
- * is there. *@path is owned by the caller. 0; -ENOENT that root is in sight nowhere, or is no
+ * ours, or of the first process, that may be written to: a later call has to find it when no
+ * process of the container is there. *@path, with MOUNT_MACHINE before it in the latter case, is
+ * owned by the caller. 0; -ENOENT that root is in sight nowhere, or is no
  * container's but the machine's; -errno; and the reason in @why. */
 int rootstore_find(pid_t tree, char **path, char **why);
 

@@ -190,12 +190,13 @@ static int find_beside(const char *manifest, struct store *store)
 /* Whether the path that is written down leads there. */
 static bool is_there(const struct depot *depot)
 {
-	AUTO_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	const char *path = depot->store.path, *base = mount_base(&path);
+	AUTO_FD root = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
 	struct stat ours, found;
 
-	fd = root < 0 ? root
-		      : beneath_open_mounts(root, depot->store.path + 1,
-					    O_PATH | O_DIRECTORY | O_NOFOLLOW);
+	fd = root < 0
+		     ? root
+		     : beneath_open_mounts(root, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
 	return fd >= 0 && !fstat(fd, &found) && !fstat(depot->fd, &ours) &&
 	       found.st_ino == ours.st_ino && found.st_dev == ours.st_dev;
 }
@@ -205,17 +206,24 @@ static int describe(struct depot *depot, const char *manifest)
 {
 	AUTO(mount_fini) struct mount mount = {0};
 	struct store *store = &depot->store;
+	AUTO_FREE char *path = NULL;
 	int id, ret = mount_id_of_fd(depot->fd, &id);
 
 	ret = ret ?: mount_find(getpid(), id, &mount);
+	if (ret == -ENOENT)
+		ret = mount_find(1, id, &mount);
+	ret = ret ?: ownfd_path(depot->fd, &path);
 	if (ret)
 		return ret;
 	store->dev_major = mount.dev_major;
 	store->dev_minor = mount.dev_minor;
 	store->fstype = TAKE_PTR(mount.fstype);
-	ret = ownfd_path(depot->fd, &store->path);
-	if (ret)
-		return ret;
+	/* The kernel says it from the root of the namespace that it is in. */
+	if (asprintf(&store->path, "%s%s", mount_is_ours(&mount) ? "" : MOUNT_MACHINE,
+		     path) < 0) {
+		store->path = NULL;
+		return -ENOMEM;
+	}
 	if (!absolute_path_valid(store->path) || !store->path[1] || !is_there(depot))
 		return -ENOENT;
 	return find_beside(manifest, store);

@@ -26,8 +26,8 @@ void mountroot_fini(struct mountroot *root);
  * (so that the id cannot become another mount's). Tried in this order: the mount point;
  * where another mount covers that, the cwd, the root and the open directories of @pid, and
  * up from there; where none leads there or the mount is read-only or idmapped, another
- * writable mount in our own namespace of the same filesystem that has the directory in it: never anything
- * above it. 0; -ENOENT in no mountinfo (umount -l); -ENOTDIR the mount of a single file;
+ * writable mount of the same filesystem, in our own namespace or the first process's, that has
+ * the directory in it: never anything above it. 0; -ENOENT in no mountinfo (umount -l); -ENOTDIR the mount of a single file;
  * -EXDEV, -EROFS; -errno; and the reason with what to do in @why. */
 int mountroot_open(pid_t pid, int id, struct mountroot *out, char **why);
 

@@ -293,10 +293,41 @@ int mount_find_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_i
 	return err ? err : view_find(view, match_place, &place, out);
 }
 
+/* Whether the first process, where we may look at it, sees other mounts than we do. */
+static bool machine_is_elsewhere(void)
+{
+	size_t ours, first;
+
+	return !view_place(getpid(), &ours) && !view_place(1, &first) && ours != first;
+}
+
 int mount_try_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_in_fs,
 		     int (*take)(const struct mount *mount, void *data), void *data)
 {
-	return mount_try_seen_by(getpid(), dev_major, dev_minor, path_in_fs, take, data);
+	int ret =
+		mount_try_seen_by(getpid(), dev_major, dev_minor, path_in_fs, take, data);
+
+	if (ret != -ENOENT || !machine_is_elsewhere())
+		return ret;
+	return mount_try_seen_by(1, dev_major, dev_minor, path_in_fs, take, data);
+}
+
+const char *mount_base(const char **path)
+{
+	size_t len = strlen(MOUNT_MACHINE);
+	bool machine = !strncmp(*path, MOUNT_MACHINE "/", len + 1);
+
+	if (machine)
+		*path += len;
+	*path += strspn(*path, "/");
+	return machine ? MOUNT_MACHINE : "/";
+}
+
+bool mount_is_ours(const struct mount *mount)
+{
+	struct stat ns;
+
+	return !stat("/proc/self/ns/mnt", &ns) && ns.st_ino == mount->ns;
 }
 
 int mount_try_seen_by(pid_t pid, uint32_t dev_major, uint32_t dev_minor,
@@ -504,6 +535,8 @@ int mount_open_root(pid_t pid, int id)
 	 */
 	if (fd == -ENOENT && pid != getpid())
 		fd = view_open_root(getpid(), id);
+	if (fd == -ENOENT && pid != 1 && machine_is_elsewhere())
+		fd = view_open_root(1, id);
 	return fd;
 }
 

@@ -35,10 +35,22 @@ int mount_find(pid_t pid, int id, struct mount *out);
 int mount_find_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_in_fs,
 		      struct mount *out);
 
+/* What a path of the machine begins with that is only in the sight of its first process: we may
+ * be in a container beside the others (a DaemonSet's), whose roots are mounted in no namespace
+ * but that one. It leads there from every mount namespace in which /proc tells of that process,
+ * its own too. */
+#define MOUNT_MACHINE "/proc/1/root"
+
+/* What *@path, which is absolute, is to be opened from: MOUNT_MACHINE where it begins so, else "/".
+ * *@path becomes what is left behind that and slashes, inside of what it was. No magic link but
+ * this one is for following then. Pure. */
+const char *mount_base(const char **path);
+
 /* Calls @take with each mount that mount_find_by_dev() would find, the first one first,
- * until it returns 0: one may be covered by another mount, and a later one open. @mount is
- * not the callee's; @data is handed to it. 0; -ENOENT when @take never returned 0;
- * -errno. */
+ * until it returns 0: one may be covered by another mount, and a later one open. Then with
+ * those that the first process sees, where its mounts are others than ours (mount_is_ours());
+ * mount_open_root() opens these too. @mount is not the callee's; @data is handed to it. 0;
+ * -ENOENT when @take never returned 0; -errno. */
 int mount_try_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_in_fs,
 		     int (*take)(const struct mount *mount, void *data), void *data);
 
@@ -46,6 +58,9 @@ int mount_try_by_dev(uint32_t dev_major, uint32_t dev_minor, const char *path_in
 int mount_try_seen_by(pid_t pid, uint32_t dev_major, uint32_t dev_minor,
 		      const char *path_in_fs,
 		      int (*take)(const struct mount *mount, void *data), void *data);
+
+/* Whether @mount was found in our own namespace. */
+bool mount_is_ours(const struct mount *mount);
 
 /* Makes @to, which is not initialised, a copy of @from. 0 or -ENOMEM. */
 int mount_copy(const struct mount *from, struct mount *to);
@@ -76,7 +91,7 @@ void mount_cache_drop(void);
 
 /* Opens (O_PATH | O_DIRECTORY) the root directory of mount @id, reached through
  * /proc/@pid/root, and checks that it is on that very mount (STATX_MNT_ID, 5.8). Tries
- * @pid's root, then our own. Returns the fd; -ENOENT when the mount is not reachable,
+ * @pid's root, then our own, then the first process's. Returns the fd; -ENOENT when the mount is not reachable,
  * -EXDEV when something is mounted over it, -ENOTDIR for the mount of a single file;
  * -errno. */
 int mount_open_root(pid_t pid, int id);

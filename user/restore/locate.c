@@ -91,8 +91,8 @@ static int take(const struct place *place, pid_t pid, const struct mount *mount,
 		struct located *out)
 {
 	char path_in_fs[2 * PATH_MAX];
-	const char *below;
-	AUTO_FD fd = -1;
+	const char *below, *name;
+	AUTO_FD fd = -1, folder = -1;
 
 	/* Who may not answer is not asked for what is not wanted. */
 	if (!same_dev(place, mount) && (!place->fsid[0] || !fsid_has(mount->fstype)))
@@ -110,6 +110,10 @@ static int take(const struct place *place, pid_t pid, const struct mount *mount,
 		return -ENOENT;
 	if (place->writable && (is_read_only(fd) || mount->idmapped))
 		return -EROFS;
+	/* What covers it here need not cover it for others. */
+	folder = beneath_open_parent(fd, below, &name);
+	if (folder == -EXDEV)
+		return TAKE_FD(folder);
 	out->root_fd = TAKE_FD(fd);
 	strcpy(out->path, below);
 	return 0;
@@ -274,11 +278,12 @@ static int store_open(const char *base, const char *path, char **why)
 
 int locate_store(const struct store *store, const char *directory, char **why)
 {
+	const char *path = store->path, *base = mount_base(&path);
 	int fd = -ENOENT;
 
 	if (directory && store->beside)
 		fd = store_open(directory, store->beside, why);
-	return fd == -ENOENT ? store_open("/", store->path + 1, why) : fd;
+	return fd == -ENOENT ? store_open(base, path, why) : fd;
 }
 
 /* Where the store of @manifest is. */

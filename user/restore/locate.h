@@ -33,8 +33,8 @@ int locate_store(const struct store *store, const char *directory, char **why);
 
 /* Finds @path of @entry (a path below the root of the entry's mount, such as its
  * relink_path). Tried in this order, each verified by the superblock's device: the
- * recorded mount point in our own namespace; any mount of ours that has the path; the
- * mount through one of the holders that were recorded, when it still lives. Where
+ * recorded mount point in our own namespace; any mount of ours, or of the first process, that
+ * has the path; the mount through one of the holders that were recorded, when it still lives. Where
  * manifest->roots are given, they alone decide, and no device is asked for. 0; -ENOENT
  * when none leads there; -errno; and the reason in @why. */
 int locate_home(const struct manifest *manifest, const struct manifest_entry *entry,
