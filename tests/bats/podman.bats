@@ -12,7 +12,20 @@ teardown() {
 	[[ ${CONTAINERS_STORAGE_CONF:-} != "$T"/* ]] || podman rm --all --force --time 0 >&2 || true
 	[[ -z ${PODS:-} ]] || cgroup_remove "$PODS"
 	[[ ! -e /sys/fs/bpf/relinktrace ]] || "$RT" detach --all >&2 || true
+	# shellcheck disable=SC2016 # sh expands it
+	on_node sh -c '! grep -F " $0/" /proc/self/mounts >"$0/mounted" ||
+		cut -d " " -f 2 "$0/mounted" | tac | xargs umount -l' "$T"
 	place_remove
+}
+
+# With the mounts of the first process, where $NODE is set: there containers' roots are mounted on a
+# machine, and the tests have mounts of their own.
+on_node() {
+	timeout "$PATIENCE" ${NODE:+nsenter --target 1 --mount --} "$@"
+}
+
+podman() {
+	on_node podman "$@"
 }
 
 # All that podman knows and makes is in $T.
@@ -191,7 +204,8 @@ image_make() {
 	done
 }
 
-# daemonset_run NAME: what a kubelet would run, but for where the state is, and criu's options.
+# daemonset_run NAME: what a kubelet would run, but for where the state is, and criu's options,
+# and on a $NODE the pins.
 daemonset_run() {
 	local options=() words word
 	image_make "$T/tracer" "$RT" "$(command -v sh)" "$(command -v nsenter)" \
@@ -203,7 +217,7 @@ daemonset_run() {
 		< <(of_daemonset '[e["name"] + "=" + e["value"] for e in c["env"]]')
 	mkdir -p "$T/var/lib/relinktrace" "$T/etc/criu"
 	while read -r word; do
-		[[ $word == /sys/* ]] || word=$T$word
+		[[ $word == /sys/* && (-z ${NODE:-} || $word != */bpf) ]] || word=$T$word
 		options+=(--volume "$word:${word#"$T"}")
 	done < <(of_daemonset '[v["hostPath"]["path"] for v in s["volumes"]]')
 	mapfile -d '' words < <(of_daemonset '"\0".join(c["command"] + c["args"]) + "\0"' | head -c -1)
@@ -215,7 +229,7 @@ daemonset_run() {
 
 # in_tracer ARG...: as docs/agents.md says.
 in_tracer() {
-	run --separate-stderr timeout "$PATIENCE" podman exec tracer \
+	run --separate-stderr podman exec tracer \
 		nsenter --target 1 --cgroup -- relinktrace "$@"
 	echo "$output" "$stderr"
 	[ "$status" -eq 0 ]
@@ -250,4 +264,63 @@ in_tracer() {
 	nothing_of_ours_in "/proc/$PID/root/" "/proc/$PID/root/dev/shm/"
 	podman stop --time "$PATIENCE" tracer
 	[ ! -e /sys/fs/bpf/relinktrace ]
+}
+
+@test "the DaemonSet's container: what is on a volume is stored where the node's podman archives it" {
+	NODE=1
+	podman_begin
+	local uid=0a1b2c3d-1111-2222-3333-444455556666 frozen root fd config
+	local of_volume='[.names[] | select(.mount_point == "/vol") | .store]'
+	PODS=$(dirname "$CG")/kubepods
+	mkdir -p "$PODS" "$T/vol" "$T/sys/fs/bpf"
+	on_node mount -t bpf bpf "$T/sys/fs/bpf"
+	on_node mount -t tmpfs vol "$T/vol"
+	daemonset_run tracer
+	CONF=$T/etc/criu/runc.conf
+	CG=$PODS/burstable/pod$uid tenant_run c1 8 /vol
+	config=(--tree "$PID" --config /etc/criu/runc.conf)
+	frozen=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$PID/cgroup")
+	# by one who has frozen it
+	echo 1 >"$frozen/cgroup.freeze"
+	"$HELPERS/await" "$frozen" frozen 1
+	in_tracer hook prepare --id T "${config[@]}"
+	json_is '.messages == [] and .keeper == null'
+	json_is "$of_volume == [true, true, true]"
+	root=$(json .store.path)
+	[[ $root == /proc/1/root"$T"/graph/overlay/*/merged/.relinktrace-store ]]
+	[ "$(find "$root" -type f | wc -l)" -eq 3 ]
+	# it is nothing that the DaemonSet's container has mounted
+	root=${root#/proc/1/root}
+	[ "$(podman exec tracer sh -c "[ -e '${root%/*}' ] || echo absent")" = absent ]
+	in_tracer hook abort --id T
+	nothing_of_ours_in "/proc/$PID/root/" "/proc/1/root$T/vol"
+	echo 0 >"$frozen/cgroup.freeze"
+	# in the pause of a runtime, when the one who called prepare has long ended
+	in_tracer hook prepare --id T "${config[@]}"
+	json_is ".messages == [] and $of_volume == [false, false]"
+	[ "$(<"/proc/$(json .keeper.pid)/comm")" = relink-keeper ]
+	for fd in "/proc/$PID/fd"/*; do
+		[[ $(readlink "$fd") != */vol/large* ]] || printf later >>"$fd"
+	done
+	files_on_volume "$PID" >"$T/on_volume"
+	timeout "$PATIENCE" bash -c 'echo 1 >"$0/cgroup.freeze" && read -r _ <"$0/cgroup.events"' "$frozen"
+	"$HELPERS/await" "$frozen" frozen 1
+	exported c1
+	in_tracer hook post-dump --id T --images-dir /var/lib/relinktrace
+	json_is ".messages == [] and $of_volume == [true, true, true]"
+	echo 0 >"$frozen/cgroup.freeze"
+	files_on_volume "$PID" | diff "$T/on_volume" - >&2
+	in_tracer hook clean --id T
+	nothing_of_ours_in "/proc/$PID/root/" "/proc/1/root$T/vol"
+	[ ! -e "$CONF" ]
+	# another volume is in its place
+	podman rm --force --time 0 c1 >&2
+	on_node umount -l "$T/vol"
+	on_node mount -t tmpfs vol "$T/vol"
+	imported
+	PID=$(pid_of c1)
+	files_on_volume "$PID" | diff "$T/on_volume" - >&2
+	in_tracer criu clean --images-dir /var/lib/relinktrace --root "/proc/$PID/root"
+	nothing_of_ours_in "/proc/$PID/root/" "/proc/1/root$T/vol"
+	files_on_volume "$PID" | diff "$T/on_volume" - >&2
 }
