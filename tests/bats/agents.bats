@@ -147,10 +147,10 @@ without_SYS_ADMIN() {
 	[[ $status -ne 0 && $stderr == *"Operation not permitted"* ]]
 }
 
-# Even the node's cgroup namespace is another process's.
+# Even the node's cgroup namespace is another process's. (On 5.10 nsenter tries by a pidfd.)
 without_SYS_PTRACE() {
 	in_pod SYS_PTRACE list --cgroup "$CG"
-	[[ $status -ne 0 && $stderr == *"cannot open /proc/"* ]]
+	[[ $status -ne 0 && $stderr == *nsenter:*@("cannot open /proc/"|"ns/cgroup' failed")* ]]
 }
 
 without_DAC_READ_SEARCH() {

@@ -365,7 +365,8 @@ made_all_the_same() {
 
 @test "EEXIST: without %t in the template it may be another checkpoint's name" {
 	SMALL=$T/small
-	fuse_over "$DIR/source" "$SMALL"
+	# 5.10 counts links down by itself, and the file has two inodes there
+	fuse_over "$DIR/source" "$SMALL" -o attr_timeout=0
 	mkdir "$CG/h"
 	HOLD_CGROUP=$CG/h hold link ab "$SMALL"
 	tree >"$T/tree"

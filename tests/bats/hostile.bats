@@ -48,15 +48,16 @@ manifest_is_true() {
 		all' "$M" >/dev/null
 }
 
-# at_each_call HOOK UNDO RT-ARG...: the command is stopped before each EACH-th of its calls in
-# turn, for the shell function HOOK; UNDO puts everything back. The canary lives.
+# at_each_call HOOK UNDO RT-ARG...: the command is stopped before each of its first calls, and
+# each EACH-th of the others, in turn, for the shell function HOOK; UNDO puts everything back.
+# The canary lives.
 at_each_call() {
 	local hook=$1 undo=$2 n status
 	shift 2
 	export IN OUTSIDE POINT FOLDER M
 	# shellcheck disable=SC2163 # the function
 	export -f "$hook"
-	for ((n = 1; ; n += EACH)); do
+	for ((n = 1; ; n += n < 5 ? 1 : EACH)); do
 		status=0
 		(alone timeout "$PATIENCE" "$HELPERS/stopat" "$n" "$hook" "$RT" "$@") \
 			>"$T/said" 2>&1 </dev/null || status=$?
@@ -68,7 +69,7 @@ at_each_call() {
 		((status != 100)) || break
 	done
 	# else nothing was stopped, and the test shows nothing
-	((n > 3 * EACH))
+	((n > 3))
 }
 
 # racing RACE ARG...: until raced. In $RACER_HITS is how often it has swapped something.
