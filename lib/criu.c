@@ -41,6 +41,7 @@ static const char *not_taken(const struct relinktrace_criu *wish, int function)
 		{RESTORE, wish->keep, "keep"},
 		{PREPARE, wish->config, "config"},
 		{PREPARE, wish->frozen, "frozen"},
+		{PREPARE, wish->no_store, "no_store"},
 		{CLEAN, wish->roots, "roots"},
 	};
 
@@ -93,6 +94,10 @@ static int understand(struct ordered *ordered, const struct relinktrace_criu *th
 			  function & (DUMP | PREPARE) ? " and a tree are" : " is");
 		return -EINVAL;
 	}
+	if (wish->no_store && wish->store) {
+		log_error("no_store goes without a store");
+		return -EINVAL;
+	}
 	ordered->order.images = wish->images;
 	ordered->order.store = wish->store;
 	ordered->order.tree = wish->tree;
@@ -101,6 +106,7 @@ static int understand(struct ordered *ordered, const struct relinktrace_criu *th
 	ordered->order.extra = (char *const *)wish->words;
 	ordered->order.keep = wish->keep;
 	ordered->order.config = wish->config;
+	ordered->order.no_store = wish->no_store;
 	ordered->order.frozen = wish->frozen ? call_frozen : NULL;
 	ordered->order.data = wish;
 	ret = handle_store_mounts(wish->store, wish->store_mounts,

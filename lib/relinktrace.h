@@ -280,6 +280,7 @@ struct relinktrace_criu {
 	int (*frozen)(void *data);
 	void *data;
 	const char *const *roots; /* clean; ended by NULL */
+	int no_store;		  /* prepare */
 };
 
 /* The orphans of a dump. */

@@ -273,3 +273,87 @@ moves() {
 	rt_ok clean "$M"
 	[ -z "$(ls "$S")" ]
 }
+
+# prepares ARG...: of the container, for a runtime's dump.
+prepares() {
+	rm -f "$T/images"/*
+	rt criu prepare --tree "$PID" --images-dir "$T/images" --config "$T/criu.conf" "$@"
+}
+
+# Nothing of us is in the container, nor on its volume.
+nothing_in_container() {
+	[ -z "$(find "$ROOTFS" "$T/vol" -name 'ile*' -o -name '.relinktrace*' -o -name 'unlink-at*')" ]
+	[ ! -e "$T/criu.conf" ]
+}
+
+@test "criu prepare by itself: what is nowhere else goes into the container's root" {
+	mkdir "$T/vol" "$T/images"
+	mount -t tmpfs vol "$T/vol"
+	rooted_begin
+	prepares
+	[ "$status" -eq 0 ]
+	[[ $output == *"4 orphans preserved, 0 left to CRIU"* && -z $stderr ]]
+	jq -e '[.entries[] | [.mount.point, .store // false]] | sort ==
+		[["/", false], ["/vol", true], ["/vol", true], ["/vol", true]]' "$T/images/relinktrace.json"
+	[ "$(find "$ROOTFS/.relinktrace-store" -type f | wc -l)" -eq 3 ]
+	[ "$(cd "$ROOTFS" && readlink -e ile* | grep -c relinktrace-store)" -eq 3 ]
+	[ -z "$(find "$T/vol" -name 'unlink-at*')" ]
+	rt_ok criu clean --images-dir "$T/images"
+	nothing_in_container
+	# its manifest alone, as the timer has it
+	prepares
+	rt_ok clean "$T/images/relinktrace.json"
+	[ ! -e "$ROOTFS/.relinktrace-store" ]
+	rt_ok criu clean --images-dir "$T/images"
+	nothing_in_container
+}
+
+@test "criu prepare by itself: not with --no-store, not without anything to store, and not when it fails" {
+	mkdir "$T/vol" "$T/images"
+	mount -t tmpfs vol "$T/vol"
+	rooted_begin
+	prepares --no-store
+	[ "$status" -eq 0 ]
+	[ "$(find "$T/vol" -name 'unlink-at*' | wc -l)" -eq 3 ]
+	[ ! -e "$ROOTFS/.relinktrace-store" ]
+	rt_ok criu clean --images-dir "$T/images"
+	nothing_in_container
+	prepares --no-store --store "$T/store"
+	[ "$status" -eq 2 ]
+	prepares --exec "ls '$ROOTFS/.relinktrace-store' >'$T/there'; exit 3"
+	[ "$status" -eq 1 ]
+	[ -s "$T/there" ]
+	nothing_in_container
+	# killed in it
+	prepares --exec 'kill -KILL $PPID'
+	((status > 128))
+	[ -e "$ROOTFS/.relinktrace-store" ]
+	rt_ok criu clean --images-dir "$T/images"
+	nothing_in_container
+	# what the container has in its place leads nowhere, and that is told
+	mkdir -m 700 "$T/elsewhere"
+	ln -s "$T/elsewhere" "$ROOTFS/.relinktrace-store"
+	prepares
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"3 names are on mounts that do not travel"*"symbolic link"* ]]
+	[ -z "$(ls -A "$T/elsewhere")" ]
+	rt_ok criu clean --images-dir "$T/images"
+	[ "$(readlink "$ROOTFS/.relinktrace-store")" = "$T/elsewhere" ]
+	rm "$ROOTFS/.relinktrace-store"
+	nothing_in_container
+}
+
+@test "a store that was made by itself goes with its last copy, when nobody comes back" {
+	mkdir "$T/vol"
+	mount -t tmpfs vol "$T/vol"
+	rooted_begin
+	echo 1 >"$CG/cgroup.freeze"
+	"$HELPERS/await" "$CG" frozen 1
+	rt_ok hook prepare --id t --tree "$PID" --config "$T/criu.conf"
+	[ -e "$ROOTFS/.relinktrace-store" ]
+	rt_ok clean --expired 0s
+	[ ! -e "$ROOTFS/.relinktrace-store" ]
+	[ -z "$(find "$ROOTFS" "$T/vol" -name 'unlink-at*')" ]
+	rt_ok hook clean --id t
+	nothing_in_container
+}

@@ -300,6 +300,7 @@ static struct relinktrace_criu take_criu(void)
 		.frozen = frozen ? run_frozen : NULL,
 		.data = (void *)frozen,
 		.roots = take_all("root"),
+		.no_store = take_number("no_store"),
 	};
 }
 

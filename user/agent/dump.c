@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "criu/handover.h"
+#include "criu/rootstore.h"
 #include "journal/index.h"
 #include "keeper.h"
 #include "making.h"
@@ -235,7 +236,8 @@ static void post_dump_inside(struct txn *txn, const struct action_wish *wish,
 static void tell_unstored(const struct txn *txn)
 {
 	AUTO(manifest_fini) struct manifest manifest = {0};
-	size_t n = undo_read(txn, &manifest, NULL) ? 0 : making_count_storable(&manifest);
+	size_t n =
+		undo_read(txn, &manifest, NULL) ? 0 : rootstore_count_missed(&manifest);
 
 	if (n)
 		log_warning("%zu names are on mounts that do not travel with the "

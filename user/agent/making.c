@@ -13,7 +13,6 @@
 #include "criu/handover.h"
 #include "criu/rootstore.h"
 #include "manifest/template.h"
-#include "preserve/carried.h"
 
 void making_fini(struct making *making)
 {
@@ -161,6 +160,7 @@ int making_run(struct making *making, const struct action_wish *wish,
 		.store_mounts = wish->store_mounts,
 		.store_rest = true,
 		.store_sparing = !wish->store,
+		.store_own = !wish->store,
 		/* A copy would be old by the time of the dump. */
 		.preserve.method = making->txn->stable ? METHOD_AUTO : METHOD_LINK,
 		.freeze = !wish->dumped,
@@ -183,31 +183,13 @@ int making_check_store(const struct making *making, const struct action_wish *wi
 	return -EAGAIN;
 }
 
-size_t making_count_storable(const struct manifest *manifest)
-{
-	AUTO(depot_mounts_fini) struct depot_mounts mounts = {.sparing = true};
-	struct depot depot = DEPOT_INIT;
-	size_t n = 0;
-
-	depot.mounts = &mounts;
-	for (size_t i = 0; i < manifest->n_entries; i++) {
-		const struct manifest_entry *entry = &manifest->entries[i];
-		struct orphan_set one = {.orphans = (struct orphan *)&entry->orphan,
-					 .n = 1};
-
-		if (entry->relink_path && !entry->store && !carried_find(&one, &mounts))
-			n += depot_takes(&depot, &entry->orphan);
-	}
-	return n;
-}
-
 void making_settle_store(struct making *making, const struct action_wish *wish,
 			 struct manifest *manifest)
 {
 	struct txn *txn = making->txn;
 	bool later = !txn->stable && wish->wait > 0; /* by a keeper */
 	bool wanted = making_stores_by_itself(wish) && !wish->store_mounts.n && !later;
-	size_t n = wanted && !making->store ? making_count_storable(manifest) : 0;
+	size_t n = wanted && !making->store ? rootstore_count_missed(manifest) : 0;
 
 	if (n)
 		log_warning("%zu names are on mounts that do not travel with the "

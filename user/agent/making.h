@@ -44,9 +44,6 @@ int making_check_store(const struct making *making, const struct action_wish *wi
 void making_settle_store(struct making *making, const struct action_wish *wish,
 			 struct manifest *manifest);
 
-/* How many of @manifest would be in a store by itself if there were one. */
-size_t making_count_storable(const struct manifest *manifest);
-
 /* Makes the checkpoint. As checkpoint_run(). */
 int making_run(struct making *making, const struct action_wish *wish,
 	       struct manifest *out);

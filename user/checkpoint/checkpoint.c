@@ -90,6 +90,7 @@ static int begin_store(const struct checkpoint_wish *wish, struct record *record
 			 wish->manifest, &why);
 	if (ret)
 		log_error("%s", why_text(why));
+	record->depot.store.own = wish->store_own;
 	return ret ?: store_copy(&record->depot.store, &record->manifest.store);
 }
 

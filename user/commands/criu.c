@@ -28,7 +28,8 @@ enum {
 	OPT_ROOT,
 	OPT_PRECOPY,
 	OPT_STORE,
-	OPT_STORE_MOUNTS
+	OPT_STORE_MOUNTS,
+	OPT_NO_STORE
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -64,6 +65,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_STORE_MOUNTS:
 		words_mounts(arg, state, &chosen->order.store_mounts);
 		break;
+	case OPT_NO_STORE:
+		chosen->order.no_store = true;
+		break;
 	case OPT_ROOT:
 		if (roots_add(&chosen->order.roots, arg, &why))
 			argp_error(state, "--root %s", why_text(why));
@@ -75,6 +79,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!chosen->order.images)
 			argp_error(state, "--images-dir DIR is needed");
 		words_need_store(&chosen->order.store_mounts, chosen->order.store, state);
+		if (chosen->order.no_store && chosen->order.store)
+			argp_error(state, "--no-store goes without --store");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -153,6 +159,12 @@ static const struct argp prepare_argp = {
 			 0},
 			OPTION_PRECOPY,
 			OPTIONS_STORE,
+			{"no-store", OPT_NO_STORE, 0, 0,
+			 "All names are made on their mounts: without this and without "
+			 "--store, what has no name left on a mount that the checkpoint "
+			 "does not carry, or is on a tmpfs, is copied into the root of "
+			 "the container",
+			 0},
 			{0},
 		},
 	.parser = parse,

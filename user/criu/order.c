@@ -13,8 +13,10 @@
 #include "manifest/manifest_file.h"
 #include "manifest/template.h"
 #include "prepare.h"
+#include "preserve/depot.h"
 #include "restore/cleanup.h"
 #include "restore/restore.h"
+#include "rootstore.h"
 #include "signposts.h"
 
 void criu_outcome_fini(struct criu_outcome *outcome)
@@ -36,7 +38,8 @@ static int run_frozen(const struct criu_order *order, struct checkpoint_wish *wi
 	wish->template = TEMPLATE_DEFAULT;
 	wish->freeze = true;
 	wish->precopy = order->precopy;
-	wish->store = order->store;
+	if (order->store)
+		wish->store = order->store;
 	wish->store_mounts = order->store_mounts;
 	wish->store_rest = true;
 	ret = checkpoint_run(wish, target, &manifest);
@@ -129,7 +132,43 @@ struct preparing {
 	struct criu_prepare prepare;
 	const struct criu_order *order;
 	const char *path; /* of the manifest */
+	char *store;	  /* in the container's own root; owned; NULL none */
+	char *storeless;  /* why there is none; owned */
+	bool stored;	  /* something is in it */
 };
+
+static void preparing_fini(struct preparing *preparing)
+{
+	criu_prepare_fini(&preparing->prepare);
+	free(preparing->store);
+	free(preparing->storeless);
+}
+
+/* Where what does not travel with the checkpoint goes by itself. */
+static void find_store(struct preparing *preparing)
+{
+	const struct criu_order *order = preparing->order;
+	AUTO(depot_fini) struct depot depot = DEPOT_INIT;
+	AUTO_FREE char *path = NULL;
+
+	if (order->store || order->no_store || !preparing->path ||
+	    rootstore_find(order->tree, &path, &preparing->storeless) ||
+	    depot_open(&depot, path, &order->store_mounts, preparing->path,
+		       &preparing->storeless))
+		return;
+	preparing->store = TAKE_PTR(path);
+}
+
+static void tell_unstored(const struct preparing *preparing,
+			  const struct manifest *manifest)
+{
+	size_t n = preparing->storeless ? rootstore_count_missed(manifest) : 0;
+
+	if (n)
+		log_warning("%zu names are on mounts that do not travel with the "
+			    "checkpoint, and not in a store: %s",
+			    n, preparing->storeless);
+}
 
 static int prepare_inside(const struct manifest *manifest, void *data)
 {
@@ -138,6 +177,8 @@ static int prepare_inside(const struct manifest *manifest, void *data)
 	AUTO_FREE char *why = NULL;
 	int ret = criu_prepare(&inside->prepare, manifest, &why);
 
+	inside->stored = manifest_stored(manifest);
+	tell_unstored(inside, manifest);
 	if (!ret && inside->order->frozen) {
 		ret = inside->order->frozen(inside->path, inside->order->data, &why);
 		if (ret)
@@ -156,6 +197,7 @@ int criu_order_prepare(const struct criu_order *order, const struct target *targ
 		       struct criu_outcome *out)
 {
 	AUTO_FREE char *path = criu_path(order->images, CRIU_MANIFEST);
+	AUTO(preparing_fini)
 	struct preparing data = {
 		.prepare = {.images = order->images,
 			    .config = order->config ?: CRIU_RUNC_CONFIG,
@@ -165,12 +207,18 @@ int criu_order_prepare(const struct criu_order *order, const struct target *targ
 	};
 	struct checkpoint_wish wish = {
 		.manifest = path,
+		.store_sparing = !order->store,
 		.inside = prepare_inside,
 		.data = &data,
 	};
-	int ret = run_frozen(order, &wish, target, &data.prepare.keys, out);
+	int ret;
 
-	criu_prepare_fini(&data.prepare);
+	find_store(&data);
+	wish.store = data.store;
+	wish.store_own = data.store != NULL;
+	ret = run_frozen(order, &wish, target, &data.prepare.keys, out);
+	if (data.store && (ret || !data.stored))
+		rootstore_remove(data.store);
 	return ret;
 }
 

@@ -16,7 +16,7 @@
 /* Nothing in it is owned. */
 struct criu_order {
 	const char *images; /* the folder, which exists */
-	const char *store;  /* NULL none */
+	const char *store;  /* NULL none: see no_store */
 
 	/* Of a dump, and of what prepares one: */
 	pid_t tree; /* the process that is dumped with all below it */
@@ -28,6 +28,9 @@ struct criu_order {
 	bool keep;	    /* a restore: the names stay */
 
 	/* Of what prepares one: */
+	/* Without a store what is nowhere else goes into one in the container's own root
+	 * (rootstore.h), unless this is set. */
+	bool no_store;
 	const char *config; /* the file of CRIU's options; NULL CRIU_RUNC_CONFIG */
 	/* Called with the path of the manifest while the cgroup is frozen. 0; -errno and the
 	 * reason in @why, and then nothing stays. NULL: nothing. */

@@ -13,8 +13,8 @@
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "preserve/carried.h"
 #include "proc/mount.h"
-#include "signposts.h"
 
 struct search {
 	struct stat root;
@@ -97,9 +97,27 @@ int rootstore_find(pid_t tree, char **path, char **why)
 		return why_set(why, ret,
 			       "the root of process %d cannot be written to from here",
 			       tree);
-	ret = asprintf(path, "%s/" SIGNPOSTS_STORE, search.path) < 0 ? -ENOMEM : 0;
+	ret = asprintf(path, "%s/" STORE_OF_ROOT, search.path) < 0 ? -ENOMEM : 0;
 	free(search.path);
 	return ret;
+}
+
+size_t rootstore_count_missed(const struct manifest *manifest)
+{
+	AUTO(depot_mounts_fini) struct depot_mounts mounts = {.sparing = true};
+	struct depot depot = DEPOT_INIT;
+	size_t n = 0;
+
+	depot.mounts = &mounts;
+	for (size_t i = 0; i < manifest->n_entries; i++) {
+		const struct manifest_entry *entry = &manifest->entries[i];
+		struct orphan_set one = {.orphans = (struct orphan *)&entry->orphan,
+					 .n = 1};
+
+		if (entry->relink_path && !entry->store && !carried_find(&one, &mounts))
+			n += depot_takes(&depot, &entry->orphan);
+	}
+	return n;
 }
 
 void rootstore_remove(const char *path)

@@ -7,12 +7,17 @@
 
 #include <sys/types.h>
 
+#include "manifest/manifest.h"
+
 /* Finds where the store of the container whose first process is @tree would be, by a mount of
  * ours, or of the first process, that may be written to: a later call has to find it when no
  * process of the container is there. *@path, with MOUNT_MACHINE before it in the latter case, is
  * owned by the caller. 0; -ENOENT that root is in sight nowhere, or is no
  * container's but the machine's; -errno; and the reason in @why. */
 int rootstore_find(pid_t tree, char **path, char **why);
+
+/* How many of @manifest are in no store, and would be in that one if it were there. */
+size_t rootstore_count_missed(const struct manifest *manifest);
 
 /* Removes the store at @path when nothing is in it. */
 void rootstore_remove(const char *path);

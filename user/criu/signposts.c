@@ -31,7 +31,7 @@ static char *target_of(const struct manifest_entry *entry)
 	if (!entry->relink_path)
 		return NULL;
 	if (entry->store) {
-		if (asprintf(&target, SIGNPOSTS_STORE "/%s", entry->relink_path) < 0)
+		if (asprintf(&target, STORE_OF_ROOT "/%s", entry->relink_path) < 0)
 			return NULL;
 		return target;
 	}
@@ -124,7 +124,7 @@ int signposts_plan(pid_t tree, const struct manifest *manifest, struct criu_keys
 int signposts_take_store(struct manifest *manifest, char *path)
 {
 	AUTO_FREE char *why = NULL;
-	AUTO_FD fd = roots_open(manifest->roots, "/" SIGNPOSTS_STORE, &why);
+	AUTO_FD fd = roots_open(manifest->roots, "/" STORE_OF_ROOT, &why);
 
 	if (fd >= 0) {
 		snprintf(path, 32, "/proc/self/fd/%d", fd);
@@ -149,7 +149,7 @@ void signposts_drop_store(const struct manifest *manifest)
 	AUTO_FD root = manifest->store.path ? roots_open(manifest->roots, "/", NULL) : -1;
 
 	if (root >= 0)
-		unlinkat(root, SIGNPOSTS_STORE, AT_REMOVEDIR);
+		unlinkat(root, STORE_OF_ROOT, AT_REMOVEDIR);
 }
 
 void signposts_clean(struct manifest *manifest, struct clean_result *result)

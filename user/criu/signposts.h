@@ -11,9 +11,6 @@
 #include "keys.h"
 #include "restore/clean.h"
 
-/* Where the store has to be in the root of what is restored: nobody hands its files over. */
-#define SIGNPOSTS_STORE ".relinktrace-store"
-
 /* Notes the root of process @tree, where the signposts will be, in @keys, and leaves what no
  * signpost can lead to CRIU: what has no relink name, or one that the process does not see.
  * 0; -errno and the reason in @why. */

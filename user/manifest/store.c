@@ -52,6 +52,7 @@ json_t *store_to_json(const struct store *store)
 				  json_sprintf("%u:%u", store->dev_major,
 					       store->dev_minor));
 	ret = ret ?: json_set(object, "fstype", json_string(store->fstype));
+	ret = ret ?: json_set(object, "own", json_boolean(store->own));
 	if (!ret)
 		return object;
 	json_decref(object);
@@ -75,6 +76,9 @@ void store_from_json(struct jsonread *reader, const json_t *object, struct store
 		jsonread_fault(reader, "store",
 			       "beside must be relative, without \".\" and \"..\"");
 	jsonread_dev(reader, store, "dev", &out->dev_major, &out->dev_minor);
+	/* Younger than the schema. */
+	out->own =
+		json_object_get(store, "own") && jsonread_boolean(reader, store, "own");
 	fstype = jsonread_string(reader, store, "fstype", 255);
 	out->fstype = fstype ? strdup(fstype) : NULL;
 	if (fstype && !out->fstype)

@@ -4,6 +4,7 @@
 #ifndef RELINKTRACE_STORE_H
 #define RELINKTRACE_STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/jsonread.h"
@@ -15,7 +16,12 @@ struct store {
 		       * NULL where it is not below it */
 	uint32_t dev_major, dev_minor; /* the superblock's */
 	char *fstype;		       /* owned */
+	bool own; /* made by itself, and nobody's else: it goes when nothing is in it */
 };
+
+/* What a store in a container's own root is called there; so it has to be in the root of what
+ * a runtime restores, where nobody hands its files over. */
+#define STORE_OF_ROOT ".relinktrace-store"
 
 /* Frees what @store owns and zeroes it. */
 void store_fini(struct store *store);

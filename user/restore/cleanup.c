@@ -29,8 +29,11 @@ static int clean_finished(const char *path, const char *id, const char *store,
 		return why_set(why, -ENOENT, "%s is of another checkpoint by now", path);
 	manifest.store_at = store;
 	clean_all(&manifest, result);
-	if (result->left == left)
-		index_remove(manifest.id);
+	if (result->left != left)
+		return 0;
+	index_remove(manifest.id);
+	if (!store && manifest_stored(&manifest))
+		clean_own_store(&manifest.store);
 	return 0;
 }
 

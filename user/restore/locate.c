@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/advice.h"
@@ -286,6 +287,31 @@ int locate_store(const struct store *store, const char *directory, char **why)
 	return fd == -ENOENT ? store_open(base, path, why) : fd;
 }
 
+/* Whether @store went with its last copy: what it was in is there, and it is not. @path of it is
+ * looked for from there then. */
+static bool is_gone(const struct store *store, const char *path, struct located *out)
+{
+	const char *rest = store->path, *base = mount_base(&rest);
+	const char *slash = strrchr(rest, '/'), *name = slash ? slash + 1 : rest;
+	AUTO_FREE char *around = slash ? strndup(rest, slash - rest) : strdup(".");
+	AUTO_FD root = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	struct stat st;
+
+	if (!store->own || !around || root < 0)
+		return false;
+	fd = beneath_open_mounts(root, around, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+	/* What is in the place of a container's root that is not mounted tells nothing. */
+	if (fd < 0 || fstat(fd, &st) || major(st.st_dev) != store->dev_major ||
+	    minor(st.st_dev) != store->dev_minor)
+		return false;
+	if (!fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) || errno != ENOENT ||
+	    snprintf(out->path, sizeof(out->path), "%s/%s", name, path) >=
+		    (int)sizeof(out->path))
+		return false;
+	out->root_fd = TAKE_FD(fd);
+	return true;
+}
+
 /* Where the store of @manifest is. */
 static int in_store(const struct manifest *manifest, const char *path,
 		    struct located *out, char **why)
@@ -296,9 +322,13 @@ static int in_store(const struct manifest *manifest, const char *path,
 	if (strlen(path) >= sizeof(out->path))
 		return -ENAMETOOLONG;
 	if (!manifest->store_at) {
-		fd = locate_store(&manifest->store, manifest->directory, why);
+		AUTO_FREE char *reason = NULL;
+
+		fd = locate_store(&manifest->store, manifest->directory, &reason);
+		if (fd == -ENOENT && is_gone(&manifest->store, path, out))
+			return 0;
 		if (fd < 0)
-			return TAKE_FD(fd);
+			return why_set(why, fd, "%s", why_text(reason));
 	} else {
 		fd = open(manifest->store_at, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0)

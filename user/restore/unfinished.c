@@ -316,6 +316,8 @@ int unfinished_clean(const char *path, const char *id, struct clean_result *resu
 			return UNFINISHED_LEFT;
 		if (journal.id[0])
 			index_remove(journal.id);
+		for (unsigned int i = 0; i < journal.n_places; i++)
+			clean_own_store(&journal.places[i].store);
 	}
 	if (temporary.exists && journal.id[0])
 		unlinkat(temporary.dir_fd, temporary.name, 0);
