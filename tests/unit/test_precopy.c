@@ -4,6 +4,7 @@
  * so at the copy, and that the next store is noticed, is what is looked at here. */
 #include <errno.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <time.h>
 
 #include "checkpointed.h"
@@ -251,6 +252,195 @@ static void test_same_number(void)
 	CHECK(!precopies_find(&copies, &orphan));
 }
 
+/* What is small is given all that it has before the freeze (preserve_options.small). */
+
+static void arrange_small(void)
+{
+	told->fd = file_make("small", 0);
+	MUST(!fchmod(told->fd, 0604) && !fsetxattr(told->fd, "user.x", "1", 1, 0));
+	MUST(!unlink(in_dir("small")) && !fstat(told->fd, &told->st));
+}
+
+static void arrange_small_mapped(void)
+{
+	arrange_small();
+	MUST(mmap(NULL, 8192, PROT_READ, MAP_SHARED, told->fd, 0) != MAP_FAILED);
+}
+
+static void arrange_not_small(void)
+{
+	arrange_small();
+	MUST(!ftruncate(told->fd, PRECOPY_SMALL + 1));
+}
+
+struct small {
+	struct child child;
+	struct manifest manifest;
+	struct preserve preserve;
+	struct precopies copies;
+	int fd; /* of the child's file */
+};
+
+/* As many as @n are copied before; the barrier is @later seconds from now. */
+static bool small_begin(struct small *small, void (*arrange)(void), int later, size_t n)
+{
+	struct preserve_options options = {.method = METHOD_COPY, .small = true};
+	struct timespec barrier = coarse();
+	char link[64];
+
+	*small = (struct small){.child = child_scan(arrange)};
+	options.precopies = &small->copies;
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", small->child.pid, told->fd);
+	small->fd = open(link, O_RDWR | O_CLOEXEC);
+	MUST(small->fd >= 0);
+	MUST(!manifest_begin(&small->manifest, "/", 1, TEMPLATE_DEFAULT));
+	preserve_begin(&small->preserve, &options, &small->manifest);
+	barrier.tv_sec += later;
+	CHECK_INT(precopy_all(&small->preserve, &small->child.set, &barrier,
+			      &small->copies),
+		  0);
+	return CHECK_INT(small->copies.n, n);
+}
+
+static bool has_times(const struct stat *a, const struct stat *b)
+{
+	return a->st_atim.tv_sec == b->st_atim.tv_sec &&
+	       a->st_atim.tv_nsec == b->st_atim.tv_nsec &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* What was preserved is what the file is now; whether by the copy from before. */
+static void small_check(struct small *small, bool unchanged)
+{
+	const struct manifest_entry *entry;
+	char bytes[2][8192], value[2][8] = {"", ""}, *name;
+	struct stat now, st;
+	AUTO_FD fd = -1;
+
+	MUST(!fstat(small->fd, &now));
+	CHECK_INT(preserve_all(&small->preserve, &small->child.set), 0);
+	if (!CHECK_INT(small->manifest.n_entries, 1))
+		return;
+	entry = small->manifest.entries;
+	CHECK_INT(entry->precopy.made, small->copies.n == 1);
+	CHECK_INT(entry->precopy.unchanged, unchanged);
+	name = (char *)path_of(entry);
+	MUST(!stat(name, &st));
+	CHECK_INT(st.st_mode, now.st_mode);
+	CHECK_INT(st.st_size, now.st_size);
+	CHECK(has_times(&st, &now));
+	fd = open(name, O_RDONLY | O_NOATIME | O_CLOEXEC);
+	MUST(fd >= 0);
+	CHECK_INT(pread(fd, bytes[0], 8192, 0), 8192);
+	CHECK_INT(pread(small->fd, bytes[1], 8192, 0), 8192);
+	CHECK(!memcmp(bytes[0], bytes[1], 8192));
+	CHECK_INT(fgetxattr(fd, "user.x", value[0], 7),
+		  fgetxattr(small->fd, "user.x", value[1], 7));
+	CHECK_STR(value[0], value[1]);
+	CHECK(entry->has_attributes);
+	CHECK_INT(entry->attributes.n_xattrs, *value[1] != '\0');
+	CHECK_INT(entry->attributes.atime.tv_nsec, now.st_atim.tv_nsec);
+	CHECK_INT(entry->attributes.mtime.tv_nsec, now.st_mtim.tv_nsec);
+}
+
+static void small_end(struct small *small)
+{
+	close(small->fd);
+	preserve_fini(&small->preserve);
+	precopies_fini(&small->copies);
+	manifest_fini(&small->manifest);
+	child_end(&small->child);
+	CHECK_INT(place_count(), 0);
+}
+
+static void nothing(int fd)
+{
+	(void)fd;
+}
+
+static void its_byte(int fd)
+{
+	MUST(pwrite(fd, "x", 1, 4097) == 1);
+}
+
+static void its_mode(int fd)
+{
+	MUST(!fchmod(fd, 0640));
+}
+
+static void its_xattr(int fd)
+{
+	MUST(!fsetxattr(fd, "user.x", "2", 1, 0));
+}
+
+static void its_xattr_gone(int fd)
+{
+	MUST(!fremovexattr(fd, "user.x"));
+}
+
+static void its_times(int fd)
+{
+	const struct timespec times[] = {{5, 6}, {7, 8}};
+
+	MUST(!futimens(fd, times));
+}
+
+static void its_hole(int fd)
+{
+	MUST(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4096, 4096));
+}
+
+static void its_room(int fd)
+{
+	MUST(!fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 32768));
+}
+
+/* A page that nobody had mapped before. */
+static void its_store(int fd)
+{
+	char *map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	MUST(map != MAP_FAILED);
+	map[4100] = 's';
+	MUST(!munmap(map, 8192));
+}
+
+static void test_small(void)
+{
+	static void (*const changes[])(int fd) = {
+		nothing,   its_byte, its_mode, its_xattr, its_xattr_gone,
+		its_times, its_hole, its_room, its_store,
+	};
+
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+		struct small small;
+
+		if (small_begin(&small, arrange_small, 60, 1)) {
+			CHECK(small.copies.items[0].whole);
+			await_tick();
+			changes[i](small.fd);
+			small_check(&small, !i);
+		}
+		small_end(&small);
+	}
+}
+
+/* What cannot be trusted later is not copied before at all. */
+static void test_not_small(void)
+{
+	struct small small;
+
+	if (small_begin(&small, arrange_small_mapped, 60, 0))
+		small_check(&small, false);
+	small_end(&small);
+	small_begin(&small, arrange_not_small, 60, 0);
+	small_end(&small);
+	if (small_begin(&small, arrange_small, PRECOPY_MARGIN, 0))
+		small_check(&small, false);
+	small_end(&small);
+}
+
 int main(void)
 {
 	static const char *const fstypes[] = {"ext4", "xfs", "btrfs"};
@@ -266,6 +456,8 @@ int main(void)
 		test_untouched();
 		test_stored_after();
 		test_too_young();
+		test_small();
+		test_not_small();
 		place_umount();
 	}
 	return place_end();

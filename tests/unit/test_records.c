@@ -129,6 +129,39 @@ static void test_joined(void)
 	CHECK(!strcmp(set.orphans[0].path, "/a"));
 }
 
+/* What we have open to read it is no way to write to it; all else of ours is. */
+static void test_our_own(void)
+{
+	static const struct {
+		int kind;
+		uint32_t flags;
+		bool elsewhere;
+	} cases[] = {
+		{RT_HOLDER_FD, O_PATH | O_RDWR, false},
+		{RT_HOLDER_FD, O_RDONLY | O_NONBLOCK, false},
+		{RT_HOLDER_FD, O_RDWR, true},
+		{RT_HOLDER_FD, O_WRONLY, true},
+		{RT_HOLDER_MAP, O_RDONLY, true},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		AUTO(orphan_set_fini) struct orphan_set set;
+		struct records_context context = {.set = &set, .is_wanted = is_seven};
+		struct rt_holder record = record_of();
+		char buffer[8192];
+		size_t length;
+
+		orphan_set_init(&set);
+		record.pid = getpid();
+		record.kind = cases[i].kind;
+		record.open_flags = cases[i].flags;
+		length = put(buffer, &record, "");
+		CHECK(records_parse(buffer, length, records_collect, &context) ==
+		      (ssize_t)length);
+		CHECK(set.n == 1 && set.orphans[0].elsewhere == cases[i].elsewhere);
+	}
+}
+
 /* What waits in a socket is told by every table that has the socket: once by each. */
 static void test_behind(void)
 {
@@ -293,6 +326,7 @@ int main(void)
 	test_one();
 	test_same_number();
 	test_joined();
+	test_our_own();
 	test_behind();
 	test_outside();
 	test_tmpfile();

@@ -117,6 +117,15 @@ static bool is_repeated(const struct orphan *orphan, const struct holder *holder
 	return false;
 }
 
+/* Whether it is what we have opened to read it by (struct precopied, source): nobody writes
+ * through that. */
+static bool is_our_own(const struct rt_holder *record)
+{
+	return record->kind == RT_HOLDER_FD && record->pid == (uint32_t)getpid() &&
+	       (record->open_flags & O_PATH ||
+		(record->open_flags & O_ACCMODE) == O_RDONLY);
+}
+
 int records_collect(const struct rt_holder *record, const char *path, void *data)
 {
 	const struct records_context *context = data;
@@ -138,7 +147,7 @@ int records_collect(const struct rt_holder *record, const char *path, void *data
 	if (err)
 		return err;
 	if (context->is_wanted && !context->is_wanted(record, context->data)) {
-		orphan->elsewhere = true;
+		orphan->elsewhere |= !is_our_own(record);
 		return 0;
 	}
 	if (!orphan->n_holders) {

@@ -277,6 +277,7 @@ static struct preserve_options preserve_options(const struct checkpoint_wish *wi
 	options.depot = wish->store ? &record->depot : NULL;
 	options.frozen = wish->freeze;
 	options.late = wish->late && wish->freeze && !wish->until;
+	options.small = options.late && !wish->precopy;
 	return options;
 }
 
@@ -304,11 +305,12 @@ static int work_unfrozen(const struct checkpoint_wish *wish, const struct target
 		return stage_preserve(preserve, &set);
 	if (ret < 0)
 		return ret;
-	/* The folders for what is held by now: each is brought to the disk. */
-	if (!wish->precopy)
-		ret = looks ? stage_folders(preserve, &set) : 0;
-	else
+	ret = 0;
+	if (wish->precopy || (preserve->options.small && looks && set.n))
 		ret = precopy(wish, target, scanner, record, preserve, precopies);
+	/* The folders for what is held by now: each is brought to the disk. */
+	if (!ret && !wish->precopy && looks)
+		ret = stage_folders(preserve, &set);
 	return ret ?: 1;
 }
 

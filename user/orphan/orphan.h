@@ -89,7 +89,8 @@ struct orphan {
 	uint64_t *keys; /* owned; what the map of orphans knows it by, one for each lost
 			   name */
 	size_t n_keys;
-	bool elsewhere; /* held by a task that is not of the target */
+	/* Held by a task that is not of the target, but for what this process reads it by. */
+	bool elsewhere;
 };
 
 enum backend { BACKEND_NONE, BACKEND_TP_BTF, BACKEND_KPROBE, BACKEND_FENTRY };

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "carry.h"
@@ -56,8 +57,41 @@ static int note_missing(int src, int dst, const struct statx *to, char **missing
 	return ret;
 }
 
+/* Whether @copy, of what @src was, is as good as one of what it is. */
+static bool is_whole(int src, const struct stat *st, const struct precopied *copy,
+		     const struct orphan *orphan)
+{
+	struct statx now;
+
+	return copy->whole && precopy_is_unchanged(copy, orphan, st) &&
+	       !look(src, &now) && now.stx_attributes == copy->statx_attributes;
+}
+
+/* Nothing is left to be done but to say so; the source may have been read since. */
+static int take_whole(int dst, const struct stat *st, struct precopied *copy,
+		      struct manifest_entry *entry)
+{
+	const struct timespec times[] = {st->st_atim, st->st_mtim};
+	const struct timespec *atime = &copy->attributes.atime;
+
+	if ((atime->tv_sec != times[0].tv_sec || atime->tv_nsec != times[0].tv_nsec) &&
+	    futimens(dst, times))
+		return -errno;
+	entry->precopy = (struct manifest_precopy){
+		.made = true, .bytes = copy->bytes, .unchanged = true};
+	entry->bytes_copied = copy->bytes;
+	free(entry->not_carried);
+	entry->not_carried = TAKE_PTR(copy->not_carried);
+	attributes_fini(&entry->attributes);
+	entry->has_attributes = true;
+	entry->attributes = copy->attributes;
+	entry->attributes.atime = st->st_atim;
+	copy->attributes = (struct attributes){0};
+	return 0;
+}
+
 int fill(int src, const struct stat *st, enum method method, int dst,
-	 const struct precopied *copy, struct manifest_entry *entry)
+	 struct precopied *copy, struct manifest_entry *entry)
 {
 	AUTO(attributes_fini) struct attributes attributes = {0};
 	AUTO_FREE char *missing = NULL;
@@ -65,6 +99,16 @@ int fill(int src, const struct stat *st, enum method method, int dst,
 	struct statx now;
 	int ret;
 
+	if (copy && is_whole(src, st, copy, &entry->orphan))
+		return take_whole(dst, st, copy, entry);
+	if (copy && copy->whole) {
+		/* With what was allocated, which the source may have no more. */
+		if (ftruncate(dst, 0))
+			return -errno;
+		entry->precopy =
+			(struct manifest_precopy){.made = true, .bytes = copy->bytes};
+		copy = NULL;
+	}
 	ret = carry_read(src, st, &attributes);
 	ret = ret ?: carry_prepare(dst, &attributes, &missing);
 	ret = ret ?: fill_data(src, st, method, dst, copy, entry, &bytes);

@@ -12,20 +12,30 @@
 #include "base/auto.h"
 #include "base/interrupt.h"
 #include "base/list.h"
+#include "base/openfiles.h"
 #include "base/progress.h"
 #include "budget.h"
 #include "carry.h"
 #include "copy.h"
+#include "fill.h"
 #include "preserve.h"
 #include "source.h"
 
 /* Compared at a time; what differs is written in pieces of it. */
 #define PIECE (64U << 10)
 
+static void precopied_fini(struct precopied *copy)
+{
+	auto_close(&copy->fd);
+	auto_close(&copy->src);
+	attributes_fini(&copy->attributes);
+	free(copy->not_carried);
+}
+
 void precopies_fini(struct precopies *copies)
 {
 	for (size_t i = 0; i < copies->n; i++)
-		auto_close(&copies->items[i].fd);
+		precopied_fini(&copies->items[i]);
 	free(copies->items);
 	*copies = (struct precopies){0};
 }
@@ -62,12 +72,21 @@ static bool has_true_ctime(int fd, const char *fstype)
 	return false;
 }
 
+static bool is_small(const struct orphan *orphan)
+{
+	for (size_t i = 0; i < orphan->n_holders; i++)
+		if (orphan->holders[i].kind == RT_HOLDER_MAP)
+			return false;
+	return orphan->size <= PRECOPY_SMALL;
+}
+
 static bool is_wanted(const struct preserve *preserve, const struct orphan *orphan)
 {
 	enum method method = preserve->options.method;
 
 	/* What no link leads to takes a frozen holder to get at. */
-	if (!S_ISREG(orphan->mode) || !orphan_first_linked(orphan))
+	if (!S_ISREG(orphan->mode) || !orphan_first_linked(orphan) ||
+	    (preserve->options.small && !is_small(orphan)))
 		return false;
 	if (method != METHOD_AUTO)
 		return method == METHOD_COPY;
@@ -84,6 +103,43 @@ static int open_copy(const struct folder *folder)
 	return fd < 0 ? -errno : fd;
 }
 
+/* What @src, of @st, is like before it is copied. */
+static void note_source(int src, const struct stat *st, const struct orphan *orphan,
+			const struct timespec *barrier, struct precopied *copy)
+{
+	copy->ctime = st->st_ctim;
+	copy->size = st->st_size;
+	copy->st_dev = st->st_dev;
+	copy->trusted = st->st_ctim.tv_sec < barrier->tv_sec - PRECOPY_MARGIN &&
+			is_seen(orphan) && has_true_ctime(src, orphan->fstype);
+}
+
+/* Fills copy->fd with all that there is to it. -ESTALE where that could not be trusted later. */
+static int copy_whole(int src, const struct orphan *orphan,
+		      const struct timespec *barrier, struct precopied *copy)
+{
+	AUTO(manifest_entry_fini) struct manifest_entry entry = {0};
+	struct statx stx;
+	struct stat st;
+	int ret;
+
+	if (fstat(src, &st) || statx(src, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &stx))
+		return -errno;
+	note_source(src, &st, orphan, barrier, copy);
+	if (!copy->trusted || st.st_size > PRECOPY_SMALL)
+		return -ESTALE;
+	ret = fill(src, &st, METHOD_COPY, copy->fd, NULL, &entry);
+	if (ret)
+		return ret;
+	copy->whole = true;
+	copy->bytes = entry.bytes_copied;
+	copy->statx_attributes = stx.stx_attributes;
+	copy->attributes = entry.attributes;
+	entry.attributes = (struct attributes){0};
+	copy->not_carried = TAKE_PTR(entry.not_carried);
+	return 0;
+}
+
 /* Fills copy->fd. */
 static int copy_one(int src, const struct orphan *orphan, const struct timespec *barrier,
 		    struct precopied *copy)
@@ -96,11 +152,7 @@ static int copy_one(int src, const struct orphan *orphan, const struct timespec 
 	/* See above: before the ctime is looked at. */
 	if (fsync(src) || fstat(src, &st))
 		return -errno;
-	copy->ctime = st.st_ctim;
-	copy->size = st.st_size;
-	copy->st_dev = st.st_dev;
-	copy->trusted = st.st_ctim.tv_sec < barrier->tv_sec - PRECOPY_MARGIN &&
-			is_seen(orphan) && has_true_ctime(src, orphan->fstype);
+	note_source(src, &st, orphan, barrier, copy);
 	ret = carry_read(src, &st, &attributes);
 	ret = ret ?: carry_prepare(copy->fd, &attributes, &missing);
 	ret = ret ?: copy_sparse(src, copy->fd, &copy->bytes);
@@ -115,8 +167,21 @@ static int append(struct precopies *copies, struct precopied *copy)
 		return -ENOMEM;
 	copies->items = grown;
 	grown[copies->n++] = *copy;
-	copy->fd = -1;
 	return 0;
+}
+
+/* For the freeze. What was opened again elsewhere is not what its holder has; and its number does not
+ * tell a file of a btrfs from that of another subvolume. */
+static void keep_source(const struct orphan *orphan, struct source *source,
+			struct precopied *copy)
+{
+	if (source->at_home || !strcmp(orphan->fstype, "btrfs") ||
+	    source->holder->kind != RT_HOLDER_FD || source->holder->tid)
+		return;
+	copy->pid = source->holder->pid;
+	copy->start_time = source->holder->start_time;
+	copy->their_fd = source->holder->fd;
+	copy->src = TAKE_FD(source->readable);
 }
 
 /* 0 also where it is left for later. */
@@ -131,15 +196,16 @@ static int precopy_one(struct preserve *preserve, struct orphan *orphan,
 		.has_generation = orphan->has_generation,
 		.generation = orphan->generation,
 		.fd = -1,
+		.src = -1,
 	};
-	AUTO_FD readable = -1, fd = -1;
+	AUTO_FD fd = -1;
 	struct folder *folder = NULL;
 	AUTO_FREE char *why = NULL;
-	int ret = preserve_reach(preserve, orphan, &source, &folder, &why);
+	int ret = preserve_reach(preserve, orphan, &source, &folder, &why), readable;
 
 	if (ret)
 		return ret == -ENOMEM ? ret : 0;
-	readable = source_reopen(source.fd);
+	readable = source_reading(&source);
 	fd = open_copy(folder);
 	if (readable < 0 || fd < 0)
 		return 0;
@@ -152,12 +218,16 @@ static int precopy_one(struct preserve *preserve, struct orphan *orphan,
 	copy.fd = fd;
 	/* The one that it was reached through. */
 	copy.mnt_id = orphan->mnt_id;
-	ret = copy_one(readable, orphan, barrier, &copy);
+	ret = preserve->options.small ? copy_whole(readable, orphan, barrier, &copy)
+				      : copy_one(readable, orphan, barrier, &copy);
 	if (ret)
 		return ret == -ENOMEM || ret == -EINTR ? ret : 0;
+	fd = -1;
+	if (copy.whole)
+		keep_source(orphan, &source, &copy);
 	ret = append(out, &copy);
-	if (!ret)
-		fd = -1;
+	if (ret)
+		precopied_fini(&copy);
 	return ret;
 }
 
@@ -172,10 +242,14 @@ static size_t most_copies(void)
 int precopy_all(struct preserve *preserve, struct orphan_set *set,
 		const struct timespec *barrier, struct precopies *out)
 {
-	size_t most = most_copies();
+	size_t most;
 	uint64_t expected = 0;
 	int ret = budget_check(preserve, set);
 
+	if (preserve->options.small)
+		preserve->room = openfiles_room();
+	/* Two files for each. */
+	most = preserve->options.small ? preserve->room / 4 : most_copies();
 	for (size_t i = 0; i < set->n && !ret; i++)
 		if (is_wanted(preserve, &set->orphans[i]))
 			expected += orphan_bytes(&set->orphans[i]);
@@ -217,6 +291,16 @@ void precopies_sort(struct precopies *copies)
 {
 	if (copies->n)
 		qsort(copies->items, copies->n, sizeof(*copies->items), compare);
+}
+
+size_t precopies_files(const struct precopies *copies)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; copies && i < copies->n; i++) {
+		n += (copies->items[i].fd >= 0) + (copies->items[i].src >= 0);
+	}
+	return n;
 }
 
 /* The first of @copies that does not come before @asked, or the end. */

@@ -16,6 +16,11 @@
  *   not with DAX, and of overlay it is not known what is below: those are compared.
  * - Nobody outside of the cgroup holds it, no fd has O_DIRECT (such writes may be under way
  *   asynchronously), and it is held by fds, mappings or as an executable alone.
+ *
+ * With preserve_options.small that is done of files of PRECOPY_SMALL at most alone, which takes no
+ * time that anybody minds, and of none that a mapping holds, so that nothing has to be brought to
+ * the disk: a mapping that is made after the look has no page that can be stored to without a fault.
+ * Where nothing changed such a copy has all that it is to have, and is not touched again.
  */
 #ifndef RELINKTRACE_PRECOPY_H
 #define RELINKTRACE_PRECOPY_H
@@ -24,7 +29,11 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "manifest/attributes.h"
 #include "orphan/orphan.h"
+
+/* Bytes. */
+#define PRECOPY_SMALL (64 << 10)
 
 /* Seconds. Far above any clock tick, and above what the kernel itself writes at a time for
  * loop devices and file servers. */
@@ -44,6 +53,16 @@ struct precopied {
 	off_t size;
 	dev_t st_dev;
 	bool trusted; /* the first and last conditions above held, and the filesystem's */
+	/* It has all that its source had, the times too: */
+	bool whole;
+	struct attributes attributes; /* owned; these, */
+	uint64_t statx_attributes;    /* these of statx(2), */
+	char *not_carried;	      /* owned; but not that; NULL */
+	/* Its source, still open, and the fd that it was reached through. */
+	int src; /* owned; readable; -1 none */
+	pid_t pid;
+	uint64_t start_time;
+	int their_fd;
 };
 
 struct precopies {
@@ -67,6 +86,9 @@ int precopy_all(struct preserve *preserve, struct orphan_set *set,
 /* Brings @copies, to which nothing is added any more, into the order that
  * precopies_find() needs; precopy_all() has done so. */
 void precopies_sort(struct precopies *copies);
+
+/* How many files are open for those that are not given away. */
+size_t precopies_files(const struct precopies *copies);
 
 /* The copy of @orphan that is not given away, or NULL. */
 struct precopied *precopies_find(const struct precopies *copies,

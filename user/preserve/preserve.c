@@ -140,10 +140,15 @@ static int work_reach(struct preserve *preserve, struct work *work)
 {
 	struct manifest_entry *entry = &work->entry;
 	struct ladder *ladder = &work->ladder;
-	int ret = preserve_reach(preserve, &entry->orphan, &work->source,
-				 ladder->methods[0] == METHOD_RECREATE ? NULL
-								       : &ladder->folder,
-				 &work->why);
+	int ret = preserve_reach_copied(preserve, &entry->orphan, ladder->precopied,
+					&work->source, &ladder->folder);
+
+	ret = ret ? preserve_reach(preserve, &entry->orphan, &work->source,
+				   ladder->methods[0] == METHOD_RECREATE
+					   ? NULL
+					   : &ladder->folder,
+				   &work->why)
+		  : 0;
 
 	if (ret && ladder->n_methods > 1 && ladder->methods[1] == METHOD_RECREATE) {
 		/* No folder for a link, but none is needed to be made again. */
@@ -207,8 +212,11 @@ static void work_begin(struct preserve *preserve, struct orphan *orphan,
 	work->ret = note_store(&work->entry, preserve->options.method);
 	if (!work->ret && interrupt_late())
 		work->ret = why_set(&work->why, -ETIMEDOUT, INTERRUPT_LATE);
+	work->ladder.precopied =
+		precopies_find(preserve->options.precopies, &work->entry.orphan);
 	work->ret = work->ret ?: work_reach(preserve, work);
 	work->pending = !work->ret;
+	/* It may have been reached through another mount. */
 	work->ladder.precopied =
 		precopies_find(preserve->options.precopies, &work->entry.orphan);
 }
@@ -396,8 +404,8 @@ static int batch(struct preserve *preserve, struct orphan *orphans, size_t n)
  * and that was done before the freeze. */
 static size_t files_room(const struct preserve *preserve)
 {
-	size_t held =
-		preserve->unsynced.n + folder_spares(&preserve->folders) + FILES_SINCE;
+	size_t held = preserve->unsynced.n + folder_spares(&preserve->folders) +
+		      precopies_files(preserve->options.precopies) + FILES_SINCE;
 
 	if (!preserve->room)
 		return openfiles_room();
@@ -458,7 +466,9 @@ int preserve_all(struct preserve *preserve, struct orphan_set *set)
 	depot_tell_unused(preserve->options.depot, set);
 	preserve->has_clock = template_has_clock(preserve->manifest->template);
 	preserve->late_left = preserve->options.late
-				      ? (files_room(preserve) + preserve->n_spare) / 2
+				      ? (files_room(preserve) + preserve->n_spare +
+					 precopies_files(preserve->options.precopies)) /
+						2
 				      : 0;
 	for (size_t i = 0; i < set->n; i++)
 		expected += orphan_bytes(&set->orphans[i]);

@@ -26,6 +26,7 @@ struct preserve_options {
 	const struct depot *depot; /* takes copies; outlives the preserve; NULL none */
 	struct precopies
 		*precopies; /* made before the freeze; outlives the preserve; NULL */
+	bool small;	    /* of what is small alone, see precopy.h */
 	/* Called with @data each time that some more have come into the manifest and their
 	 * names to the disk; @anew: some of before have gone. 0 or -errno, which ends the
 	 * work. NULL: nothing. */
@@ -64,6 +65,13 @@ void preserve_begin(struct preserve *preserve, const struct preserve_options *op
  * reason in @why. */
 int preserve_reach(struct preserve *preserve, struct orphan *orphan,
 		   struct source *source, struct folder **folder, char **why);
+
+/* The same by what is still open of @copy, made before the freeze (NULL: none), where it is held by
+ * the fd that it was reached through then, and by fds of the same mount alone. 0; -errno, and
+ * preserve_reach() may still do. */
+int preserve_reach_copied(struct preserve *preserve, const struct orphan *orphan,
+			  struct precopied *copy, struct source *source,
+			  struct folder **folder);
 
 /* Makes and opens the folders that the names of @set will be in, as it is now, and with
  * options.late the files for what is to be copied, so that preserve_all() finds them. What

@@ -175,16 +175,55 @@ int preserve_reach(struct preserve *preserve, struct orphan *orphan,
 	return ret ?: settle_mount(orphan, source->holder);
 }
 
+/* The holder that @copy was reached through, where reach_linked() would take it too. */
+static const struct holder *same_holder(const struct orphan *orphan,
+					const struct precopied *copy)
+{
+	for (size_t i = 0; i < orphan->n_holders; i++) {
+		const struct holder *holder = &orphan->holders[i];
+
+		if (holder->kind == RT_HOLDER_FD)
+			return holder->pid == copy->pid && !holder->tid &&
+					       holder->start_time == copy->start_time &&
+					       holder->fd == copy->their_fd
+				       ? holder
+				       : NULL;
+	}
+	return NULL;
+}
+
+int preserve_reach_copied(struct preserve *preserve, const struct orphan *orphan,
+			  struct precopied *copy, struct source *source,
+			  struct folder **folder)
+{
+	AUTO(source_fini) struct source kept = SOURCE_INIT;
+	const struct holder *holder =
+		copy && copy->src >= 0 ? same_holder(orphan, copy) : NULL;
+	AUTO_FREE char *why = NULL;
+	int ret;
+
+	if (!holder || has_vias(orphan))
+		return -ENOENT;
+	ret = source_again(orphan, holder, &copy->src, &kept);
+	ret = ret ?: reach_folder(preserve, orphan, orphan->mnt_id, holder, folder, &why);
+	if (ret)
+		return ret;
+	*source = kept;
+	kept = (struct source)SOURCE_INIT;
+	return 0;
+}
+
 /* Makes the files for what is to be copied: half as many as there may be open, so that the
  * work has room. What fails fails again then, and is told. */
 static void make_spares(struct preserve *preserve, const struct orphan_set *set)
 {
-	size_t most;
+	size_t most, copies = precopies_files(preserve->options.precopies);
 
 	if (!preserve->options.late)
 		return;
-	preserve->room = openfiles_room();
-	most = preserve->room / 2;
+	if (!preserve->room)
+		preserve->room = openfiles_room() + copies;
+	most = preserve->room / 2 > copies ? preserve->room / 2 - copies : 0;
 	for (size_t i = 0; i < set->n && preserve->n_spare < most; i++) {
 		const struct orphan *orphan = &set->orphans[i];
 		bool store = depot_takes(preserve->options.depot, orphan);
@@ -192,6 +231,7 @@ static void make_spares(struct preserve *preserve, const struct orphan_set *set)
 			folder_set_find(&preserve->folders, store, orphan->mnt_id);
 
 		if (folder && folder->fd >= 0 && !interrupt_pending() &&
+		    !precopies_find(preserve->options.precopies, orphan) &&
 		    ladder_needs_file(orphan, preserve->options.method, store,
 				      preserve->options.stop) &&
 		    !folder_make_spare(folder))

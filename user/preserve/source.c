@@ -35,6 +35,8 @@ int source_reading(struct source *source)
 {
 	int readable;
 
+	if (source->is_readable)
+		return source->fd;
 	if (source->readable >= 0)
 		return source->readable;
 	readable = source_reopen(source->fd);
@@ -165,6 +167,16 @@ int source_from_fd(const struct orphan *orphan, const struct holder *holder, int
 	return source.fd < 0
 		       ? source.fd
 		       : source_give(&source, orphan, orphan->mnt_id, holder, out, NULL);
+}
+
+int source_again(const struct orphan *orphan, const struct holder *holder, int *fd,
+		 struct source *out)
+{
+	AUTO(source_fini)
+	struct source source = {.fd = TAKE_FD(*fd), .readable = -1, .is_readable = true};
+
+	return source_give(&source, orphan, holder_mount(orphan, holder), holder, out,
+			   NULL);
 }
 
 int source_open(const struct orphan *orphan, const struct holder *holder,

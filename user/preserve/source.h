@@ -9,7 +9,8 @@
 #include "proc/process.h"
 
 struct source {
-	int fd;		  /* O_PATH of the orphan; owned */
+	int fd;		  /* O_PATH of the orphan, or is_readable; owned */
+	bool is_readable; /* fd is source_reading()'s */
 	int readable;	  /* the same for source_reading(); owned; -1 not yet */
 	struct stat stat; /* of it */
 	char *path;	  /* that it had; owned; NULL not known */
@@ -39,6 +40,11 @@ int source_open(const struct orphan *orphan, const struct holder *holder,
  * is another file; -errno. */
 int source_from_fd(const struct orphan *orphan, const struct holder *holder, int fd,
 		   struct source *out);
+
+/* The same for what was opened through @holder before, and can be read by *@fd, which is taken
+ * over. */
+int source_again(const struct orphan *orphan, const struct holder *holder, int *fd,
+		 struct source *out);
 
 /* A readable fd of the regular file behind O_PATH fd @fd, that does not touch its atime
  * where the kernel allows that (O_NOATIME, open(2)). Owned by the caller; -errno. */
