@@ -382,6 +382,7 @@ fifos() {
 }
 
 @test "a FIFO that is made again is swapped for another one before it gets its owner" {
+	local EACH=1
 	container
 	fifos 1
 	at_each_call swap_made unswap_made restore "$M" --keep -- true
