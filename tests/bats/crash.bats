@@ -395,13 +395,16 @@ lost_mount() {
 lost_look() {
 	local last
 	[[ -z ${LOST_SYNC:-} ]] || sync -f "$SMALL"
+	# else nothing was written since
+	[[ ! $IMAGE -ot $T/looked ]] || return 0
+	: >"$T/looked"
 	last=$(find "$T/lost" -type f | sort -V | tail -n 1)
 	[[ -n $last ]] && cmp -s "$IMAGE" "$last" || cp --sparse=always "$IMAGE" "$T/lost/$STOPAT_N"
 }
 
 # lost COMMAND...: what was on the disk before each call of it that counts, in $T/lost.
 lost() {
-	rm -rf "$T/lost"
+	rm -rf "$T/lost" "$T/looked"
 	mkdir "$T/lost"
 	export -f lost_look
 	export IMAGE T
@@ -415,7 +418,7 @@ after_loss() {
 	cgroup_empty "$CG"
 	umount "$SMALL"
 	for image in $(find "$T/lost" -type f | sort -V); do
-		dd if="$image" of="$IMAGE" bs=1M conv=notrunc status=none
+		cp --sparse=always "$image" "$IMAGE" # the same inode
 		lost_mount
 		"$1" || at "${image##*/}"
 		umount "$SMALL"
