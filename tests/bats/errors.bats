@@ -542,7 +542,7 @@ small_again() {
 under_limits() {
 	local limit options=("${@:3}")
 	LOWEST=''
-	for ((limit = $1; limit <= $2; limit += 1 + STEP / 6)); do
+	for limit in $(seq "$1" $((1 + STEP / 4)) $(($2 - 1))) "$2"; do
 		run --separate-stderr alone prlimit --nofile="$limit:$limit" timeout "$PATIENCE" "$RT" \
 			checkpoint --cgroup "$CG" --manifest "$M" "${options[@]}"
 		printf '%d %s: %d\n%s\n' "$limit" "${options[*]}" "$status" "$stderr"

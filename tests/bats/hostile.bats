@@ -10,7 +10,7 @@
 load lib
 
 # At how many of the calls each is stopped once (1: at each).
-EACH=$((${RELINKTRACE_KILL_STEP:-1} < 9 ? 1 : ${RELINKTRACE_KILL_STEP:-1} / 9))
+EACH=$((${RELINKTRACE_KILL_STEP:-1} < 9 ? 1 : ${RELINKTRACE_KILL_STEP:-1} / 3))
 
 # A race takes so long, or so many rounds if the machine is slow.
 RACE_SECONDS=${RELINKTRACE_RACE_SECONDS:-4} RACE_ROUNDS=3
@@ -543,7 +543,7 @@ reuse_pid() {
 	export IN VICTIM
 	export -f reuse_pid
 	local n
-	for ((n = 1; ; n++)); do
+	for ((n = 1; ; n += n < 5 ? 1 : EACH)); do
 		hold "h$n" unlinked "$POINT"
 		VICTIM=${HOLD_PID[h$n]}
 		echo other >"$IN/other"
