@@ -392,6 +392,37 @@ fifos() {
 	[ -z "$(find "$IN" -name '.relinktrace-*')" ]
 }
 
+# The one outside is there to be opened, and away again, with its second name, before it is looked at.
+swap_opened() {
+	local name
+	if [[ -e $IN/kept ]]; then
+		mv "$IN/kept" "$(<"$IN/swapped")"
+	elif [[ $STOPAT == openat2 && ! -e $IN/swapped ]]; then
+		for name in "$IN"/.relinktrace-*/node; do
+			[[ -p $name ]] || continue
+			echo "$name" >"$IN/swapped"
+			mv "$name" "$IN/kept"
+			ln "${OUTSIDE}2/fifo" "$name"
+		done
+	fi
+}
+
+@test "a FIFO that is made again is swapped for another one only while it is opened" {
+	container
+	fifos 1
+	export IN OUTSIDE
+	export -f swap_opened
+	run alone "$HELPERS/stopat" looks swap_opened "$RT" restore "$M" --keep -- true
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output == *'was replaced while it was made; nothing was removed'* ]]
+	[ ! -e "$IN/kept" ]
+	unswap_made
+	canary_lives
+	rt_ok clean "$M"
+	[ -z "$(find "$IN" -name '.relinktrace-*')" ]
+}
+
 @test "FIFOs that are made again are swapped for another one as fast as can be" {
 	container
 	fifos 12

@@ -13,6 +13,10 @@
  *
  * runs HOOK before every one of them, and of those that bring something to the disk (fsync,
  * fdatasync, syncfs), and once more at the end of COMMAND. $STOPAT_N counts them from 1.
+ *
+ *   stopat looks HOOK COMMAND [ARG]...
+ *
+ * the same, and before those that say what a file is like (newfstatat, fstat).
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -24,8 +28,9 @@
 
 #define FEWER 100
 
-/* So many of the calls below count for a number. */
+/* So many of the calls below count for a number, and for each. */
 #define FOLLOWING 7
+#define CHANGING  10
 
 static const struct {
 	long number;
@@ -36,6 +41,7 @@ static const struct {
 	{SYS_linkat, "linkat"},	      {SYS_unlinkat, "unlinkat"},
 	{SYS_renameat2, "renameat2"}, {SYS_fsync, "fsync"},
 	{SYS_fdatasync, "fdatasync"}, {SYS_syncfs, "syncfs"},
+	{SYS_newfstatat, "fstat"},    {SYS_fstat, "fstat"},
 };
 
 /* The name of the call that @pid is about to make, when it is one of the first @n; NULL. */
@@ -75,13 +81,14 @@ static void run_hook(const char *hook, const char *call)
 
 int main(int argc, char **argv)
 {
-	bool hit = false, each = argc > 3 && !strcmp(argv[1], "each");
-	size_t n = each ? sizeof(calls) / sizeof(calls[0]) : FOLLOWING;
+	bool hit = false, looks = argc > 3 && !strcmp(argv[1], "looks"),
+	     each = looks || (argc > 3 && !strcmp(argv[1], "each"));
+	size_t n = looks ? sizeof(calls) / sizeof(calls[0]) : each ? CHANGING : FOLLOWING;
 	int status, left, pass = 0;
 	pid_t pid;
 
 	if (argc < 4 || ((left = atoi(argv[1])) < 1 && !each))
-		die("usage: stopat N|each HOOK COMMAND [ARG]...");
+		die("usage: stopat N|each|looks HOOK COMMAND [ARG]...");
 	pid = fork();
 	if (pid < 0)
 		die("fork");

@@ -82,7 +82,7 @@ int recreate_bare(int dir_fd, const char *name, const struct manifest_entry *ent
 		  char **why)
 {
 	AUTO_FD fd = -1;
-	struct stat st;
+	struct stat st, now;
 	int ret = make_node(dir_fd, name, entry);
 
 	/* What was made though the kernel says otherwise is as good, if it is the one. */
@@ -103,7 +103,10 @@ int recreate_bare(int dir_fd, const char *name, const struct manifest_entry *ent
 		return why_set(why, fd, "%s was taken away: %s", name, strerror(-fd));
 	if (fstat(fd, &st))
 		return -errno;
-	if (!is_new(&st, &entry->orphan))
+	/* By the name, which is the only one then: what was opened may have had another one, and
+	 * be there no more. */
+	if (fstatat(dir_fd, name, &now, AT_SYMLINK_NOFOLLOW) || now.st_dev != st.st_dev ||
+	    now.st_ino != st.st_ino || !is_new(&now, &entry->orphan))
 		return why_set(why, -ESTALE, "%s was replaced while it was made", name);
 	return TAKE_FD(fd);
 }
