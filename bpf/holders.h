@@ -61,6 +61,10 @@ static __always_inline void record_inode(struct rt_holder *record, struct inode 
 	record->blocks = BPF_CORE_READ(inode, i_blocks);
 	record->dev = BPF_CORE_READ(sb, s_dev);
 	record->magic = BPF_CORE_READ(sb, s_magic);
+	/* Made with the first lock, and not before the inode goes (fs/locks.c,
+	 * locks_get_lock_context); not there without CONFIG_FILE_LOCKING. */
+	if (bpf_core_field_exists(inode->i_flctx) && BPF_CORE_READ(inode, i_flctx))
+		record->flags |= RT_HOLDER_LOCKS;
 	bpf_probe_read_kernel_str(record->fstype, sizeof(record->fstype),
 				  BPF_CORE_READ(sb, s_type, name));
 }

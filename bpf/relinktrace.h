@@ -87,6 +87,8 @@ enum rt_holder_kind {
 
 enum rt_holder_flags {
 	RT_HOLDER_CLOEXEC = 1 << 0,
+	RT_HOLDER_LOCKS =
+		1 << 1, /* of the inode somebody has, or had, a lock or a lease */
 };
 
 /* One record of a holder iterator: a task holds an unlinked dentry. Followed by path_len
@@ -135,7 +137,7 @@ struct rt_target_info {
 
 /* Raised with every change of what is in this file: programs that are pinned outlive the
  * command that pinned them, and may meet a newer one. */
-#define RT_ABI 5
+#define RT_ABI 6
 
 /* Places in the map of counters: the kernel's own, and a copy of it that user space makes
  * after a bootstrap. What the first has more was lost since. */

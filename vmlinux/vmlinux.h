@@ -121,6 +121,7 @@ struct inode {
 	loff_t i_size;
 	unsigned long i_blocks;
 	__u32 i_generation;
+	struct file_lock_context *i_flctx;
 	struct rw_semaphore i_rwsem;
 };
 

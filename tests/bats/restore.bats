@@ -316,7 +316,7 @@ locks_of() {
 	sed -n 's/^lock:\t[0-9]*: \(.*\) [0-9-]* [0-9a-f]*:[0-9a-f]*:[0-9]* \(.*\)/\1 \2/p' "$@"
 }
 
-@test "locks are seen among many orphans, where all of the machine are read at once" {
+@test "locks are seen among many orphans, most of which have none" {
 	hold h locks
 	hold m many "$DIR" 30
 	checkpoint_ok

@@ -19,29 +19,6 @@ static void check_line(const char *line, enum filelock_type type, bool write,
 	CHECK_INT(lock.end, end);
 }
 
-static void check_inode(const char *line, int want)
-{
-	unsigned long long ino = 77;
-
-	CHECK_INT(filelock_inode(line, &ino), want);
-	CHECK_INT(ino, want ? 77 : 3155144);
-}
-
-/* Lines of /proc/locks. */
-static void test_inode(void)
-{
-	check_inode("1: FLOCK  ADVISORY  WRITE 359 fe:00:3155144 0 EOF", 0);
-	check_inode("12: POSIX  ADVISORY  READ  359 00:13:3155144 128 255", 0);
-	check_inode("2: OFDLCK ADVISORY  READ  -1 fe:00:3155144 0 EOF", 0);
-	check_inode("2: LEASE  BREAKING  READ  0 fe:00:3155144 0 EOF", 0);
-	check_inode("2: DELEG  ACTIVE    READ  359 fe:00:3155144 0 EOF", 0);
-	check_inode("2: -> FLOCK  ADVISORY  WRITE 359 fe:00:3155144 0 EOF", 0);
-	check_inode("2:   -> FLOCK  ADVISORY  WRITE 359 fe:00:3155144 0 EOF", 0);
-	check_inode("3: FLOCK  ADVISORY  WRITE 359 <none>:0 0 EOF", -EINVAL);
-	check_inode("3: FLOCK  ADVISORY", -EINVAL);
-	check_inode("", -EINVAL);
-}
-
 int main(void)
 {
 	static const char *const bad[] = {
@@ -73,6 +50,5 @@ int main(void)
 		CHECK_INT(filelock_parse(bad[i], &lock), -EINVAL);
 		CHECK_INT(lock.fd, 77);
 	}
-	test_inode();
 	return check_done();
 }

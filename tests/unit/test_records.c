@@ -129,6 +129,28 @@ static void test_joined(void)
 	CHECK(!strcmp(set.orphans[0].path, "/a"));
 }
 
+/* Locks are of the inode: whoever of its holders was looked at. */
+static void test_locks(void)
+{
+	for (int locked = 0; locked < 4; locked++) {
+		AUTO(orphan_set_fini) struct orphan_set set;
+		struct records_context context = {.set = &set};
+		struct rt_holder record = record_of();
+		char buffer[8192];
+		size_t length = 0;
+
+		orphan_set_init(&set);
+		for (int i = 0; i < 2; i++) {
+			record.flags = locked >> i & 1 ? RT_HOLDER_LOCKS : 0;
+			record.fd = i;
+			length += put(buffer + length, &record, "");
+		}
+		CHECK(records_parse(buffer, length, records_collect, &context) ==
+		      (ssize_t)length);
+		CHECK(set.n == 1 && set.orphans[0].lockless == !locked);
+	}
+}
+
 /* What we have open to read it is no way to write to it; all else of ours is. */
 static void test_our_own(void)
 {
@@ -327,6 +349,7 @@ int main(void)
 	test_same_number();
 	test_joined();
 	test_our_own();
+	test_locks();
 	test_behind();
 	test_outside();
 	test_tmpfile();

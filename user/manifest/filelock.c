@@ -68,19 +68,6 @@ int filelock_parse(const char *line, struct filelock *out)
 	return 0;
 }
 
-int filelock_inode(const char *line, unsigned long long *ino)
-{
-	const char *end = strstr(line, "->");
-
-	/* Whoever waits for a lock has an arrow before. */
-	if (end)
-		line = end + 2;
-	else
-		line += strspn(line, " 0123456789:");
-	return sscanf(line, " %*15s %*15s %*7s %*d %*x:%*x:%llu ", ino) == 1 ? 0
-									     : -EINVAL;
-}
-
 int filelocks_add(struct filelocks *locks, const struct filelock *lock)
 {
 	struct filelock *grown = list_grow(locks->locks, locks->n, sizeof(*grown));

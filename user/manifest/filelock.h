@@ -45,10 +45,6 @@ const char *filelock_type_name(enum filelock_type type);
  * of a kind that is not known; @out is untouched then. Pure. */
 int filelock_parse(const char *line, struct filelock *out);
 
-/* The inode number in a line of /proc/locks (proc_locks(5)), also of one who waits. 0; -EINVAL
- * another line; *@ino is untouched then. Pure. */
-int filelock_inode(const char *line, unsigned long long *ino);
-
 /* Appends a copy of @lock. 0 or -ENOMEM. */
 int filelocks_add(struct filelocks *locks, const struct filelock *lock);
 

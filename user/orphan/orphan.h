@@ -77,6 +77,7 @@ struct orphan {
 	char fstype[RT_FSTYPE_LEN];
 	char *path; /* owned; raw bytes as it was, without " (deleted)"; NULL unknown */
 	bool tmpfile;
+	bool lockless; /* no lock or lease is, or was, on it; false: not known */
 	int mnt_id; /* as in mountinfo; -1 unknown; a holder may have another, see via */
 	uint32_t mnt_ns; /* inode number of the mount namespace; 0 unknown */
 	char *mnt_point; /* owned; in the holder's mount namespace; NULL unknown */

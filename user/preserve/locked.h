@@ -6,25 +6,10 @@
 #include "manifest/filelock.h"
 #include "orphan/orphan.h"
 
-/* Which inodes have any lock, of whomever (proc_locks(5)): to ask once is cheaper than to ask
- * for each fd. */
-struct locked {
-	bool known;
-	uint64_t *inodes; /* owned; sorted */
-	size_t n;
-};
-
-/* For AUTO(). */
-void locked_fini(struct locked *locked);
-
-/* Finds out, where this process is shown the locks of all; else nothing is known. */
-void locked_look(struct locked *out);
-
 /* Adds to @out the locks that are shown with each fd that holds @orphan
  * (proc_pid_fdinfo(5)); one of a description that several fds share once. A holder that is
- * gone has none. @locked is from after they were frozen, if they are. 0 or -ENOMEM. */
-int locked_read(const struct orphan *orphan, const struct locked *locked,
-		struct filelocks *out);
+ * gone has none. @orphan is from after they were frozen, if they are. 0 or -ENOMEM. */
+int locked_read(const struct orphan *orphan, struct filelocks *out);
 
 /* Whether @lock was of the description that @holder, one of @orphan, had; and for a posix
  * one, unless @whoever, also of its process. */

@@ -15,6 +15,7 @@
 #include "budget.h"
 #include "fillall.h"
 #include "ladder.h"
+#include "locked.h"
 #include "late.h"
 #include "owned.h"
 #include "parallel.h"
@@ -41,9 +42,6 @@
 
 /* Opened between the folders and the work: of the freezer, and the scan. */
 #define FILES_SINCE 16
-
-/* Orphans from which on all locks of the machine are read, and not each fd's. */
-#define WORTH_LOCKS 16
 
 /* One of a batch. */
 struct work {
@@ -167,7 +165,7 @@ static int work_reach(struct preserve *preserve, struct work *work)
 	ret = record_mount(preserve, entry, &work->source, ladder->folder);
 	if (!ret && ladder->folder && !entry->store && !entry->mount_root)
 		entry->mount_root = strdup(ladder->folder->mount.root);
-	ret = ret ?: locked_read(&entry->orphan, &preserve->locked, &entry->locks);
+	ret = ret ?: locked_read(&entry->orphan, &entry->locks);
 	return ret ?: owned_read(&entry->orphan, &preserve->their, &entry->owners);
 }
 
@@ -373,9 +371,6 @@ static int batch(struct preserve *preserve, struct orphan *orphans, size_t n)
 	int ret = works ? 0 : -ENOMEM;
 
 	preserve->folders.round++;
-	locked_fini(&preserve->locked);
-	if (n >= WORTH_LOCKS)
-		locked_look(&preserve->locked);
 	while (begun < n && !ret) {
 		work_begin(preserve, &orphans[begun], &works[begun]);
 		ret = preserve_grave(works[begun++].ret);
@@ -513,6 +508,5 @@ void preserve_fini(struct preserve *preserve)
 	folder_set_fini(&preserve->folders);
 	process_pinned_fini(&preserve->holder);
 	theirfd_fini(&preserve->their);
-	locked_fini(&preserve->locked);
 	*preserve = (struct preserve){0};
 }

@@ -5,7 +5,6 @@
 #define RELINKTRACE_PRESERVE_H
 
 #include "folder.h"
-#include "locked.h"
 #include "precopy.h"
 #include "proc/theirfd.h"
 #include "source.h"
@@ -42,7 +41,6 @@ struct preserve {
 	/* For the holders, who come together. */
 	struct process_pinned holder;
 	struct theirfd their;
-	struct locked locked; /* for a batch */
 	/* Of the mount of number fsid_of, that of an entry before. */
 	int fsid_of;
 	char fsid[FSID_SIZE];
