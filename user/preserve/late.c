@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "base/auto.h"
-#include "base/why.h"
-#include "ladder.h"
+#include "descent.h"
 #include "undo.h"
 
 /* Files whose names are brought into the journal by one sync. */
@@ -15,30 +14,18 @@
 
 /* One of them. */
 struct late {
-	struct manifest_entry *entry; /* of the manifest */
-	const struct holder *holder;
-	struct source source; /* nothing; for the ladder */
-	struct ladder ladder; /* owned */
-	bool pending;	      /* has neither its name nor failed */
-	int ret;
-	char *why; /* owned */
+	struct source source;	/* nothing; for the ladder */
+	struct descent descent; /* owned; its entry is of the manifest */
 };
-
-static void late_fini(struct late *late)
-{
-	ladder_fini(&late->ladder);
-	free(TAKE_PTR(late->why));
-}
 
 /* Takes the file over. */
 static void late_begin(struct preserve *preserve, struct manifest_entry *entry,
 		       struct unsynced_file *file, struct late *late)
 {
 	*late = (struct late){
-		.entry = entry,
-		.holder = file->holder,
 		.source = SOURCE_INIT,
-		.ladder =
+		.descent.holder = file->holder,
+		.descent.ladder =
 			{
 				.manifest = preserve->manifest,
 				.next_n = &preserve->next_n,
@@ -56,76 +43,28 @@ static void late_begin(struct preserve *preserve, struct manifest_entry *entry,
 				.filled = true,
 				.synced = true,
 			},
-		.pending = true,
+		.descent.pending = true,
 	};
-}
-
-/* The folder may have been removed since: makes it again. */
-static int late_renew(struct preserve *preserve, struct late *late)
-{
-	char path[RELINK_PATH_MAX];
-	int ret;
-
-	if (late->entry->store)
-		return folder_set_get_store(&preserve->folders, preserve->manifest,
-					    &late->ladder.folder, &late->why);
-	ret = manifest_name(preserve->manifest, false, late->entry->n, path);
-	return ret
-		       ?: folder_set_get(&preserve->folders, preserve->manifest,
-					 late->entry->orphan.mnt_id, late->holder, path,
-					 &late->ladder.folder, &late->why);
-}
-
-/* Every pending one a step further. 0; what ends the whole. */
-static int late_round(struct preserve *preserve, struct late *lates, size_t n)
-{
-	int ret = 0;
-
-	preserve->folders.round++;
-	for (size_t i = 0; i < n && !ret; i++) {
-		struct late *late = &lates[i];
-
-		if (!late->pending)
-			continue;
-		late->ret = late_renew(preserve, late)
-				    ?: ladder_prepare(&late->ladder, &late->why);
-		late->pending = !late->ret || late->ret == -EAGAIN;
-		ret = preserve_grave(late->ret);
-	}
-	ret = ret ?: preserve_write_down(preserve);
-	for (size_t i = 0; i < n && !ret; i++) {
-		struct late *late = &lates[i];
-
-		if (!late->pending || late->ret)
-			continue;
-		late->ret = ladder_publish(&late->ladder);
-		late->pending = late->ret == -EAGAIN;
-		ret = preserve_grave(late->ret);
-	}
-	return ret;
-}
-
-static bool any_pending(const struct late *lates, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (lates[i].pending)
-			return true;
-	return false;
 }
 
 static int late_batch(struct preserve *preserve, struct late *lates, size_t n)
 {
+	struct descent *descents[BATCH];
 	int ret = 0;
 
-	while (!ret && any_pending(lates, n))
-		ret = late_round(preserve, lates, n);
+	for (size_t i = 0; i < n; i++)
+		descents[i] = &lates[i].descent;
+	preserve->folders.round++;
+	while (!ret && descent_any_pending(descents, n))
+		ret = descent_round(preserve, descents, n);
 	for (size_t i = 0; i < n; i++) {
-		struct late *late = &lates[i];
+		struct descent *descent = descents[i];
 
-		if (!ret && late->ret)
-			ret = undo_unnamed(preserve->manifest, late->entry, late->ret,
-					   late->why ? late->why : strerror(-late->ret));
-		late_fini(late);
+		if (!ret && descent->ret)
+			ret = undo_unnamed(
+				preserve->manifest, descent->ladder.entry, descent->ret,
+				descent->why ? descent->why : strerror(-descent->ret));
+		descent_fini(descent);
 	}
 	return ret;
 }

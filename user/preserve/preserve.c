@@ -13,10 +13,10 @@
 #include "base/caps.h"
 #include "base/interrupt.h"
 #include "budget.h"
+#include "descent.h"
 #include "fillall.h"
-#include "ladder.h"
-#include "locked.h"
 #include "late.h"
+#include "locked.h"
 #include "owned.h"
 #include "parallel.h"
 #include "base/log.h"
@@ -47,10 +47,7 @@
 struct work {
 	struct manifest_entry entry; /* owned */
 	struct source source;	     /* owned */
-	struct ladder ladder;	     /* owned */
-	bool pending;		     /* has neither its name nor failed */
-	int ret;		     /* 0 preserved; -errno, with the reason in why */
-	char *why;		     /* owned */
+	struct descent descent;	     /* owned */
 };
 
 void preserve_begin(struct preserve *preserve, const struct preserve_options *options,
@@ -137,7 +134,7 @@ static void record_parent(struct manifest_entry *entry, const struct source *sou
 static int work_reach(struct preserve *preserve, struct work *work)
 {
 	struct manifest_entry *entry = &work->entry;
-	struct ladder *ladder = &work->ladder;
+	struct ladder *ladder = &work->descent.ladder;
 	int ret = preserve_reach_copied(preserve, &entry->orphan, ladder->precopied,
 					&work->source, &ladder->folder);
 
@@ -145,16 +142,17 @@ static int work_reach(struct preserve *preserve, struct work *work)
 				   ladder->methods[0] == METHOD_RECREATE
 					   ? NULL
 					   : &ladder->folder,
-				   &work->why)
+				   &work->descent.why)
 		  : 0;
 
 	if (ret && ladder->n_methods > 1 && ladder->methods[1] == METHOD_RECREATE) {
 		/* No folder for a link, but none is needed to be made again. */
-		if (manifest_add_step(entry, METHOD_LINK, -ret, why_text(work->why)))
+		if (manifest_add_step(entry, METHOD_LINK, -ret,
+				      why_text(work->descent.why)))
 			return -ENOMEM;
 		ladder->next = 1;
 		ret = preserve_reach(preserve, &entry->orphan, &work->source, NULL,
-				     &work->why);
+				     &work->descent.why);
 	}
 	if (ret)
 		return ret;
@@ -184,7 +182,7 @@ static void work_begin(struct preserve *preserve, struct orphan *orphan,
 	*work = (struct work){
 		.entry = {.n = preserve->next_n++, .orphan = *orphan},
 		.source = SOURCE_INIT,
-		.ladder =
+		.descent.ladder =
 			{
 				.manifest = preserve->manifest,
 				.next_n = &preserve->next_n,
@@ -198,52 +196,34 @@ static void work_begin(struct preserve *preserve, struct orphan *orphan,
 			},
 	};
 	*orphan = (struct orphan){.mnt_id = -1};
-	preserve->late_left -= work->ladder.late;
-	work->entry.store = work->ladder.store =
+	preserve->late_left -= work->descent.ladder.late;
+	work->entry.store = work->descent.ladder.store =
 		depot_takes(preserve->options.depot, &work->entry.orphan);
 	/* The number that it has by then, which others have been told, stays where nobody
 	 * else makes names like these. */
-	work->ladder.unnamed = work->ladder.store || preserve->has_clock;
-	work->ladder.n_methods =
+	work->descent.ladder.unnamed = work->descent.ladder.store || preserve->has_clock;
+	work->descent.ladder.n_methods =
 		ladder_methods(&work->entry.orphan, preserve->options.method,
-			       work->ladder.store, work->ladder.methods);
-	work->ret = note_store(&work->entry, preserve->options.method);
-	if (!work->ret && interrupt_late())
-		work->ret = why_set(&work->why, -ETIMEDOUT, INTERRUPT_LATE);
-	work->ladder.precopied =
+			       work->descent.ladder.store, work->descent.ladder.methods);
+	work->descent.ret = note_store(&work->entry, preserve->options.method);
+	if (!work->descent.ret && interrupt_late())
+		work->descent.ret =
+			why_set(&work->descent.why, -ETIMEDOUT, INTERRUPT_LATE);
+	work->descent.ladder.precopied =
 		precopies_find(preserve->options.precopies, &work->entry.orphan);
-	work->ret = work->ret ?: work_reach(preserve, work);
-	work->pending = !work->ret;
+	work->descent.ret = work->descent.ret ?: work_reach(preserve, work);
+	work->descent.holder = work->source.holder;
+	work->descent.pending = !work->descent.ret;
 	/* It may have been reached through another mount. */
-	work->ladder.precopied =
+	work->descent.ladder.precopied =
 		precopies_find(preserve->options.precopies, &work->entry.orphan);
 }
 
 static void work_fini(struct work *work)
 {
-	ladder_fini(&work->ladder);
+	descent_fini(&work->descent);
 	source_fini(&work->source);
 	manifest_entry_fini(&work->entry);
-	free(TAKE_PTR(work->why));
-}
-
-/* The folder may have been removed since: makes it again. */
-static int work_renew(struct preserve *preserve, struct work *work)
-{
-	struct ladder *ladder = &work->ladder;
-	char path[RELINK_PATH_MAX];
-	int ret;
-
-	if (!ladder->folder || folder_was_seen(&preserve->folders, ladder->folder))
-		return 0;
-	if (ladder->store)
-		return folder_set_get_store(&preserve->folders, preserve->manifest,
-					    &ladder->folder, &work->why);
-	ret = manifest_name(preserve->manifest, false, work->entry.n, path);
-	return ret
-		       ?: folder_set_get(&preserve->folders, preserve->manifest,
-					 work->entry.orphan.mnt_id, work->source.holder,
-					 path, &ladder->folder, &work->why);
 }
 
 /* What was to be known when it is open (struct orphan_set, opened). */
@@ -261,8 +241,9 @@ static void tell_path(struct orphan *orphan)
 static int add_failed(struct preserve *preserve, struct work *work)
 {
 	tell_path(&work->entry.orphan);
-	return undo_add_failed(preserve->manifest, &work->entry, work->ret,
-			       work->why ? work->why : strerror(-work->ret));
+	return undo_add_failed(preserve->manifest, &work->entry, work->descent.ret,
+			       work->descent.why ? work->descent.why
+						 : strerror(-work->descent.ret));
 }
 
 int preserve_grave(int ret)
@@ -294,40 +275,11 @@ static int batch_fill(struct preserve *preserve, struct work *works, size_t n)
 		struct work *work = &works[i];
 
 		/* A failure is told when it is prepared. */
-		if (work->pending && !work_renew(preserve, work) &&
-		    ladder_open(&work->ladder))
-			ladders[n_ladders++] = &work->ladder;
+		if (work->descent.pending && !descent_renew(preserve, &work->descent) &&
+		    ladder_open(&work->descent.ladder))
+			ladders[n_ladders++] = &work->descent.ladder;
 	}
 	return preserve_grave(fillall(ladders, n_ladders));
-}
-
-/* Every pending one of the batch a step further: what comes before the names, one sync,
- * the names. */
-static int batch_round(struct preserve *preserve, struct work *works, size_t n)
-{
-	int ret = batch_fill(preserve, works, n);
-
-	for (size_t i = 0; i < n && !ret; i++) {
-		struct work *work = &works[i];
-
-		if (!work->pending)
-			continue;
-		work->ret = work_renew(preserve, work)
-				    ?: ladder_prepare(&work->ladder, &work->why);
-		work->pending = !work->ret || work->ret == -EAGAIN;
-		ret = preserve_grave(work->ret);
-	}
-	ret = ret ?: preserve_write_down(preserve);
-	for (size_t i = 0; i < n && !ret; i++) {
-		struct work *work = &works[i];
-
-		if (!work->pending || work->ret)
-			continue;
-		work->ret = ladder_publish(&work->ladder);
-		work->pending = work->ret == -EAGAIN;
-		ret = preserve_grave(work->ret);
-	}
-	return ret;
 }
 
 static int by_number(const void *left, const void *right)
@@ -345,47 +297,41 @@ static int batch_record(struct preserve *preserve, struct work *works, size_t n)
 
 	qsort(works, n, sizeof(*works), by_number);
 	for (size_t i = 0; i < n && !ret; i++) {
-		if (works[i].ret || works[i].entry.method != METHOD_COPY ||
+		if (works[i].descent.ret || works[i].entry.method != METHOD_COPY ||
 		    works[i].entry.precopy.unchanged)
 			progress_add(orphan_bytes(&works[i].entry.orphan), 0);
-		ret = works[i].ret
+		ret = works[i].descent.ret
 			      ? add_failed(preserve, &works[i])
 			      : manifest_add_entry(preserve->manifest, &works[i].entry);
 	}
 	return ret;
 }
 
-static bool batch_is_pending(const struct work *works, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (works[i].pending)
-			return true;
-	return false;
-}
-
 /* Preserves @n orphans, at most BATCH. */
 static int batch(struct preserve *preserve, struct orphan *orphans, size_t n)
 {
 	AUTO_FREE struct work *works = calloc(n, sizeof(*works));
+	struct descent *descents[BATCH];
 	size_t begun = 0;
 	int ret = works ? 0 : -ENOMEM;
 
 	preserve->folders.round++;
 	while (begun < n && !ret) {
 		work_begin(preserve, &orphans[begun], &works[begun]);
-		ret = preserve_grave(works[begun++].ret);
+		descents[begun] = &works[begun].descent;
+		ret = preserve_grave(descents[begun++]->ret);
 	}
-	while (!ret && batch_is_pending(works, begun)) {
-		ret = batch_round(preserve, works, begun);
-		preserve->folders.round++;
-	}
+	while (!ret && descent_any_pending(descents, begun))
+		ret = batch_fill(preserve, works, begun)
+			      ?: descent_round(preserve, descents, begun);
 	for (size_t i = 0; i < begun; i++) {
-		if (!ret && !works[i].ret && works[i].ladder.fd >= 0)
-			ret = unsynced_add(&preserve->unsynced, &works[i].ladder.fd,
-					   works[i].entry.n, works[i].source.holder);
+		if (!ret && !works[i].descent.ret && works[i].descent.ladder.fd >= 0)
+			ret = unsynced_add(&preserve->unsynced,
+					   &works[i].descent.ladder.fd, works[i].entry.n,
+					   works[i].source.holder);
 		/* It points into the array, which is sorted next. */
-		ladder_fini(&works[i].ladder);
-		works[i].ladder = (struct ladder){.fd = -1};
+		ladder_fini(&works[i].descent.ladder);
+		works[i].descent.ladder = (struct ladder){.fd = -1};
 	}
 	ret = ret ?: batch_record(preserve, works, begun);
 	for (size_t i = 0; i < begun; i++) {
