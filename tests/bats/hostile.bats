@@ -13,7 +13,7 @@ load lib
 EACH=$((${RELINKTRACE_KILL_STEP:-1} < 9 ? 1 : ${RELINKTRACE_KILL_STEP:-1} / 3))
 
 # A race takes so long, or so many rounds if the machine is slow.
-RACE_SECONDS=${RELINKTRACE_RACE_SECONDS:-4} RACE_ROUNDS=3
+RACE_SECONDS=${RELINKTRACE_RACE_SECONDS:-4} RACE_ROUNDS=$((EACH > 1 ? 1 : 3))
 
 container() {
 	IN=$DIR/in OUTSIDE=$DIR/outside POINT=$T/point
