@@ -20,7 +20,7 @@ BPFTOOL	?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool || echo bpft
 CFLAGS	?= -O2 -g
 OBJCOPY	?= objcopy
 FUZZ_SECONDS ?= 60
-CI_FUZZ_SECONDS ?= 20
+CI_FUZZ_SECONDS ?= 10
 JOBS	?= $(shell nproc)
 VERSION	:= 0.1.0
 

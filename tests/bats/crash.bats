@@ -414,10 +414,12 @@ lost() {
 # after_loss FUNCTION: the power failed in each of these moments; FUNCTION is called after
 # the start.
 after_loss() {
-	local image
+	local i image images
 	cgroup_empty "$CG"
 	umount "$SMALL"
-	for image in $(find "$T/lost" -type f | sort -V); do
+	mapfile -t images < <(find "$T/lost" -type f | sort -Vr)
+	for ((i = 0; i < ${#images[@]}; i += STEP < 13 ? 1 : 4)); do
+		image=${images[i]}
 		cp --sparse=always "$image" "$IMAGE" # the same inode
 		lost_mount
 		"$1" || at "${image##*/}"

@@ -10,7 +10,7 @@
 load lib
 
 # At how many of the calls each is stopped once (1: at each).
-EACH=$((${RELINKTRACE_KILL_STEP:-1} < 9 ? 1 : ${RELINKTRACE_KILL_STEP:-1} / 3))
+EACH=$((${RELINKTRACE_KILL_STEP:-1} < 9 ? 1 : ${RELINKTRACE_KILL_STEP:-1} / 2))
 
 # A race takes so long, or so many rounds if the machine is slow.
 RACE_SECONDS=${RELINKTRACE_RACE_SECONDS:-4} RACE_ROUNDS=$((EACH > 1 ? 1 : 3))
@@ -57,7 +57,7 @@ at_each_call() {
 	export IN OUTSIDE POINT FOLDER M
 	# shellcheck disable=SC2163 # the function
 	export -f "$hook"
-	for ((n = 1; ; n += n < 5 ? 1 : EACH)); do
+	for ((n = 1; ; n += n < 4 ? 1 : EACH)); do
 		status=0
 		(alone timeout "$PATIENCE" "$HELPERS/stopat" "$n" "$hook" "$RT" "$@") \
 			>"$T/said" 2>&1 </dev/null || status=$?
@@ -574,7 +574,7 @@ reuse_pid() {
 	export IN VICTIM
 	export -f reuse_pid
 	local n
-	for ((n = 1; ; n += n < 5 ? 1 : EACH)); do
+	for ((n = 1; ; n += n < 4 ? 1 : EACH)); do
 		hold "h$n" unlinked "$POINT"
 		VICTIM=${HOLD_PID[h$n]}
 		echo other >"$IN/other"

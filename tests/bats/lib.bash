@@ -41,7 +41,7 @@ setup() {
 	CG=$CGROOT/relinktrace-test-$$-$BATS_TEST_NUMBER
 	mkdir "$CG"
 	DIR=$(mktemp -d "${RELINKTRACE_TEST_DIR:-${TMPDIR:-/tmp}}/relinktrace-test.XXXXXX")
-	read -r FSTYPE MOUNT < <(findmnt -n -o FSTYPE,TARGET -T "$DIR")
+	mount_know
 	M=$T/manifest.json DEVICE=''
 	NAMES_BEFORE=$(names_left)
 	ATTACH_PID='' HOLD_CGROUP='' HOLD_VIA=() HOLD_BY=hold
@@ -50,6 +50,16 @@ setup() {
 
 teardown() {
 	test_remove
+}
+
+# Sets what $DIR is on, which is the same for all tests of a run.
+mount_know() {
+	local known=${RELINKTRACE_TEST_KNOWN:+$RELINKTRACE_TEST_KNOWN/mount-${RELINKTRACE_TEST_DIR//\//_}}
+	if [[ ! -s $known ]]; then
+		read -r FSTYPE MOUNT < <(findmnt -n -o FSTYPE,TARGET -T "$DIR")
+		[[ -z $known ]] || echo "$FSTYPE $MOUNT" >"$known"
+	fi
+	[[ -z $known ]] || read -r FSTYPE MOUNT <"$known"
 }
 
 # What a test has left, whatever became of it.
@@ -65,7 +75,7 @@ test_remove() {
 # are through, which in a virtual machine is memory.
 place_remove() {
 	cgroup_remove "$CG"
-	! grep -qF " $T/" /proc/self/mounts ||
+	[[ $(</proc/self/mounts) != *" $T/"* ]] ||
 		findmnt -rn -o TARGET | grep -F "$T/" | xargs -r umount -l
 	rm -rf -- "$DIR"
 	find "$T" -xdev -mindepth 1 -delete 2>/dev/null || true
@@ -373,11 +383,11 @@ take() {
 # files --------------------------------------------------------------------------
 
 # Names that checkpoints make, below the mount of $DIR, and whether their folder is there.
-names_left() {
-	[[ ! -d ${MOUNT%/}/lost+found ]] ||
-		find "${MOUNT%/}/lost+found" -path '*/checkpoint*' 2>/dev/null | sort
-	ls -d "${MOUNT%/}/lost+found" 2>/dev/null || true
-}
+names_left() (
+	shopt -s globstar nullglob dotglob
+	printf '%s\n' "${MOUNT%/}"/lost+found/{checkpoint*,checkpoint*/**}
+	[[ ! -e ${MOUNT%/}/lost+found ]] || echo "${MOUNT%/}/lost+found"
+)
 
 no_new_names() {
 	local now
