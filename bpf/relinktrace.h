@@ -87,8 +87,8 @@ enum rt_holder_kind {
 
 enum rt_holder_flags {
 	RT_HOLDER_CLOEXEC = 1 << 0,
-	RT_HOLDER_LOCKS =
-		1 << 1, /* of the inode somebody has, or had, a lock or a lease */
+	/* Of the inode somebody has, or had, a lock or a lease. */
+	RT_HOLDER_LOCKS = 1 << 1,
 };
 
 /* One record of a holder iterator: a task holds an unlinked dentry. Followed by path_len

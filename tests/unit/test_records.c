@@ -26,6 +26,40 @@ static size_t put(char *out, const struct rt_holder *base, const char *path)
 	return record.record_len;
 }
 
+/* Records, and what they are joined into. */
+struct stream {
+	struct orphan_set set;
+	struct records_context context;
+	char buffer[8192];
+	size_t length;
+};
+
+static void stream_init(struct stream *stream,
+			bool (*is_wanted)(const struct rt_holder *record, void *data))
+{
+	orphan_set_init(&stream->set);
+	stream->context =
+		(struct records_context){.set = &stream->set, .is_wanted = is_wanted};
+	stream->length = 0;
+}
+
+static void stream_fini(struct stream *stream)
+{
+	orphan_set_fini(&stream->set);
+}
+
+static void stream_put(struct stream *stream, const struct rt_holder *record,
+		       const char *path)
+{
+	stream->length += put(stream->buffer + stream->length, record, path);
+}
+
+static void stream_collect(struct stream *stream)
+{
+	CHECK(records_parse(stream->buffer, stream->length, records_collect,
+			    &stream->context) == (ssize_t)stream->length);
+}
+
 static struct rt_holder record_of(void)
 {
 	return (struct rt_holder){
@@ -62,20 +96,16 @@ static bool is_seven(const struct rt_holder *record, void *data)
 
 static void test_one(void)
 {
-	AUTO(orphan_set_fini) struct orphan_set set;
-	struct records_context context = {.set = &set};
+	AUTO(stream_fini) struct stream stream;
 	struct rt_holder record = record_of();
 	struct orphan *orphan;
-	char buffer[4096];
-	size_t length;
 
-	orphan_set_init(&set);
+	stream_init(&stream, NULL);
 	/* A name that itself ends like that loses the kernel's suffix only. */
-	length = put(buffer, &record, "/d/x (deleted) (deleted)");
-	CHECK(records_parse(buffer, length, records_collect, &context) ==
-	      (ssize_t)length);
-	CHECK(set.n == 1);
-	orphan = orphan_set_find_inode(&set, 8, 1, 42, 0);
+	stream_put(&stream, &record, "/d/x (deleted) (deleted)");
+	stream_collect(&stream);
+	CHECK(stream.set.n == 1);
+	orphan = orphan_set_find_inode(&stream.set, 8, 1, 42, 0);
 	CHECK(orphan != NULL);
 	CHECK(!strcmp(orphan->path, "/d/x (deleted)"));
 	CHECK(orphan->generation == 17 && orphan->allocated == 4096 &&
@@ -90,64 +120,57 @@ static void test_one(void)
 
 static void test_joined(void)
 {
-	AUTO(orphan_set_fini) struct orphan_set set;
-	struct records_context context = {.set = &set, .is_wanted = is_seven};
+	AUTO(stream_fini) struct stream stream;
 	struct rt_holder record = record_of();
-	char buffer[8192];
-	size_t length = 0;
 
-	orphan_set_init(&set);
-	length += put(buffer + length, &record, "/a (deleted)");
+	stream_init(&stream, is_seven);
+	stream_put(&stream, &record, "/a (deleted)");
 	record.fd = 4; /* dup */
-	length += put(buffer + length, &record, "/a (deleted)");
+	stream_put(&stream, &record, "/a (deleted)");
 	record.fd = 5;
 	record.file = FILE_B; /* opened again, by a second lost name */
 	record.dentry += 64;
-	length += put(buffer + length, &record, "/b (deleted)");
+	stream_put(&stream, &record, "/b (deleted)");
 	record.fd = 4; /* another thread of the same table */
 	record.file = FILE_A;
 	record.tid = 8;
-	length += put(buffer + length, &record, "/a (deleted)");
+	stream_put(&stream, &record, "/a (deleted)");
 	record.kind = RT_HOLDER_MAP;
 	record.tid = 0;
-	length += put(buffer + length, &record, "");
+	stream_put(&stream, &record, "");
 	/* the same process's second mapping */
-	length += put(buffer + length, &record, "");
+	stream_put(&stream, &record, "");
 	record.pid = 9; /* outside the target */
 	record.kind = RT_HOLDER_FD;
-	length += put(buffer + length, &record, "");
-	CHECK(records_parse(buffer, length, records_collect, &context) ==
-	      (ssize_t)length);
-	orphan_set_sort(&set);
-	CHECK(set.n == 1);
-	CHECK(set.orphans[0].n_holders == 4);
-	CHECK(set.orphans[0].n_keys == 2);
-	CHECK(set.orphans[0].elsewhere);
-	CHECK(set.orphans[0].holders[0].ofd == 1 && set.orphans[0].holders[1].ofd == 1);
-	CHECK(set.orphans[0].holders[2].ofd == 2);
-	CHECK(set.orphans[0].holders[3].kind == RT_HOLDER_MAP);
-	CHECK(!strcmp(set.orphans[0].path, "/a"));
+	stream_put(&stream, &record, "");
+	stream_collect(&stream);
+	orphan_set_sort(&stream.set);
+	CHECK(stream.set.n == 1);
+	CHECK(stream.set.orphans[0].n_holders == 4);
+	CHECK(stream.set.orphans[0].n_keys == 2);
+	CHECK(stream.set.orphans[0].elsewhere);
+	CHECK(stream.set.orphans[0].holders[0].ofd == 1 &&
+	      stream.set.orphans[0].holders[1].ofd == 1);
+	CHECK(stream.set.orphans[0].holders[2].ofd == 2);
+	CHECK(stream.set.orphans[0].holders[3].kind == RT_HOLDER_MAP);
+	CHECK(!strcmp(stream.set.orphans[0].path, "/a"));
 }
 
 /* Locks are of the inode: whoever of its holders was looked at. */
 static void test_locks(void)
 {
 	for (int locked = 0; locked < 4; locked++) {
-		AUTO(orphan_set_fini) struct orphan_set set;
-		struct records_context context = {.set = &set};
+		AUTO(stream_fini) struct stream stream;
 		struct rt_holder record = record_of();
-		char buffer[8192];
-		size_t length = 0;
 
-		orphan_set_init(&set);
+		stream_init(&stream, NULL);
 		for (int i = 0; i < 2; i++) {
 			record.flags = locked >> i & 1 ? RT_HOLDER_LOCKS : 0;
 			record.fd = i;
-			length += put(buffer + length, &record, "");
+			stream_put(&stream, &record, "");
 		}
-		CHECK(records_parse(buffer, length, records_collect, &context) ==
-		      (ssize_t)length);
-		CHECK(set.n == 1 && set.orphans[0].lockless == !locked);
+		stream_collect(&stream);
+		CHECK(stream.set.n == 1 && stream.set.orphans[0].lockless == !locked);
 	}
 }
 
@@ -167,79 +190,65 @@ static void test_our_own(void)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		AUTO(orphan_set_fini) struct orphan_set set;
-		struct records_context context = {.set = &set, .is_wanted = is_seven};
+		AUTO(stream_fini) struct stream stream;
 		struct rt_holder record = record_of();
-		char buffer[8192];
-		size_t length;
 
-		orphan_set_init(&set);
+		stream_init(&stream, is_seven);
 		record.pid = getpid();
 		record.kind = cases[i].kind;
 		record.open_flags = cases[i].flags;
-		length = put(buffer, &record, "");
-		CHECK(records_parse(buffer, length, records_collect, &context) ==
-		      (ssize_t)length);
-		CHECK(set.n == 1 && set.orphans[0].elsewhere == cases[i].elsewhere);
+		stream_put(&stream, &record, "");
+		stream_collect(&stream);
+		CHECK(stream.set.n == 1 &&
+		      stream.set.orphans[0].elsewhere == cases[i].elsewhere);
 	}
 }
 
 /* What waits in a socket is told by every table that has the socket: once by each. */
 static void test_behind(void)
 {
-	AUTO(orphan_set_fini) struct orphan_set set;
-	struct records_context context = {.set = &set};
+	AUTO(stream_fini) struct stream stream;
 	struct rt_holder record = record_of();
-	char buffer[8192];
-	size_t length = 0;
 
-	orphan_set_init(&set);
+	stream_init(&stream, NULL);
 	record.kind = RT_HOLDER_FLIGHT;
-	length += put(buffer + length, &record, "");
-	length += put(buffer + length, &record, ""); /* sent twice */
+	stream_put(&stream, &record, "");
+	stream_put(&stream, &record, ""); /* sent twice */
 	record.tid = 8;
 	record.files += 64; /* a thread with a copy of the table */
-	length += put(buffer + length, &record, "");
-	CHECK(records_parse(buffer, length, records_collect, &context) ==
-	      (ssize_t)length);
-	CHECK(set.n == 1);
-	CHECK(set.orphans[0].n_holders == 2);
+	stream_put(&stream, &record, "");
+	stream_collect(&stream);
+	CHECK(stream.set.n == 1);
+	CHECK(stream.set.orphans[0].n_holders == 2);
 }
 
 static void test_outside(void)
 {
-	AUTO(orphan_set_fini) struct orphan_set set;
-	struct records_context context = {.set = &set, .is_wanted = is_seven};
+	AUTO(stream_fini) struct stream stream;
 	struct rt_holder record = record_of();
-	char buffer[512];
-	size_t length;
 
-	orphan_set_init(&set);
+	stream_init(&stream, is_seven);
 	record.pid = 9;
-	length = put(buffer, &record, "");
-	CHECK(records_parse(buffer, length, records_collect, &context) ==
-	      (ssize_t)length);
-	CHECK(set.n == 1); /* known to be held, by somebody else */
-	orphan_set_prune(&set);
-	CHECK(set.n == 0);
-	CHECK(!orphan_set_find_inode(&set, 8, 1, 42, 0));
+	stream_put(&stream, &record, "");
+	stream_collect(&stream);
+	CHECK(stream.set.n == 1); /* known to be held, by somebody else */
+	orphan_set_prune(&stream.set);
+	CHECK(stream.set.n == 0);
+	CHECK(!orphan_set_find_inode(&stream.set, 8, 1, 42, 0));
 }
 
 static void test_tmpfile(void)
 {
-	AUTO(orphan_set_fini) struct orphan_set set;
-	struct records_context context = {.set = &set, .key_is_inode = true};
+	AUTO(stream_fini) struct stream stream;
 	struct rt_holder record = record_of();
-	char buffer[512];
-	size_t length;
 
-	orphan_set_init(&set);
+	stream_init(&stream, NULL);
+	stream.context.key_is_inode = true;
 	record.open_flags = O_TMPFILE | O_RDWR;
-	length = put(buffer, &record, "/#42 (deleted)");
-	CHECK(records_parse(buffer, length, records_collect, &context) ==
-	      (ssize_t)length);
-	CHECK(set.orphans[0].tmpfile);
-	CHECK(set.orphans[0].keys[0] == record.inode);
+	stream_put(&stream, &record, "/#42 (deleted)");
+	stream_collect(&stream);
+	CHECK(stream.set.orphans[0].tmpfile);
+	CHECK(stream.set.orphans[0].keys[0] == record.inode);
 }
 
 static void test_broken(void)
