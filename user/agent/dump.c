@@ -236,14 +236,11 @@ static void post_dump_inside(struct txn *txn, const struct action_wish *wish,
 static void tell_unstored(const struct txn *txn)
 {
 	AUTO(manifest_fini) struct manifest manifest = {0};
-	size_t n =
-		undo_read(txn, &manifest, NULL) ? 0 : rootstore_count_missed(&manifest);
 
-	if (n)
-		log_warning("%zu names are on mounts that do not travel with the "
-			    "checkpoint, and not in a store: nobody paused the container "
-			    "while it was waited for, or that failed",
-			    n);
+	if (!undo_read(txn, &manifest, NULL))
+		rootstore_tell_missed(&manifest,
+				      "nobody paused the container while it was waited "
+				      "for, or that failed");
 }
 
 void action_post_dump(struct txn *txn, const struct action_wish *wish,

@@ -13,6 +13,7 @@
 #include "criu/handover.h"
 #include "criu/rootstore.h"
 #include "manifest/template.h"
+#include "restore/clean.h"
 
 void making_fini(struct making *making)
 {
@@ -189,15 +190,12 @@ void making_settle_store(struct making *making, const struct action_wish *wish,
 	struct txn *txn = making->txn;
 	bool later = !txn->stable && wish->wait > 0; /* by a keeper */
 	bool wanted = making_stores_by_itself(wish) && !wish->store_mounts.n && !later;
-	size_t n = wanted && !making->store ? rootstore_count_missed(manifest) : 0;
 
-	if (n)
-		log_warning("%zu names are on mounts that do not travel with the "
-			    "checkpoint, and not in a store: %s",
-			    n, why_text(making->storeless));
+	if (wanted && !making->store)
+		rootstore_tell_missed(manifest, why_text(making->storeless));
 	if (!txn->store || manifest_stored(manifest))
 		return;
-	rootstore_remove(txn->store);
+	clean_store_folder(txn->store);
 	free(txn->store);
 	txn->store = NULL;
 }

@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "criu/handover.h"
-#include "criu/rootstore.h"
 #include "making.h"
 #include "restore/clean.h"
 #include "transfer.h"
@@ -114,7 +113,7 @@ int retake(struct txn *txn, const struct action_wish *wish)
 		retire(&earlier);
 		making_settle_store(&making, wish, &manifest);
 	} else if (txn->store) {
-		rootstore_remove(txn->store);
+		clean_store_folder(txn->store);
 	}
 	if (!ret && !settled && wish->images)
 		settled = transfer_out(txn, wish->images, &why);

@@ -11,10 +11,10 @@
 #include "base/why.h"
 #include "criu/handover.h"
 #include "criu/prepare.h"
-#include "criu/rootstore.h"
 #include "journal/journal_file.h"
 #include "links.h"
 #include "manifest/manifest_file.h"
+#include "restore/clean.h"
 #include "restore/cleanup.h"
 
 /* What lets a runtime's CRIU do without the files: there is none where there is no manifest,
@@ -76,7 +76,7 @@ void undo_checkpoints(struct txn *txn, unsigned int before, struct clean_result 
 		if (i < before)
 			undo_checkpoint(txn, i, result);
 	if (before == UINT_MAX && txn->store)
-		rootstore_remove(txn->store);
+		clean_store_folder(txn->store);
 }
 
 /* Whether attempt @number came so far that a dump may rely on it, which is then what @txn

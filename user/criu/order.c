@@ -14,6 +14,7 @@
 #include "manifest/template.h"
 #include "prepare.h"
 #include "preserve/depot.h"
+#include "restore/clean.h"
 #include "restore/cleanup.h"
 #include "restore/restore.h"
 #include "rootstore.h"
@@ -159,17 +160,6 @@ static void find_store(struct preparing *preparing)
 	preparing->store = TAKE_PTR(path);
 }
 
-static void tell_unstored(const struct preparing *preparing,
-			  const struct manifest *manifest)
-{
-	size_t n = preparing->storeless ? rootstore_count_missed(manifest) : 0;
-
-	if (n)
-		log_warning("%zu names are on mounts that do not travel with the "
-			    "checkpoint, and not in a store: %s",
-			    n, preparing->storeless);
-}
-
 static int prepare_inside(const struct manifest *manifest, void *data)
 {
 	struct preparing *inside = data;
@@ -178,7 +168,8 @@ static int prepare_inside(const struct manifest *manifest, void *data)
 	int ret = criu_prepare(&inside->prepare, manifest, &why);
 
 	inside->stored = manifest_stored(manifest);
-	tell_unstored(inside, manifest);
+	if (inside->storeless)
+		rootstore_tell_missed(manifest, inside->storeless);
 	if (!ret && inside->order->frozen) {
 		ret = inside->order->frozen(inside->path, inside->order->data, &why);
 		if (ret)
@@ -218,7 +209,7 @@ int criu_order_prepare(const struct criu_order *order, const struct target *targ
 	wish.store_own = data.store != NULL;
 	ret = run_frozen(order, &wish, target, &data.prepare.keys, out);
 	if (data.store && (ret || !data.stored))
-		rootstore_remove(data.store);
+		clean_store_folder(data.store);
 	return ret;
 }
 

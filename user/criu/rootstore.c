@@ -102,7 +102,7 @@ int rootstore_find(pid_t tree, char **path, char **why)
 	return ret;
 }
 
-size_t rootstore_count_missed(const struct manifest *manifest)
+static size_t count_missed(const struct manifest *manifest)
 {
 	AUTO(depot_mounts_fini) struct depot_mounts mounts = {.sparing = true};
 	struct depot depot = DEPOT_INIT;
@@ -120,8 +120,12 @@ size_t rootstore_count_missed(const struct manifest *manifest)
 	return n;
 }
 
-void rootstore_remove(const char *path)
+void rootstore_tell_missed(const struct manifest *manifest, const char *why)
 {
-	if (rmdir(path) && errno != ENOENT && errno != ENOTEMPTY && errno != ENOTDIR)
-		log_warning("%s is left: %s", path, strerror(errno));
+	size_t n = count_missed(manifest);
+
+	if (n)
+		log_warning("%zu names are on mounts that do not travel with the "
+			    "checkpoint, and not in a store: %s",
+			    n, why);
 }

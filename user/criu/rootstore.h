@@ -16,10 +16,8 @@
  * container's but the machine's; -errno; and the reason in @why. */
 int rootstore_find(pid_t tree, char **path, char **why);
 
-/* How many of @manifest are in no store, and would be in that one if it were there. */
-size_t rootstore_count_missed(const struct manifest *manifest);
-
-/* Removes the store at @path when nothing is in it. */
-void rootstore_remove(const char *path);
+/* Warns of how many of @manifest are in no store, and would be in that one if it were there, which
+ * it is not by @why. */
+void rootstore_tell_missed(const struct manifest *manifest, const char *why);
 
 #endif

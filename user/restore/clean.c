@@ -311,10 +311,15 @@ void clean_all(const struct manifest *manifest, struct clean_result *result)
 	apart_run(&shares, clean_share, (void *)manifest, result);
 }
 
-void clean_own_store(const struct store *store)
+void clean_store_folder(const char *path)
 {
 	/* Another checkpoint may have copies there. */
-	if (store->path && store->own && rmdir(store->path) && errno != ENOENT &&
-	    errno != ENOTEMPTY && errno != ENOTDIR)
-		log_warning("%s is left: %s", store->path, strerror(errno));
+	if (rmdir(path) && errno != ENOENT && errno != ENOTEMPTY && errno != ENOTDIR)
+		log_warning("%s is left: %s", path, strerror(errno));
+}
+
+void clean_own_store(const struct store *store)
+{
+	if (store->path && store->own)
+		clean_store_folder(store->path);
 }

@@ -44,6 +44,9 @@ void clean_held(const struct manifest *manifest, pid_t holder,
  * deadline (interrupt_at()), see apart.h. */
 void clean_all(const struct manifest *manifest, struct clean_result *result);
 
+/* Removes the store at @path when nothing is in it. */
+void clean_store_folder(const char *path);
+
 /* Removes @store itself where it was made by itself, and is empty by now. */
 void clean_own_store(const struct store *store);
 
