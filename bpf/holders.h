@@ -49,22 +49,23 @@ static __always_inline void record_inode(struct rt_holder *record, struct inode 
 {
 	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
 
+	/* Straight into the record where the sizes are one, and not over the stack. */
 	record->inode = (__u64)inode;
-	record->ino = BPF_CORE_READ(inode, i_ino);
-	record->generation = BPF_CORE_READ(inode, i_generation);
-	record->nlink = BPF_CORE_READ(inode, i_nlink);
-	record->mode = BPF_CORE_READ(inode, i_mode);
-	record->uid = BPF_CORE_READ(inode, i_uid.val);
-	record->gid = BPF_CORE_READ(inode, i_gid.val);
-	record->rdev = BPF_CORE_READ(inode, i_rdev);
-	record->size = BPF_CORE_READ(inode, i_size);
-	record->blocks = BPF_CORE_READ(inode, i_blocks);
-	record->dev = BPF_CORE_READ(sb, s_dev);
+	BPF_CORE_READ_INTO(&record->ino, inode, i_ino);
+	BPF_CORE_READ_INTO(&record->generation, inode, i_generation);
+	BPF_CORE_READ_INTO(&record->nlink, inode, i_nlink);
+	BPF_CORE_READ_INTO(&record->mode, inode, i_mode);
+	BPF_CORE_READ_INTO(&record->uid, inode, i_uid.val);
+	BPF_CORE_READ_INTO(&record->gid, inode, i_gid.val);
+	BPF_CORE_READ_INTO(&record->rdev, inode, i_rdev);
+	BPF_CORE_READ_INTO(&record->size, inode, i_size);
+	BPF_CORE_READ_INTO(&record->blocks, inode, i_blocks);
+	BPF_CORE_READ_INTO(&record->dev, sb, s_dev);
 	record->magic = BPF_CORE_READ(sb, s_magic);
 	/* Made with the first lock, and not before the inode goes (fs/locks.c,
 	 * locks_get_lock_context); not there without CONFIG_FILE_LOCKING. */
-	if (bpf_core_field_exists(inode->i_flctx) && BPF_CORE_READ(inode, i_flctx))
-		record->flags |= RT_HOLDER_LOCKS;
+	if (bpf_core_field_exists(inode->i_flctx))
+		BPF_CORE_READ_INTO(&record->lock_context, inode, i_flctx);
 	bpf_probe_read_kernel_str(record->fstype, sizeof(record->fstype),
 				  BPF_CORE_READ(sb, s_type, name));
 }
@@ -114,11 +115,13 @@ static __always_inline void orphan_bootstrap(const struct rt_holder *record)
 		RT_COUNT(released);
 }
 
-/* A record for @task's holding of @path, without kind and what belongs to it. NULL when
- * there is nothing to say. */
-static __always_inline struct rt_record *record_begin(struct task_struct *task,
-						      struct dentry *dentry,
-						      struct vfsmount *mnt, __u8 kind)
+/* A record for @task's holding of @dentry by way of @mnt, without what belongs to its kind.
+ * NULL when there is nothing to say. A call, and not inlined: all frames from a program to
+ * the innermost of its loops have 512 bytes (MAX_BPF_STACK, check_max_stack_depth), and what
+ * is read here would be in those of two loops of bpf/flight.h at once. */
+static __noinline struct rt_record *record_begin(struct task_struct *task,
+						 struct dentry *dentry,
+						 struct vfsmount *mnt, __u8 kind)
 {
 	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
 	struct rt_record *record;

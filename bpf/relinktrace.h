@@ -87,8 +87,6 @@ enum rt_holder_kind {
 
 enum rt_holder_flags {
 	RT_HOLDER_CLOEXEC = 1 << 0,
-	/* Of the inode somebody has, or had, a lock or a lease. */
-	RT_HOLDER_LOCKS = 1 << 1,
 };
 
 /* One record of a holder iterator: a task holds an unlinked dentry. Followed by path_len
@@ -107,6 +105,7 @@ struct rt_holder {
 	__u64 cgroup_id; /* of the task, in the v2 tree */
 	__u64 map_start; /* kind map: the mapping's first address, and the one past it */
 	__u64 map_end;
+	__u64 lock_context; /* 0: of the inode nobody has, or had, a lock or a lease */
 	__u32 record_len; /* sizeof(struct rt_holder) + path_len */
 	__u32 path_len;
 	__u32 dev;
@@ -137,7 +136,7 @@ struct rt_target_info {
 
 /* Raised with every change of what is in this file: programs that are pinned outlive the
  * command that pinned them, and may meet a newer one. */
-#define RT_ABI 6
+#define RT_ABI 7
 
 /* Places in the map of counters: the kernel's own, and a copy of it that user space makes
  * after a bootstrap. What the first has more was lost since. */
@@ -159,7 +158,7 @@ struct rt_stats {
 
 _Static_assert(sizeof(struct rt_orphan) == 64, "map value is part of the contract");
 _Static_assert(sizeof(struct rt_event) == 88, "event is part of the contract");
-_Static_assert(sizeof(struct rt_holder) == 192, "record is part of the contract");
+_Static_assert(sizeof(struct rt_holder) == 200, "record is part of the contract");
 _Static_assert(sizeof(struct rt_stats) == 168, "stats are part of the contract");
 
 #endif

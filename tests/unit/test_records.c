@@ -165,7 +165,7 @@ static void test_locks(void)
 
 		stream_init(&stream, NULL);
 		for (int i = 0; i < 2; i++) {
-			record.flags = locked >> i & 1 ? RT_HOLDER_LOCKS : 0;
+			record.lock_context = locked >> i & 1;
 			record.fd = i;
 			stream_put(&stream, &record, "");
 		}

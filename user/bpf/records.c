@@ -41,7 +41,7 @@ void records_fill(struct orphan *orphan, const struct rt_holder *record)
 	orphan->rdev_minor = kernel_minor(record->rdev);
 	orphan->size = record->size;
 	orphan->allocated = record->blocks * 512;
-	orphan->lockless = !(record->flags & RT_HOLDER_LOCKS);
+	orphan->lockless = !record->lock_context;
 	memcpy(orphan->fstype, record->fstype, sizeof(orphan->fstype));
 	orphan->fstype[sizeof(orphan->fstype) - 1] = '\0';
 }
@@ -143,7 +143,7 @@ int records_collect(const struct rt_holder *record, const char *path, void *data
 		return -ENOMEM;
 	if (!orphan->mode)
 		records_fill(orphan, record);
-	if (record->flags & RT_HOLDER_LOCKS)
+	if (record->lock_context)
 		orphan->lockless = false;
 	err = orphan_add_key(orphan,
 			     context->key_is_inode ? record->inode : record->dentry);
