@@ -106,7 +106,7 @@ struct rt_holder {
 	__u64 map_start; /* kind map: the mapping's first address, and the one past it */
 	__u64 map_end;
 	__u64 lock_context; /* 0: of the inode nobody has, or had, a lock or a lease */
-	__u32 record_len; /* sizeof(struct rt_holder) + path_len */
+	__u32 record_len;   /* sizeof(struct rt_holder) + path_len */
 	__u32 path_len;
 	__u32 dev;
 	__u32 generation;
