@@ -147,13 +147,14 @@ images_again() {
 	no_new_names
 }
 
-# named_begin [SIZE]: a program that holds a file with a name, $DIR/file, as fd 4; in $PROGRAM.
+# named_begin [SIZE [COMMAND]]: a program that holds a file with a name, $DIR/file, as fd 4; in
+# $PROGRAM. What COMMAND starts is its child.
 named_begin() {
 	head -c "${1:-5000}" /dev/urandom >"$DIR/file"
 	cp "$DIR/file" "$T/bytes"
 	mkfifo "$T/said"
 	# shellcheck disable=SC2016 # the inner shell's
-	in_cgroup "$CG" bash -c 'exec "${@:2}" 4<"$1"' - "$DIR/file" "$HELPERS/herd" "$DIR" \
+	in_cgroup "$CG" bash -c 'eval "$2"; exec "${@:3}" 4<"$1"' - "$DIR/file" "${2:-}" "$HELPERS/herd" "$DIR" \
 		"$T/report" 0 1 </dev/null >"$T/said" 2>"$T/stderr" 3>&- &
 	PROGRAM=$!
 	read -r -t "$PATIENCE" _ PROGRAM <"$T/said"
@@ -226,6 +227,54 @@ dumped_alone_each() {
 	rt_ok attach --cgroup "$CG" --pin
 	dumped_alone_each
 	rt_ok detach --all
+}
+
+# criu_steps: CRIU appends to $T/steps how much is in $T/ticks, before it has stopped anybody and
+# when it has dumped and nobody goes on yet.
+criu_steps() {
+	printf '#!/bin/sh\ncase $CRTOOLS_SCRIPT_ACTION in *-dump) stat -c %%s "%s" >>"%s" ;; esac\n' \
+		"$T/ticks" "$T/steps" >"$T/script"
+	chmod 755 "$T/script"
+	echo "action-script $T/script" >"$T/criu.conf"
+	export CRIU_CONFIG_FILE=$T/criu.conf
+}
+
+# ticks_in DIR: there, a process, $TICKER, writes to $T/ticks for ever.
+ticks_in() {
+	# shellcheck disable=SC2016 # the inner shell's
+	in_cgroup "$1" bash -c 'while :; do echo; done >"$1"' - "$T/ticks" 3>&- &
+	TICKER=$!
+	until [[ -s $T/ticks ]]; do :; done
+}
+
+# What is promised is that the cgroup is frozen, and CRIU stops no other than those that it dumps.
+@test "who is in the cgroup and not below the process is frozen, though nobody holds an orphan" {
+	can_criu || skip "criu does not work on this kernel"
+	local place
+	named_begin 5000 'setsid sleep infinity </dev/null >/dev/null 2>&1 &'
+	criu_steps
+	mkdir "$CG/below"
+	for place in "$CG" "$CG/below"; do
+		criu_meets :
+		ticks_in "$place"
+		dump --leave-running
+		cat "$T/steps"
+		[ "$(<"$T/told")" = 1 ]
+		[ "$(uniq "$T/steps" | wc -l)" -eq 1 ]
+		[ "$(wc -l <"$T/steps")" -eq 2 ]
+		kill -KILL "$TICKER"
+		wait "$TICKER" || true
+		rm "$T/ticks" "$T/steps"
+		images_again
+	done
+	# a child is of those
+	[ "$(wc -l <"$CG/cgroup.procs")" -eq 2 ]
+	unset CRIU_CONFIG_FILE
+	criu_meets :
+	dump --leave-running
+	[ "$(<"$T/told")" = 0 ]
+	program_end
+	no_new_names
 }
 
 # The program is of our session, which CRIU refuses.

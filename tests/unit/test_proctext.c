@@ -17,6 +17,7 @@ static void test_stat(void)
 	CHECK_STR(stat.comm, "cat");
 	CHECK(stat.state == 'S');
 	CHECK_INT(stat.threads, 3);
+	CHECK_INT(stat.ppid, 1);
 	CHECK_INT(stat.start_time, 987654321);
 	CHECK(!stat.kthread && !stat.exiting);
 

@@ -7,6 +7,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "proc/family.h"
 #include "proc/freezer.h"
 #include "scan/scan.h"
 
@@ -33,7 +34,8 @@ int alone_run(const struct alone *alone, const struct checkpoint_wish *wish,
 
 	/* Whoever stops what is frozen already must know it, or waits for ever. */
 	if (!wish->alone || set->n || !set->complete ||
-	    freezer_is_frozen(&target->cgroups[0]))
+	    freezer_is_frozen(&target->cgroups[0]) ||
+	    !family_has_all(wish->tree, &target->cgroups[0]))
 		return 1;
 	ret = wish->alone(manifest, wish->data, &why);
 	if (!ret)

@@ -2,7 +2,8 @@
 /*
  * A checkpoint of what holds no orphan, without a freeze of ours.
  *
- * Nobody holds one before; then the caller does its own, which stops the tasks in its own way,
+ * Nobody holds one before; then the caller does its own, which stops the tasks in its own way: one
+ * process and all that descend from it, so that there must be nobody else in the cgroup;
  * finds what they hold while they stand still, and says so of what they came to hold in between:
  * then it has taken back what it did, and all is done with a freeze. So it is when it fails, as
  * CRIU does of an orphan that it would lose; unless it is known that there has been none

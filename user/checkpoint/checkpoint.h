@@ -38,13 +38,14 @@ struct checkpoint_wish {
 	 * what was made is brought to the disk, and the manifest. Where @inside fails nothing
 	 * of it stays. */
 	bool late;
-	/* With late, where nobody holds an orphan before the freeze: called instead of that and of
+	/* With late, where nobody holds an orphan before the freeze, and all are of the tree: called instead of that and of
 	 * @inside, which it does without, with the manifest that has nothing in it. 0; -EAGAIN it
 	 * cannot be done so, or somebody held one by then; -ECANCELED it failed, perhaps for that,
 	 * with the reason in @why; both times nothing is left of it, and all is done with the
 	 * freeze, but for -ECANCELED where that would find nothing else. -errno, with the
 	 * reason in @why. NULL: nothing is done without a freeze. */
 	int (*alone)(const struct manifest *manifest, void *data, char **why);
+	pid_t tree; /* with alone: whom that stops, with all that descend from it */
 	/* With late, as @inside, when the manifest is on the disk. NULL: nothing. */
 	int (*after)(const struct manifest *manifest, void *data);
 	void *data;

@@ -135,7 +135,8 @@ static const struct argp dump_argp = {
 	.doc = "Freezes the cgroup of the process, preserves every orphan, and dumps by "
 	       "CRIU without those files: whatever their size, and with --leave-running "
 	       "so that they can be restored. A dump that fails leaves nothing. What "
-	       "holds none and is left running is stopped by CRIU alone.",
+	       "holds none, is left running and is all of its cgroup is stopped by CRIU "
+	       "alone.",
 };
 
 static const struct argp prepare_argp = {

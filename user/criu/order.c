@@ -99,6 +99,7 @@ int criu_order_dump(const struct criu_order *order, const struct target *target,
 		/* What ends with the dump must not be its only copy. */
 		.late = order->leave_running,
 		.alone = order->leave_running ? dump_alone : NULL,
+		.tree = order->tree,
 		.after = dump_after,
 		.data = &dump,
 	};

@@ -13,6 +13,7 @@
 #define PF_KTHREAD 0x00200000U
 
 /* Fields of stat that come after the name, counted from the state as 0. */
+#define STAT_PPID	1
 #define STAT_FLAGS	6
 #define STAT_THREADS	17
 #define STAT_START_TIME 19
@@ -62,7 +63,7 @@ int proctext_stat(const char *text, struct proctext_stat *out)
 	struct proctext_stat stat = {0};
 	/* The name may hold any bytes, ") (" too; nothing after it has a bracket. */
 	const char *comm = strchr(text, '('), *end = strrchr(text, ')');
-	uint64_t flags;
+	uint64_t flags, ppid;
 	size_t len;
 
 	if (!comm || !end || end < comm || end[1] != ' ' || !end[2])
@@ -71,10 +72,12 @@ int proctext_stat(const char *text, struct proctext_stat *out)
 	memcpy(stat.comm, comm, len < sizeof(stat.comm) ? len : sizeof(stat.comm) - 1);
 	end += 2;
 	stat.state = *end;
-	if (field_number(end, STAT_FLAGS, &flags) ||
+	if (field_number(end, STAT_PPID, &ppid) || ppid > INT_MAX ||
+	    field_number(end, STAT_FLAGS, &flags) ||
 	    field_number(end, STAT_THREADS, &stat.threads) ||
 	    field_number(end, STAT_START_TIME, &stat.start_time))
 		return -EINVAL;
+	stat.ppid = ppid;
 	stat.kthread = flags & PF_KTHREAD;
 	stat.exiting = flags & PF_EXITING;
 	*out = stat;

@@ -23,6 +23,7 @@ struct proctext_stat {
 	char state;		/* 'R', 'S', … 'Z' */
 	bool kthread;		/* PF_KTHREAD */
 	bool exiting;		/* PF_EXITING */
+	pid_t ppid;		/* 0: none that has a number here */
 	uint64_t threads;
 	uint64_t start_time; /* clock ticks since boot */
 };
