@@ -94,6 +94,20 @@ static void check_answer(const char *bytes, size_t len, int success, const char 
 	free(answer.message);
 }
 
+static void test_option(void)
+{
+	CHECK(!criu_wants_option(NULL));
+	CHECK(criu_wants_option(
+		"Error (criu/pstree.c:350): The root process 7 is not a session "
+		"leader. Consider using --shell-job option"));
+	CHECK(!criu_wants_option(
+		"Error (criu/files-reg.c:1206): Can't create link remap for "
+		"/a. Use link-remap option."));
+	CHECK(!criu_wants_option(
+		"Error (criu/files-reg.c:899): Can't dump ghost file /a of 2000000 "
+		"size, increase limit"));
+}
+
 static void check_bad(const char *bytes, size_t len)
 {
 	struct criu_answer answer = {0};
@@ -136,5 +150,6 @@ int main(void)
 	test_no_memory();
 	test_words();
 	test_answer();
+	test_option();
 	return check_done();
 }

@@ -45,5 +45,5 @@ int alone_run(const struct alone *alone, const struct checkpoint_wish *wish,
 	if (ret == -ECANCELED && !interrupt_pending() && !stayed_quiet(alone))
 		return 1;
 	log_error("%s", why_text(why));
-	return ret;
+	return ret == -EOPNOTSUPP ? -ECANCELED : ret;
 }

@@ -7,7 +7,9 @@
  * finds what they hold while they stand still, and says so of what they came to hold in between:
  * then it has taken back what it did, and all is done with a freeze. So it is when it fails, as
  * CRIU does of an orphan that it would lose; unless it is known that there has been none
- * meanwhile, anywhere, so that it would fail again.
+ * meanwhile, anywhere, or it says that it failed for something else, so that it would fail again. To
+ * look once more does not tell: what it failed for may have been closed when it let go of the
+ * tasks.
  */
 #ifndef RELINKTRACE_ALONE_H
 #define RELINKTRACE_ALONE_H

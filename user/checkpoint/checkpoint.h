@@ -42,8 +42,8 @@ struct checkpoint_wish {
 	 * @inside, which it does without, with the manifest that has nothing in it. 0; -EAGAIN it
 	 * cannot be done so, or somebody held one by then; -ECANCELED it failed, perhaps for that,
 	 * with the reason in @why; both times nothing is left of it, and all is done with the
-	 * freeze, but for -ECANCELED where that would find nothing else. -errno, with the
-	 * reason in @why. NULL: nothing is done without a freeze. */
+	 * freeze, but for -ECANCELED where that would find nothing else. -EOPNOTSUPP it failed,
+	 * and would again; -errno; with the reason in @why. NULL: nothing is done without a freeze. */
 	int (*alone)(const struct manifest *manifest, void *data, char **why);
 	pid_t tree; /* with alone: whom that stops, with all that descend from it */
 	/* With late, as @inside, when the manifest is on the disk. NULL: nothing. */

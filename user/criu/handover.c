@@ -205,7 +205,9 @@ int criu_dump_alone(struct criu_dump *dump, const struct manifest *manifest, cha
 	ret = criu_keys_collect(manifest, &dump->keys, why);
 	ret = ret ?: request(dump, NULL, why);
 	if (ret)
-		return begin_again(dump, ret == -ECANCELED ? ret : -EAGAIN, why);
+		return begin_again(
+			dump, ret == -ECANCELED || ret == -EOPNOTSUPP ? ret : -EAGAIN,
+			why);
 	if (!faccessat(dump->images_fd, CRIU_REMAPS, F_OK, AT_SYMLINK_NOFOLLOW) ||
 	    errno != ENOENT)
 		return begin_again(dump, -EAGAIN, why);

@@ -43,7 +43,7 @@ int criu_dump(struct criu_dump *dump, const struct manifest *manifest,
 
 /* Dumps the tree by CRIU alone, which stops it by itself, and leaves it running. 0:
  * it has no orphan, and criu_dump_settle() writes the keys of @manifest, which has nothing in it.
- * Else -ECANCELED CRIU failed, with the reason in @why; -EAGAIN it has one, of which CRIU
+ * Else -ECANCELED CRIU failed, -EOPNOTSUPP for what no freeze changes, with the reason in @why; -EAGAIN it has one, of which CRIU
  * says that it is to be made anew or to be linked (remap-fpath.img, which is there for nothing else
  * but a process that is gone); or CRIU did not say why, or cannot be asked so: by words, or into
  * a folder that has images, of which nobody could tell afterwards whose they are. No image is left

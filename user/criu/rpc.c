@@ -256,3 +256,14 @@ int criu_rpc_answer(const unsigned char *bytes, size_t len, struct criu_answer *
 	out->message = TAKE_PTR(message);
 	return 0;
 }
+
+bool criu_wants_option(const char *message)
+{
+	static const char *const options[] = {"--shell-job", "--tcp-established",
+					      "--ext-unix-sk", "--file-locks"};
+
+	for (size_t i = 0; message && i < sizeof(options) / sizeof(options[0]); i++)
+		if (strstr(message, options[i]))
+			return true;
+	return false;
+}

@@ -55,6 +55,11 @@ struct criu_answer {
 	char *message; /* owned; NULL: it says no more */
 };
 
+/* Whether @message (NULL: none), which is the first error of a dump that failed, says that an option is
+ * missing which has nothing to do with unlinked files: it is what it meets that CRIU refuses, and no
+ * orphan, though that had come and gone. Pure. */
+bool criu_wants_option(const char *message);
+
 /* Reads one of @len bytes. 0; -EBADMSG it is none; -ENOMEM. */
 int criu_rpc_answer(const unsigned char *bytes, size_t len, struct criu_answer *out);
 

@@ -91,8 +91,9 @@ int criu_worker_dump(struct criu_worker *worker, const struct criu_rpc *opts, ch
 			       "criu ended without an answer; its log tells why");
 	if (answer.success)
 		return 0;
-	return why_set(why, -ECANCELED, "criu failed%s%s; its log tells why",
-		       message ? ": " : "", message ?: "");
+	return why_set(why, criu_wants_option(message) ? -EOPNOTSUPP : -ECANCELED,
+		       "criu failed%s%s; its log tells why", message ? ": " : "",
+		       message ?: "");
 }
 
 void criu_worker_fini(struct criu_worker *worker)

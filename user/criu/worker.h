@@ -23,7 +23,8 @@ int criu_worker_start(struct criu_worker *out);
 
 /* Has it dump by the options @opts, and waits until it has. What fds they name are this
  * process's, or were when the worker was started by another. 0; -EAGAIN it could not be
- * asked, and has done nothing; -ECANCELED it failed; -errno; and the reason in @why. */
+ * asked, and has done nothing; -ECANCELED it failed; -EOPNOTSUPP for
+ * that an option is missing, see criu_wants_option(); -errno; and the reason in @why. */
 int criu_worker_dump(struct criu_worker *worker, const struct criu_rpc *opts, char **why);
 
 /* Ends one that has no request, waits for one that had; for AUTO(). */
