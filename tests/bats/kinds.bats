@@ -397,6 +397,84 @@ block special file 640 $(stat -c %t:%T "$LOOP")" ]
 	no_new_names
 }
 
+# early_holder: a program that holds small files as fds 50 to 58, of which nothing has changed for
+# longer than is told by the clock that files are stamped by; at a word it changes them, each in
+# another way, but for 50.
+early_holder() {
+	cat >"$T/holder" <<-'EOF'
+		import mmap, os, sys, time
+
+		def make(fd, what):
+		    name = sys.argv[3] + "/early"
+		    new = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+		    os.unlink(name)
+		    os.pwrite(new, what * 5000, 0)
+		    os.dup2(new, fd)
+		    os.close(new)
+
+		for fd in range(50, 59):
+		    make(fd, b"%c" % (fd + 47))
+		while time.time() < os.fstat(58).st_ctime + 4:
+		    time.sleep(0.1)
+		print("ready", os.getpid(), flush=True)
+		sys.stdin.readline()
+		was = os.fstat(51)
+		os.pwrite(51, b"written", 4000)
+		os.utime(51, ns=(was.st_atime_ns, was.st_mtime_ns))
+		os.ftruncate(52, 10)
+		os.pwrite(52, b"y" * 4990, 10)
+		mapped = mmap.mmap(53, 5000)
+		mapped[7:13] = b"stored"
+		kept = os.dup(54)
+		os.dup2(55, 54)
+		os.dup2(kept, 55)
+		os.close(kept)
+		make(56, b"replaced")
+		os.ftruncate(57, 4000)
+		os.pwrite(os.open("/proc/self/fd/58", os.O_WRONLY | os.O_CLOEXEC), b"more", 5000)
+		print("changed", flush=True)
+		sys.stdin.read()
+	EOF
+	HOLD_VIA=(python3 "$T/holder")
+	hold h - "$DIR"
+	HOLD_VIA=()
+}
+
+# A hook of stopat: before the freeze that the files are taken in, which is the second; the first
+# is the moment that they are not to have changed since.
+early_change() {
+	[[ $STOPAT_N -ne 3 ]] || {
+		echo >"$T/h.in"
+		read -r REPLY <"$T/h.out" && [[ $REPLY == changed ]]
+	}
+}
+
+@test "a small file that changes between its early copy and the freeze is what it is at the freeze" {
+	local fd file n=0
+	early_holder
+	mkdir "$T/images"
+	M=$T/images/relinktrace.json
+	export -f early_change
+	export T
+	# in place of criu, which does not work on every kernel; with a word, it is executed
+	CRIU=true run --separate-stderr alone timeout "$PATIENCE" "$HELPERS/stopat" freezes early_change \
+		"$RT" criu dump --tree "${HOLD_PID[h]}" --images-dir "$T/images" --leave-running -- --log-pid
+	echo "$output; $stderr"
+	[ "$status" -eq 0 ]
+	while read -r fd file; do
+		cmp "/proc/${HOLD_PID[h]}/fd/$fd" "${MOUNT%/}/$file"
+		n=$((n + 1))
+	done < <(jq -r '.entries[] | "\(.holders[] | select(.kind == "fd").fd) \(.relink_path)"' "$M")
+	[ "$(jq '.entries | length' "$M")" -eq 9 ]
+	[ "$n" -eq 11 ] # two of them by two fds
+	# what nobody wrote to was not read again
+	jq -c '.entries[] | [.holders[0].fd, .method, .precopy]' "$M"
+	[[ $FSTYPE != ext4 ]] ||
+		jq -e '[.entries[] | select(.precopy.unchanged).holders[].fd] | sort == [50, 54, 55]' "$M"
+	rt_ok clean "$M"
+	no_new_names
+}
+
 # acls_of PATH...: without the names, which are others.
 acls_of() {
 	getfacl -cnp -- "$@"

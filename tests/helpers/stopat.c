@@ -17,7 +17,12 @@
  *   stopat looks HOOK COMMAND [ARG]...
  *
  * the same, and before those that say what a file is like (newfstatat, fstat).
+ *
+ *   stopat freezes HOOK COMMAND [ARG]...
+ *
+ * the same before each time that a cgroup is frozen or thawed, and at the end.
  */
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/ptrace.h>
@@ -58,6 +63,22 @@ static const char *entered(pid_t pid, size_t n)
 	return NULL;
 }
 
+/* "freeze" when @pid is about to write to a cgroup.freeze; NULL. */
+static const char *freezes(pid_t pid)
+{
+	struct __ptrace_syscall_info info;
+	char link[64], file[PATH_MAX];
+	ssize_t len;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) <= 0 ||
+	    info.op != PTRACE_SYSCALL_INFO_ENTRY || info.entry.nr != SYS_pwrite64)
+		return NULL;
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", pid, (int)info.entry.args[0]);
+	len = readlink(link, file, sizeof(file) - 1);
+	file[len < 0 ? 0 : len] = '\0';
+	return strstr(file, "/cgroup.freeze") ? "freeze" : NULL;
+}
+
 /* By bash, so that HOOK may be a function that was exported (export -f). */
 static void run_hook(const char *hook, const char *call)
 {
@@ -82,13 +103,14 @@ static void run_hook(const char *hook, const char *call)
 int main(int argc, char **argv)
 {
 	bool hit = false, looks = argc > 3 && !strcmp(argv[1], "looks"),
-	     each = looks || (argc > 3 && !strcmp(argv[1], "each"));
+	     freezer = argc > 3 && !strcmp(argv[1], "freezes"),
+	     each = looks || freezer || (argc > 3 && !strcmp(argv[1], "each"));
 	size_t n = looks ? sizeof(calls) / sizeof(calls[0]) : each ? CHANGING : FOLLOWING;
 	int status, left, pass = 0;
 	pid_t pid;
 
 	if (argc < 4 || ((left = atoi(argv[1])) < 1 && !each))
-		die("usage: stopat N|each|looks HOOK COMMAND [ARG]...");
+		die("usage: stopat N|each|looks|freezes HOOK COMMAND [ARG]...");
 	pid = fork();
 	if (pid < 0)
 		die("fork");
@@ -111,7 +133,7 @@ int main(int argc, char **argv)
 		pass = WSTOPSIG(status);
 		if (pass == (SIGTRAP | 0x80)) {
 			pass = 0;
-			call = entered(pid, n);
+			call = freezer ? freezes(pid) : entered(pid, n);
 		} else if (pass == SIGTRAP) {
 			pass = 0; /* execve */
 		}
