@@ -179,6 +179,8 @@ static int note_store(struct manifest_entry *entry, enum method forced)
 static void work_begin(struct preserve *preserve, struct orphan *orphan,
 		       struct work *work)
 {
+	int mnt_id;
+
 	*work = (struct work){
 		.entry = {.n = preserve->next_n++, .orphan = *orphan},
 		.source = SOURCE_INIT,
@@ -211,12 +213,14 @@ static void work_begin(struct preserve *preserve, struct orphan *orphan,
 			why_set(&work->descent.why, -ETIMEDOUT, INTERRUPT_LATE);
 	work->descent.ladder.precopied =
 		precopies_find(preserve->options.precopies, &work->entry.orphan);
+	mnt_id = work->entry.orphan.mnt_id;
 	work->descent.ret = work->descent.ret ?: work_reach(preserve, work);
 	work->descent.holder = work->source.holder;
 	work->descent.pending = !work->descent.ret;
-	/* It may have been reached through another mount. */
-	work->descent.ladder.precopied =
-		precopies_find(preserve->options.precopies, &work->entry.orphan);
+	/* It was reached through another mount. */
+	if (work->entry.orphan.mnt_id != mnt_id)
+		work->descent.ladder.precopied =
+			precopies_find(preserve->options.precopies, &work->entry.orphan);
 }
 
 static void work_fini(struct work *work)
@@ -289,13 +293,22 @@ static int by_number(const void *left, const void *right)
 	return a->entry.n < b->entry.n ? -1 : a->entry.n > b->entry.n;
 }
 
-/* Moves the batch into the manifest. Numbers rise there, whoever had to take a later one
- * because the name was taken. */
+/* Each is in its place, unless one had to take a later number because its name was taken. */
+static void batch_sort(struct work *works, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (works[i - 1].entry.n > works[i].entry.n) {
+			qsort(works, n, sizeof(*works), by_number);
+			return;
+		}
+}
+
+/* Moves the batch into the manifest, where numbers rise. */
 static int batch_record(struct preserve *preserve, struct work *works, size_t n)
 {
 	int ret = 0;
 
-	qsort(works, n, sizeof(*works), by_number);
+	batch_sort(works, n);
 	for (size_t i = 0; i < n && !ret; i++) {
 		if (works[i].descent.ret || works[i].entry.method != METHOD_COPY ||
 		    works[i].entry.precopy.unchanged)
