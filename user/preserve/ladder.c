@@ -179,13 +179,26 @@ static bool is_file_method(enum method method)
 static int note_step(struct ladder *ladder, int ret, const char *reason)
 {
 	enum method method = ladder->methods[ladder->next++];
-	AUTO_FREE char *before = TAKE_PTR(ladder->reasons);
 
 	if (manifest_add_step(ladder->entry, method, -ret, reason))
 		return -ENOMEM;
-	why_set(&ladder->reasons, ret, "%s%s%s: %s", before ? before : "",
-		before ? "; " : "", method_name(method), reason);
+	ladder->n_noted++;
 	return 0;
+}
+
+/* Why no method was taken, which nearly nobody asks for, into @why. */
+static void tell_steps(const struct ladder *ladder, char **why)
+{
+	const struct manifest_entry *entry = ladder->entry;
+
+	free(TAKE_PTR(*why));
+	for (size_t i = entry->n_steps - ladder->n_noted; i < entry->n_steps; i++) {
+		const struct manifest_step *step = &entry->steps[i];
+		AUTO_FREE char *before = TAKE_PTR(*why);
+
+		why_set(why, 0, "%s%s%s: %s", before ? before : "", before ? "; " : "",
+			method_name(step->method), step->text);
+	}
 }
 
 static bool has_precopied(const struct ladder *ladder)
@@ -416,8 +429,7 @@ int ladder_prepare(struct ladder *ladder, char **why)
 	}
 	if (ladder->entry->n_steps)
 		ret = -ladder->entry->steps[ladder->entry->n_steps - 1].error;
-	free(*why);
-	*why = TAKE_PTR(ladder->reasons);
+	tell_steps(ladder, why);
 	return ret;
 }
 
@@ -458,7 +470,5 @@ void ladder_fini(struct ladder *ladder)
 	if (ladder->folder)
 		ladder_drop(ladder);
 	free(ladder->path);
-	free(ladder->reasons);
 	ladder->path = NULL;
-	ladder->reasons = NULL;
 }

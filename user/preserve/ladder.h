@@ -38,7 +38,7 @@ struct ladder {
 	int fill_error; /* -errno of the last method that could have filled it */
 	char own[JOURNAL_OWN_NAME]; /* its name in the folder meanwhile; "" none */
 	char *path;		    /* owned; the name that is to be made; NULL none */
-	char *reasons;		    /* owned; why the methods before were not taken */
+	size_t n_noted; /* the last so many steps of the entry are methods not taken */
 };
 
 /* The methods that come into question for @orphan, in order; of a regular file only
