@@ -57,14 +57,12 @@ static int note_missing(int src, int dst, const struct statx *to, char **missing
 	return ret;
 }
 
-/* Whether @copy, of what @src was, is as good as one of what it is. */
-static bool is_whole(int src, const struct stat *st, const struct precopied *copy,
-		     const struct orphan *orphan)
+/* Whether @copy, of what its source was, is as good as one of what it is. */
+static bool is_whole(const struct stat *st, uint64_t attributes,
+		     const struct precopied *copy, const struct orphan *orphan)
 {
-	struct statx now;
-
 	return copy->whole && precopy_is_unchanged(copy, orphan, st) &&
-	       !look(src, &now) && now.stx_attributes == copy->statx_attributes;
+	       attributes == copy->statx_attributes;
 }
 
 /* Nothing is left to be done but to say so; the source may have been read since. */
@@ -90,8 +88,8 @@ static int take_whole(int dst, const struct stat *st, struct precopied *copy,
 	return 0;
 }
 
-int fill(int src, const struct stat *st, enum method method, int dst,
-	 struct precopied *copy, struct manifest_entry *entry)
+int fill(int src, const struct stat *st, uint64_t statx_attributes, enum method method,
+	 int dst, struct precopied *copy, struct manifest_entry *entry)
 {
 	AUTO(attributes_fini) struct attributes attributes = {0};
 	AUTO_FREE char *missing = NULL;
@@ -99,7 +97,7 @@ int fill(int src, const struct stat *st, enum method method, int dst,
 	struct statx now;
 	int ret;
 
-	if (copy && is_whole(src, st, copy, &entry->orphan))
+	if (copy && is_whole(st, statx_attributes, copy, &entry->orphan))
 		return take_whole(dst, st, copy, entry);
 	if (copy && copy->whole) {
 		/* With what was allocated, which the source may have no more. */

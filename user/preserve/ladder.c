@@ -148,7 +148,7 @@ static int fill_new(struct ladder *ladder, enum method method, int fd)
 
 	if (src < 0)
 		return src;
-	ret = fill(src, &ladder->source->stat, method, fd,
+	ret = fill(src, &ladder->source->stat, ladder->source->attributes, method, fd,
 		   ladder->is_precopied ? ladder->precopied : NULL, ladder->entry);
 	if (ret)
 		return ret;

@@ -128,7 +128,7 @@ static int copy_whole(int src, const struct orphan *orphan,
 	note_source(src, &st, orphan, barrier, copy);
 	if (!copy->trusted || st.st_size > PRECOPY_SMALL)
 		return -ESTALE;
-	ret = fill(src, &st, METHOD_COPY, copy->fd, NULL, &entry);
+	ret = fill(src, &st, 0, METHOD_COPY, copy->fd, NULL, &entry);
 	if (ret)
 		return ret;
 	copy->whole = true;
@@ -248,7 +248,7 @@ int precopy_all(struct preserve *preserve, struct orphan_set *set,
 
 	if (preserve->options.small)
 		preserve->room = openfiles_room();
-	/* Two files for each. */
+	/* Two files for each, which stay open until all is settled. */
 	most = preserve->options.small ? preserve->room / 4 : most_copies();
 	for (size_t i = 0; i < set->n && !ret; i++)
 		if (is_wanted(preserve, &set->orphans[i]))

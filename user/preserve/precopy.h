@@ -58,7 +58,7 @@ struct precopied {
 	struct attributes attributes; /* owned; these, */
 	uint64_t statx_attributes;    /* these of statx(2), */
 	char *not_carried;	      /* owned; but not that; NULL */
-	/* Its source, still open, and the fd that it was reached through. */
+	/* Its source, open until the end, and the fd that it was reached through. */
 	int src; /* owned; readable; -1 none */
 	pid_t pid;
 	uint64_t start_time;

@@ -204,7 +204,7 @@ int preserve_reach_copied(struct preserve *preserve, const struct orphan *orphan
 
 	if (!holder || has_vias(orphan))
 		return -ENOENT;
-	ret = source_again(orphan, holder, &copy->src, &kept);
+	ret = source_again(orphan, holder, copy->src, &kept);
 	ret = ret ?: reach_folder(preserve, orphan, orphan->mnt_id, holder, folder, &why);
 	if (ret)
 		return ret;

@@ -17,7 +17,8 @@
 
 void source_fini(struct source *source)
 {
-	auto_close(&source->fd);
+	if (!source->is_lent)
+		auto_close(&source->fd);
 	auto_close(&source->readable);
 	source->fd = source->readable = -1;
 	free(TAKE_PTR(source->path));
@@ -145,7 +146,8 @@ static int server_lost_it(int error, char **why)
 static int source_give(struct source *source, const struct orphan *orphan, int id,
 		       const struct holder *holder, struct source *out, char **why)
 {
-	int mnt_id, ret = ownfd_stat(source->fd, &source->stat, &mnt_id);
+	int mnt_id,
+		ret = ownfd_stat(source->fd, &source->stat, &mnt_id, &source->attributes);
 
 	if (ret == -ESTALE || ret == -ENOENT)
 		return server_lost_it(ret, why);
@@ -169,14 +171,30 @@ int source_from_fd(const struct orphan *orphan, const struct holder *holder, int
 		       : source_give(&source, orphan, orphan->mnt_id, holder, out, NULL);
 }
 
-int source_again(const struct orphan *orphan, const struct holder *holder, int *fd,
+/* While an inode is open no other one has its number, and no other mount the id of its own. Its
+ * dentry stays unhashed: d_splice_alias() takes such a one up again for a directory alone
+ * (fs/dcache.c), and what links an O_TMPFILE hashes the dentry of the new name; vfat and NFS have
+ * ways of their own (vfat_lookup(), d_exact_alias()). So the link is read where the path is not
+ * known yet, and for nothing else. */
+int source_again(const struct orphan *orphan, const struct holder *holder, int fd,
 		 struct source *out)
 {
 	AUTO(source_fini)
-	struct source source = {.fd = TAKE_FD(*fd), .readable = -1, .is_readable = true};
+	struct source source = {
+		.fd = fd, .readable = -1, .is_readable = true, .is_lent = true};
+	int mnt_id, ret = ownfd_stat(fd, &source.stat, &mnt_id, &source.attributes);
 
-	return source_give(&source, orphan, holder_mount(orphan, holder), holder, out,
-			   NULL);
+	if (ret)
+		return ret;
+	if (mnt_id != holder_mount(orphan, holder) || source.stat.st_ino != orphan->ino ||
+	    (source.stat.st_mode & S_IFMT) != (orphan->mode & S_IFMT))
+		return -ESTALE;
+	if (!orphan->path && !is_deleted(fd, &source.path))
+		return -ESTALE;
+	source.holder = holder;
+	*out = source;
+	source = (struct source)SOURCE_INIT;
+	return 0;
 }
 
 int source_open(const struct orphan *orphan, const struct holder *holder,

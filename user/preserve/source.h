@@ -9,12 +9,14 @@
 #include "proc/process.h"
 
 struct source {
-	int fd;		  /* O_PATH of the orphan, or is_readable; owned */
-	bool is_readable; /* fd is source_reading()'s */
-	int readable;	  /* the same for source_reading(); owned; -1 not yet */
-	struct stat stat; /* of it */
-	char *path;	  /* that it had; owned; NULL not known */
-	bool at_home;	  /* opened again where its names are made, see idmapped.h */
+	int fd;		     /* O_PATH of the orphan, or is_readable; owned, or is_lent */
+	bool is_readable;    /* fd is source_reading()'s */
+	bool is_lent;	     /* somebody else closes fd */
+	int readable;	     /* the same for source_reading(); owned; -1 not yet */
+	struct stat stat;    /* of it */
+	uint64_t attributes; /* of it: STATX_ATTR_* */
+	char *path;	     /* that it had; owned; NULL not known */
+	bool at_home;	     /* opened again where its names are made, see idmapped.h */
 	const struct holder *holder; /* of the orphan, through which it was opened */
 };
 
@@ -41,9 +43,10 @@ int source_open(const struct orphan *orphan, const struct holder *holder,
 int source_from_fd(const struct orphan *orphan, const struct holder *holder, int fd,
 		   struct source *out);
 
-/* The same for what was opened through @holder before, and can be read by *@fd, which is taken
- * over. */
-int source_again(const struct orphan *orphan, const struct holder *holder, int *fd,
+/* The same for what was such a source of this very orphan before, its generation too, and has been
+ * held open since by @fd, which can be read by and is lent for as long as @out is. Of a filesystem
+ * that reads no name of a file into a dentry of an earlier one: ext2, ext3, ext4, xfs. */
+int source_again(const struct orphan *orphan, const struct holder *holder, int fd,
 		 struct source *out);
 
 /* A readable fd of the regular file behind O_PATH fd @fd, that does not touch its atime

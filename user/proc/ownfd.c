@@ -38,7 +38,7 @@ int ownfd_inner_ino(int fd, uint64_t *ino)
 	return ret ?: proctext_value(text, "ino", 10, ino);
 }
 
-int ownfd_stat(int fd, struct stat *out, int *mnt_id)
+int ownfd_stat(int fd, struct stat *out, int *mnt_id, uint64_t *attributes)
 {
 	struct statx stx;
 
@@ -47,6 +47,7 @@ int ownfd_stat(int fd, struct stat *out, int *mnt_id)
 	if (!(stx.stx_mask & STATX_MNT_ID))
 		return -EOPNOTSUPP;
 	*mnt_id = stx.stx_mnt_id;
+	*attributes = stx.stx_attributes;
 	*out = (struct stat){
 		.st_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor),
 		.st_ino = stx.stx_ino,

@@ -16,7 +16,8 @@ int ownfd_path(int fd, char **path);
  * (fs/proc/fd.c, seq_show; since 5.14). 0 or -errno. */
 int ownfd_inner_ino(int fd, uint64_t *ino);
 
-/* What fstat(2) says of @fd, and the id of its mount (STATX_MNT_ID), by one call. 0 or -errno. */
-int ownfd_stat(int fd, struct stat *out, int *mnt_id);
+/* What fstat(2) says of @fd, the id of its mount (STATX_MNT_ID) and its STATX_ATTR_*, by one call.
+ * 0 or -errno. */
+int ownfd_stat(int fd, struct stat *out, int *mnt_id, uint64_t *attributes);
 
 #endif

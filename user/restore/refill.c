@@ -22,11 +22,11 @@ int refill(int preserved, int fd, const struct manifest_entry *entry)
 		return readable;
 	if (fstat(readable, &st))
 		return -errno;
-	ret = fill(readable, &st, METHOD_CLONE, fd, NULL, &scratch);
+	ret = fill(readable, &st, 0, METHOD_CLONE, fd, NULL, &scratch);
 	if (!ret)
 		progress_add(orphan_bytes(&entry->orphan), 0);
 	else
-		ret = fill(readable, &st, METHOD_COPY, fd, NULL, &scratch);
+		ret = fill(readable, &st, 0, METHOD_COPY, fd, NULL, &scratch);
 	if (scratch.not_carried)
 		log_warning("orphan%u is given back without %s", entry->n,
 			    scratch.not_carried);
