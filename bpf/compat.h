@@ -66,6 +66,17 @@ struct backing_file___user_path {
  * (alloc_empty_backing_file) and no other that can be mapped. */
 #define RT_FMODE_BACKING (3U << 24)
 
+/* Who is sent a description's signals: in the file until 6.11, behind a pointer of its own,
+ * which the first to ask for them makes, from 6.12 (1934b212615d "file: reclaim 24 bytes from
+ * f_owner"). */
+struct file___with_owner {
+	struct fown_struct f_owner;
+} __attribute__((preserve_access_index));
+
+struct file___to_owner {
+	struct fown_struct *f_owner;
+} __attribute__((preserve_access_index));
+
 /* Semaphores under PREEMPT_RT, from 5.15 on (943f0edb754f "locking/rt: Add base code for RT
  * rw_semaphore and rwlock"). */
 struct rt_mutex_base___rt {
@@ -84,6 +95,12 @@ struct inode___rt {
 	struct rw_semaphore___rt i_rwsem;
 } __attribute__((preserve_access_index));
 
+/* A member of *@from, or of what that points to, and so on: loads where the verifier knows the
+ * type of @from (@typed, a constant), and else calls, of which each takes as long as some
+ * hundred loads. */
+#define RT_READ(typed, from, member)                                                     \
+	((typed) ? (from)->member : BPF_CORE_READ(from, member))
+
 /* The path that @file, which is mapped, was opened by. */
 static __always_inline struct path *file_user_path(struct file *file)
 {
@@ -100,6 +117,21 @@ static __always_inline struct path *file_user_path(struct file *file)
 		asm volatile("" : "+r"(offset));
 	}
 	return (void *)file + offset;
+}
+
+/* 0 when nobody is sent signals for @file, and no other than SIGIO is asked for. */
+static __always_inline __u64 file_owner(struct file *file, bool typed)
+{
+	struct file___with_owner *with = (void *)file;
+	struct file___to_owner *to = (void *)file;
+
+	if (bpf_core_field_exists(to->f_owner))
+		return (__u64)RT_READ(typed, to, f_owner);
+	if (bpf_core_field_exists(with->f_owner))
+		/* read, since the verifier lets nobody calculate with a pointer that it knows */
+		return (__u64)BPF_CORE_READ(with, f_owner.pid) |
+		       RT_READ(typed, with, f_owner.signum);
+	return 1;
 }
 
 /* Argument @index of a tracing program's context. Written out, because the compiler may

@@ -26,9 +26,14 @@ static __always_inline bool dentry_is_stacked(struct dentry *dentry)
 }
 
 /* The entries of /proc lose their names when their task ends, without any unlink. */
+static __always_inline bool magic_is_counted(unsigned long magic)
+{
+	return magic != PROC_SUPER_MAGIC;
+}
+
 static __always_inline bool dentry_is_counted(struct dentry *dentry)
 {
-	return BPF_CORE_READ(dentry, d_sb, s_magic) != PROC_SUPER_MAGIC;
+	return magic_is_counted(BPF_CORE_READ(dentry, d_sb, s_magic));
 }
 
 /* Whether the current task has locked the directory @dir for writing. The owner's low bits are

@@ -14,15 +14,25 @@
 #ifndef RELINKTRACE_HOLDERS_H
 #define RELINKTRACE_HOLDERS_H
 
-/* Pid of @task in the pid namespace of whoever reads; 0 when it has none there. */
-static __always_inline __u32 task_pid_in_ns(struct task_struct *task)
+/* How deep the pid namespace of whoever reads is. */
+static __always_inline __u32 reader_level(void)
 {
-	struct task_struct *reader = (void *)bpf_get_current_task();
-	__u32 level = BPF_CORE_READ(reader, thread_pid, level);
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	struct task_struct *reader;
+
+	if (rt_have_task_btf)
+		return bpf_get_current_task_btf()->thread_pid->level;
+	reader = (void *)bpf_get_current_task();
+	return BPF_CORE_READ(reader, thread_pid, level);
+}
+
+/* Pid of @task in the pid namespace of whoever reads; 0 when it has none there. */
+static __always_inline __u32 task_pid_in_ns(struct task_struct *task, bool typed)
+{
+	__u32 level = reader_level();
+	struct pid *pid = RT_READ(typed, task, thread_pid);
 	struct upid upid = {};
 
-	if (!pid || BPF_CORE_READ(pid, level) < level)
+	if (!pid || RT_READ(typed, pid, level) < level)
 		return 0;
 	bpf_probe_read_kernel(&upid.nr, sizeof(upid.nr),
 			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
@@ -32,42 +42,44 @@ static __always_inline __u32 task_pid_in_ns(struct task_struct *task)
 }
 
 static __always_inline void record_task(struct rt_holder *record,
-					struct task_struct *task)
+					struct task_struct *task, bool typed)
 {
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	struct task_struct *leader = RT_READ(typed, task, group_leader);
+	struct cgroup *cgroup =
+		typed ? task->cgroups->dfl_cgrp : BPF_CORE_READ(task, cgroups, dfl_cgrp);
 
-	record->pid = task_pid_in_ns(leader);
-	record->tid = task == leader ? 0 : task_pid_in_ns(task);
-	record->start_ns = BPF_CORE_READ(leader, start_boottime);
-	record->files = (__u64)BPF_CORE_READ(task, files);
-	record->cgroup_id = BPF_CORE_READ(cgroup, kn, id);
+	record->pid = task_pid_in_ns(leader, typed);
+	record->tid = task == leader ? 0 : task_pid_in_ns(task, typed);
+	record->start_ns = RT_READ(typed, leader, start_boottime);
+	record->files = (__u64)RT_READ(typed, task, files);
+	record->cgroup_id = typed ? cgroup->kn->id : BPF_CORE_READ(cgroup, kn, id);
 	BPF_CORE_READ_STR_INTO(&record->comm, leader, comm);
 }
 
-static __always_inline void record_inode(struct rt_holder *record, struct inode *inode)
+static __always_inline void record_inode(struct rt_holder *record, struct inode *inode,
+					 bool typed)
 {
-	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
+	struct super_block *sb = RT_READ(typed, inode, i_sb);
+	struct file_system_type *type = RT_READ(typed, sb, s_type);
 
-	/* Straight into the record where the sizes are one, and not over the stack. */
 	record->inode = (__u64)inode;
-	BPF_CORE_READ_INTO(&record->ino, inode, i_ino);
-	BPF_CORE_READ_INTO(&record->generation, inode, i_generation);
-	BPF_CORE_READ_INTO(&record->nlink, inode, i_nlink);
-	BPF_CORE_READ_INTO(&record->mode, inode, i_mode);
-	BPF_CORE_READ_INTO(&record->uid, inode, i_uid.val);
-	BPF_CORE_READ_INTO(&record->gid, inode, i_gid.val);
-	BPF_CORE_READ_INTO(&record->rdev, inode, i_rdev);
-	BPF_CORE_READ_INTO(&record->size, inode, i_size);
-	BPF_CORE_READ_INTO(&record->blocks, inode, i_blocks);
-	BPF_CORE_READ_INTO(&record->dev, sb, s_dev);
-	record->magic = BPF_CORE_READ(sb, s_magic);
+	record->ino = RT_READ(typed, inode, i_ino);
+	record->generation = RT_READ(typed, inode, i_generation);
+	record->nlink = RT_READ(typed, inode, i_nlink);
+	record->mode = RT_READ(typed, inode, i_mode);
+	record->uid = RT_READ(typed, inode, i_uid.val);
+	record->gid = RT_READ(typed, inode, i_gid.val);
+	record->rdev = RT_READ(typed, inode, i_rdev);
+	record->size = RT_READ(typed, inode, i_size);
+	record->blocks = RT_READ(typed, inode, i_blocks);
+	record->dev = RT_READ(typed, sb, s_dev);
+	record->magic = RT_READ(typed, sb, s_magic);
 	/* Made with the first lock, and not before the inode goes (fs/locks.c,
 	 * locks_get_lock_context); not there without CONFIG_FILE_LOCKING. */
 	if (bpf_core_field_exists(inode->i_flctx))
-		BPF_CORE_READ_INTO(&record->lock_context, inode, i_flctx);
+		record->lock_context = (__u64)RT_READ(typed, inode, i_flctx);
 	bpf_probe_read_kernel_str(record->fstype, sizeof(record->fstype),
-				  BPF_CORE_READ(sb, s_type, name));
+				  RT_READ(typed, type, name));
 }
 
 static __always_inline void record_mount(struct rt_holder *record,
@@ -116,32 +128,54 @@ static __always_inline void orphan_bootstrap(const struct rt_holder *record)
 }
 
 /* A record for @task's holding of @dentry by way of @mnt, without what belongs to its kind.
- * NULL when there is nothing to say. A call, and not inlined: all frames from a program to
- * the innermost of its loops have 512 bytes (MAX_BPF_STACK, check_max_stack_depth), and what
- * is read here would be in those of two loops of bpf/flight.h at once. */
-static __noinline struct rt_record *record_begin(struct task_struct *task,
-						 struct dentry *dentry,
-						 struct vfsmount *mnt, __u8 kind)
+ * NULL when there is nothing to say. @typed: the verifier knows the types of @task and
+ * @dentry. */
+static __always_inline struct rt_record *record_start(struct task_struct *task,
+						      struct dentry *dentry,
+						      struct vfsmount *mnt, __u8 kind,
+						      bool typed)
 {
-	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
+	struct inode *inode = RT_READ(typed, dentry, d_inode);
 	struct rt_record *record;
 	__u32 zero = 0;
 
 	record = bpf_map_lookup_elem(&rt_scratch, &zero);
-	if (!record || !inode || !dentry_is_counted(dentry))
+	if (!record || !inode)
 		return NULL;
 	__builtin_memset(&record->holder, 0, sizeof(record->holder));
 	record->holder.dentry = (__u64)dentry;
 	record->holder.kind = kind;
 	record->holder.fd = -1;
-	record_task(&record->holder, task);
+	record_inode(&record->holder, inode, typed);
+	if (!magic_is_counted(record->holder.magic))
+		return NULL;
+	record_task(&record->holder, task, typed);
 	if (!record->holder.pid)
 		return NULL;
-	record_inode(&record->holder, inode);
 	record_mount(&record->holder, mnt);
 	if (rt_bootstrap)
 		orphan_bootstrap(&record->holder);
 	return record;
+}
+
+/* The same of what was read. A call, and not inlined: all frames from a program to the
+ * innermost of its loops have 512 bytes (MAX_BPF_STACK, check_max_stack_depth), and what is
+ * read here would be in those of two loops of bpf/flight.h at once. */
+static __noinline struct rt_record *record_begin(struct task_struct *task,
+						 struct dentry *dentry,
+						 struct vfsmount *mnt, __u8 kind)
+{
+	return record_start(task, dentry, mnt, kind, false);
+}
+
+/* What the record of an fd tells of the description @file. */
+static __always_inline void record_file(struct rt_holder *record, struct file *file,
+					bool typed)
+{
+	record->file = (__u64)file;
+	record->open_flags = RT_READ(typed, file, f_flags);
+	record->pos = RT_READ(typed, file, f_pos);
+	record->owner = file_owner(file, typed);
 }
 
 static __always_inline void record_send(struct seq_file *seq, struct rt_record *record)
@@ -169,9 +203,10 @@ static __always_inline void record_path(struct rt_record *record, struct path *p
 		record->holder.path_len = length - 1;
 }
 
-static __always_inline bool fd_is_cloexec(struct task_struct *task, __u32 fd)
+static __always_inline bool fd_is_cloexec(struct task_struct *task, __u32 fd, bool typed)
 {
-	unsigned long *bits = BPF_CORE_READ(task, files, fdt, close_on_exec);
+	unsigned long *bits = typed ? task->files->fdt->close_on_exec
+				    : BPF_CORE_READ(task, files, fdt, close_on_exec);
 	unsigned long word = 0;
 
 	bpf_probe_read_kernel(&word, sizeof(word), bits + fd / 64);
@@ -191,14 +226,12 @@ int rt_iter_files(struct bpf_iter__task_file *ctx)
 	dentry = file->f_path.dentry;
 	if (!dentry || dentry->d_hash.pprev || dentry->d_parent == dentry)
 		return 0;
-	record = record_begin(task, dentry, file->f_path.mnt, RT_HOLDER_FD);
+	record = record_start(task, dentry, file->f_path.mnt, RT_HOLDER_FD, true);
 	if (!record)
 		return 0;
-	record->holder.file = (__u64)file;
+	record_file(&record->holder, file, true);
 	record->holder.fd = ctx->fd;
-	record->holder.open_flags = file->f_flags;
-	record->holder.pos = file->f_pos;
-	if (fd_is_cloexec(task, ctx->fd))
+	if (fd_is_cloexec(task, ctx->fd, true))
 		record->holder.flags |= RT_HOLDER_CLOEXEC;
 	record_path(record, &file->f_path);
 	record_send(ctx->meta->seq, record);

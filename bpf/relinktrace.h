@@ -106,7 +106,8 @@ struct rt_holder {
 	__u64 map_start; /* kind map: the mapping's first address, and the one past it */
 	__u64 map_end;
 	__u64 lock_context; /* 0: of the inode nobody has, or had, a lock or a lease */
-	__u32 record_len;   /* sizeof(struct rt_holder) + path_len */
+	__u64 owner; /* kind fd: 0 when nobody is named to be sent signals, and no signal */
+	__u32 record_len; /* sizeof(struct rt_holder) + path_len */
 	__u32 path_len;
 	__u32 dev;
 	__u32 generation;
@@ -136,7 +137,7 @@ struct rt_target_info {
 
 /* Raised with every change of what is in this file: programs that are pinned outlive the
  * command that pinned them, and may meet a newer one. */
-#define RT_ABI 7
+#define RT_ABI 8
 
 /* Places in the map of counters: the kernel's own, and a copy of it that user space makes
  * after a bootstrap. What the first has more was lost since. */
@@ -158,7 +159,7 @@ struct rt_stats {
 
 _Static_assert(sizeof(struct rt_orphan) == 64, "map value is part of the contract");
 _Static_assert(sizeof(struct rt_event) == 88, "event is part of the contract");
-_Static_assert(sizeof(struct rt_holder) == 200, "record is part of the contract");
+_Static_assert(sizeof(struct rt_holder) == 208, "record is part of the contract");
 _Static_assert(sizeof(struct rt_stats) == 168, "stats are part of the contract");
 
 #endif

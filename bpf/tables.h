@@ -149,9 +149,9 @@ struct rt_teller {
 };
 
 /* The record of the hit @index. */
-static long tell_hit(__u32 index, void *data)
+static __always_inline long tell_hit(__u32 index, const struct rt_teller *teller,
+				     bool cast)
 {
-	struct rt_teller *teller = data;
 	struct file *file = NULL, *again = NULL;
 	struct rt_record *record;
 	struct rt_walk *walk;
@@ -168,20 +168,34 @@ static long tell_hit(__u32 index, void *data)
 		walk_pseudo(file, teller->task, teller->seq, fd);
 		return 0;
 	}
-	record = record_begin(teller->task, BPF_CORE_READ(file, f_path.dentry),
-			      BPF_CORE_READ(file, f_path.mnt), RT_HOLDER_FD);
+	if (cast) {
+		file = bpf_rdonly_cast(file, rt_id_file);
+		record = record_start(teller->task, file->f_path.dentry, file->f_path.mnt,
+				      RT_HOLDER_FD, true);
+	} else {
+		record = record_begin(teller->task, BPF_CORE_READ(file, f_path.dentry),
+				      BPF_CORE_READ(file, f_path.mnt), RT_HOLDER_FD);
+	}
 	if (!record)
 		return 0;
-	record->holder.file = (__u64)file;
+	record_file(&record->holder, file, cast);
 	record->holder.fd = fd;
-	record->holder.open_flags = BPF_CORE_READ(file, f_flags);
-	record->holder.pos = BPF_CORE_READ(file, f_pos);
-	if (fd_is_cloexec(teller->task, fd))
+	if (fd_is_cloexec(teller->task, fd, cast))
 		record->holder.flags |= RT_HOLDER_CLOEXEC;
 	bpf_probe_read_kernel(&again, sizeof(again), teller->slots + fd);
 	if (again == file)
 		record_send(teller->seq, record);
 	return 0;
+}
+
+static long tell_by_read(__u32 index, void *teller)
+{
+	return tell_hit(index, teller, false);
+}
+
+static long tell_by_cast(__u32 index, void *teller)
+{
+	return tell_hit(index, teller, true);
 }
 
 /* The record that names a table with too many. */
@@ -195,8 +209,8 @@ static __always_inline void tell_crowded(struct seq_file *seq, struct task_struc
 		return;
 	__builtin_memset(&record->holder, 0, sizeof(record->holder));
 	record->holder.kind = RT_HOLDER_CROWDED;
-	record->holder.pid = task_pid_in_ns(BPF_CORE_READ(task, group_leader));
-	record->holder.tid = task_pid_in_ns(task);
+	record->holder.pid = task_pid_in_ns(BPF_CORE_READ(task, group_leader), false);
+	record->holder.tid = task_pid_in_ns(task, false);
 	record_send(seq, record);
 }
 
@@ -237,7 +251,10 @@ static __always_inline int walk_table(struct bpf_iter__task *ctx, bool cast)
 	teller.task = task;
 	teller.seq = ctx->meta->seq;
 	teller.slots = table.slots;
-	bpf_loop(walk->n_hits, tell_hit, &teller, 0);
+	if (cast)
+		bpf_loop(walk->n_hits, tell_by_cast, &teller, 0);
+	else
+		bpf_loop(walk->n_hits, tell_by_read, &teller, 0);
 	return 0;
 }
 

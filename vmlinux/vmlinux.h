@@ -165,6 +165,11 @@ struct bdev_inode {
 	struct inode vfs_inode;
 };
 
+struct fown_struct {
+	struct pid *pid;
+	int signum;
+};
+
 struct file {
 	fmode_t f_mode;
 	unsigned int f_flags;

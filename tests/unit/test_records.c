@@ -38,8 +38,8 @@ static void stream_init(struct stream *stream,
 			bool (*is_wanted)(const struct rt_holder *record, void *data))
 {
 	orphan_set_init(&stream->set);
-	stream->context =
-		(struct records_context){.set = &stream->set, .is_wanted = is_wanted};
+	stream->context = (struct records_context){
+		.set = &stream->set, .self = getpid(), .is_wanted = is_wanted};
 	stream->length = 0;
 }
 

@@ -90,6 +90,7 @@ static struct holder holder_of(const struct rt_holder *record)
 	holder.pos = record->pos;
 	holder.cloexec = record->flags & RT_HOLDER_CLOEXEC;
 	holder.ofd = record->file;
+	holder.ownerless = record->kind == RT_HOLDER_FD && !record->owner;
 	return holder;
 }
 
@@ -120,9 +121,9 @@ static bool is_repeated(const struct orphan *orphan, const struct holder *holder
 
 /* Whether it is what we have opened to read it by (struct precopied, source): nobody writes
  * through that. */
-static bool is_our_own(const struct rt_holder *record)
+static bool is_our_own(const struct rt_holder *record, pid_t self)
 {
-	return record->kind == RT_HOLDER_FD && record->pid == (uint32_t)getpid() &&
+	return record->kind == RT_HOLDER_FD && record->pid == (uint32_t)self &&
 	       (record->open_flags & O_PATH ||
 		(record->open_flags & O_ACCMODE) == O_RDONLY);
 }
@@ -150,7 +151,7 @@ int records_collect(const struct rt_holder *record, const char *path, void *data
 	if (err)
 		return err;
 	if (context->is_wanted && !context->is_wanted(record, context->data)) {
-		orphan->elsewhere |= !is_our_own(record);
+		orphan->elsewhere |= !is_our_own(record, context->self);
 		return 0;
 	}
 	if (!orphan->n_holders) {

@@ -19,6 +19,7 @@ ssize_t records_parse(const char *buffer, size_t length, record_fn each, void *d
 
 struct records_context {
 	struct orphan_set *set;
+	pid_t self; /* our own, whose ways to read are nobody's hold; 0: no matter */
 	bool key_is_inode; /* tp_btf: the map of orphans is keyed by inodes */
 	/* Whether the holder is of the target; NULL for everybody. */
 	bool (*is_wanted)(const struct rt_holder *record, void *data);

@@ -27,6 +27,8 @@ struct holder {
 	uint32_t flags; /* open(2) flags of the description, without O_CLOEXEC; kind fd */
 	uint64_t pos;	/* bytes; kind fd */
 	bool cloexec;	/* kind fd */
+	bool ownerless; /* nobody is named by F_SETOWN, nor a signal by F_SETSIG; kind fd; false:
+			 * not known */
 	uint64_t ofd; /* equal for one open file description; 0 unknown. Any number until
 		       * orphan_set_sort(), which counts from 1 */
 	union {

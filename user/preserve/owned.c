@@ -36,8 +36,9 @@ static enum fileowner_type type_of(const struct f_owner_ex *owner)
 static int read_fd(const struct holder *holder, struct theirfd *their,
 		   struct fileowners *out)
 {
-	AUTO_FD fd = theirfd_get(their, holder->pid, holder->tid, holder->start_time,
-				 holder->fd);
+	AUTO_FD fd = holder->ownerless ? -1
+				       : theirfd_get(their, holder->pid, holder->tid,
+						     holder->start_time, holder->fd);
 	struct f_owner_ex named = {0};
 	struct fileowner owner = {
 		.pid = holder->pid, .tid = holder->tid, .fd = holder->fd};

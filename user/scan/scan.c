@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
@@ -261,6 +262,7 @@ static int collect(const struct scan_source *source, const struct target *target
 	struct wanted wanted = {.target = target};
 	struct records_context context = {
 		.set = set,
+		.self = getpid(),
 		.key_is_inode = source->backend == BACKEND_TP_BTF,
 		.is_wanted = is_wanted,
 		.data = &wanted,
