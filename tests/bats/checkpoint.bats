@@ -303,14 +303,18 @@ look_at_call() {
 	[ ! -e "$M" ] # it was killed in time
 }
 
-@test "a file of 1 GiB is relinked without copying a byte" {
-	hold h ab "$DIR" 1073741824 1000000007
+@test "a large file is relinked without copying a byte" {
+	# 1 GiB takes an emulated machine half a minute to read
+	local size=$((${RELINKTRACE_KILL_STEP:-1} > 13 ? 64 << 20 : 1 << 30)) pos
+	pos=$((size - 7))
+	hold h ab "$DIR" "$size" "$pos"
 	file_facts "$(hold_file h)" >"$T/before"
 	checkpoint_ok
-	json_is '.entries[0] | .method == "link" and .bytes_copied == 0 and .size == 1073741824'
+	json_is --argjson size "$size" \
+		'.entries[0] | .method == "link" and .bytes_copied == 0 and .size == $size'
 	cgroup_empty "$CG"
 	restore_ok
-	json_is --slurpfile was "$T/before" '.fds[0] | .ino == $was[0].ino and
-		.sum == $was[0].sum and .pos == 1000000007'
+	json_is --slurpfile was "$T/before" --argjson pos "$pos" '.fds[0] |
+		.ino == $was[0].ino and .sum == $was[0].sum and .pos == $pos'
 	no_new_names
 }

@@ -164,9 +164,11 @@ static void test_too_young(void)
 {
 	struct timespec barrier;
 	struct shared shared;
+	struct stat st;
 
 	shared_begin(&shared, METHOD_COPY);
-	barrier = coarse();
+	MUST(!fstat(shared.fd, &st));
+	barrier = st.st_ctim;
 	barrier.tv_sec += PRECOPY_MARGIN;
 	CHECK_INT(precopy_all(&shared.preserve, &shared.child.set, &barrier,
 			      &shared.copies),
