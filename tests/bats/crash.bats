@@ -201,6 +201,37 @@ small_copies() {
 	checkpoint_killed again clean "$M"
 }
 
+# The container's, its volume's, and what is written down of it.
+container_tree() {
+	find "$ROOTFS" "$T/vol" "$T/images" "$RELINKTRACE_STATE" ! -path "$ROOTFS/vol*" -printf '%p %y %n\n' |
+		sort
+}
+
+prepare_leaves_nothing() {
+	thawed || return
+	if [[ -e $T/images/relinktrace.json || -e $T/images/relinktrace.json.journal ]]; then
+		again criu clean --images-dir "$T/images" || return
+		rm -f "$T/images"/*
+	fi
+	container_tree >"$T/tree.now"
+	diff "$T/tree" "$T/tree.now" >&2 && [[ ! -e $T/criu.conf ]]
+}
+
+# prepare_killed ARG...
+prepare_killed() {
+	sweep true prepare_leaves_nothing "$RT" criu prepare --tree "$PID" --images-dir "$T/images" \
+		--config "$T/criu.conf" "$@"
+}
+
+@test "criu prepare killed anywhere, which makes a store by itself" {
+	mkdir "$T/vol" "$T/images"
+	mkdir -m 700 "$RELINKTRACE_STATE"
+	mount -t tmpfs vol "$T/vol"
+	rooted_begin
+	container_tree >"$T/tree"
+	prepare_killed
+}
+
 @test "checkpoint killed anywhere in a folder that another one made and that is cleaned first" {
 	small_attached
 	CLEAN=(again clean "$M")

@@ -145,8 +145,10 @@ void making_open_store(struct making *making, const struct action_wish *wish)
 	const char *path = making->txn->store;
 
 	making->store = making->txn->stable ? wish->store : NULL;
-	if (path && !depot_open(&depot, path, &wish->store_mounts, making->dir,
-				&making->storeless))
+	if (path &&
+	    !depot_try(&depot, path, &wish->store_mounts, making->dir,
+		       &making->storeless) &&
+	    !depot_make(&depot, path, &making->storeless))
 		making->store = path;
 }
 

@@ -75,7 +75,7 @@ static bool finds_mounts(const struct checkpoint_wish *wish)
 	return wish->store && wish->store_rest && !wish->store_mounts.n;
 }
 
-/* Where copies go that are not to be on their mounts. */
+/* Finds out where copies go that are not to be on their mounts. */
 static int begin_store(const struct checkpoint_wish *wish, struct record *record)
 {
 	AUTO_FREE char *why = NULL;
@@ -85,13 +85,60 @@ static int begin_store(const struct checkpoint_wish *wish, struct record *record
 		return 0;
 	record->found.listed = true;
 	record->found.sparing = wish->store_sparing;
-	ret = depot_open(&record->depot, wish->store,
-			 finds_mounts(wish) ? &record->found : &wish->store_mounts,
-			 wish->manifest, &why);
+	ret = depot_try(&record->depot, wish->store,
+			finds_mounts(wish) ? &record->found : &wish->store_mounts,
+			wish->manifest, &why);
 	if (ret)
 		log_error("%s", why_text(why));
 	record->depot.store.own = wish->store_own;
 	return ret ?: store_copy(&record->depot.store, &record->manifest.store);
+}
+
+/* Makes that: of a folder that is to go again the journal tells before it is there. 0 or an error
+ * that was logged. */
+static int make_store(const struct checkpoint_wish *wish, struct record *record)
+{
+	AUTO_FREE char *why = NULL;
+	unsigned int place;
+	int ret = 0;
+
+	if (!wish->store)
+		return 0;
+	if (wish->store_own)
+		ret = journal_file_store(&record->journal, &record->depot.store, &place)
+			      ?: journal_file_sync(&record->journal);
+	if (ret) {
+		log_error("cannot write the journal: %s%s", strerror(-ret), advice(ret));
+		return ret;
+	}
+	ret = depot_make(&record->depot, wish->store, &why);
+	if (!ret)
+		return 0;
+	if (!wish->storeless) {
+		log_error("%s", why_text(why));
+		return ret;
+	}
+	*wish->storeless = TAKE_PTR(why);
+	clean_own_store(&record->manifest.store);
+	store_fini(&record->manifest.store);
+	depot_fini(&record->depot);
+	return 0;
+}
+
+/* Nothing of the checkpoint stays, unless @left says that names or folders do. */
+static void record_give_up(struct record *record, const char *path, size_t left)
+{
+	if (left) {
+		log_error("%zu names or folders are left, or may be: `relinktrace clean "
+			  "%s` removes them",
+			  left, path);
+		record->file.temp[0] = '\0'; /* says that it is unfinished */
+		return;
+	}
+	clean_own_store(&record->manifest.store);
+	index_remove(record->manifest.id);
+	manifest_file_fini(&record->file);
+	journal_file_remove(&record->journal);
 }
 
 /* Everything that is written down before the first name is made. */
@@ -126,22 +173,10 @@ static int record_begin(const struct checkpoint_wish *wish, const struct target 
 		log_warning("%s: clean will find this checkpoint by its manifest only, "
 			    "not by --id or --expired",
 			    why_text(why));
-	return 0;
-}
-
-/* Nothing of the checkpoint stays, unless @left says that names or folders do. */
-static void record_give_up(struct record *record, const char *path, size_t left)
-{
-	if (left) {
-		log_error("%zu names or folders are left, or may be: `relinktrace clean "
-			  "%s` removes them",
-			  left, path);
-		record->file.temp[0] = '\0'; /* says that it is unfinished */
-		return;
-	}
-	index_remove(record->manifest.id);
-	manifest_file_fini(&record->file);
-	journal_file_remove(&record->journal);
+	ret = make_store(wish, record);
+	if (ret)
+		record_give_up(record, wish->manifest, 0);
+	return ret;
 }
 
 /* Writes the manifest; the names stay. */
@@ -193,6 +228,8 @@ static int finish(const struct checkpoint_wish *wish, struct record *record,
 		return ret;
 	}
 	preserve_keep(preserve);
+	if (!manifest_stored(&record->manifest))
+		clean_own_store(&record->manifest.store);
 	if (!litter)
 		forget_journal(record, wish->manifest);
 	return 0;
@@ -205,7 +242,7 @@ static int look(const struct checkpoint_wish *wish, const struct target *target,
 {
 	int ret = stage_look(target, scanner, wish->select, wish->data, set);
 
-	if (ret || !finds_mounts(wish))
+	if (ret || !finds_mounts(wish) || record->depot.fd < 0)
 		return ret;
 	ret = carried_find(set, &record->found);
 	if (ret)
@@ -274,7 +311,7 @@ static struct preserve_options preserve_options(const struct checkpoint_wish *wi
 	struct preserve_options options = wish->preserve;
 
 	options.journal = &record->journal;
-	options.depot = wish->store ? &record->depot : NULL;
+	options.depot = record->depot.fd >= 0 ? &record->depot : NULL;
 	options.frozen = wish->freeze;
 	options.late = wish->late && wish->freeze && !wish->until;
 	options.small = options.late && !wish->precopy;
@@ -498,6 +535,7 @@ void checkpoint_undo(const char *path, const struct manifest *manifest)
 			  result.left, path);
 		return;
 	}
+	clean_own_store(&manifest->store);
 	if (unlink(path) && errno != ENOENT)
 		log_error("cannot remove %s: %s", path, strerror(errno));
 	index_remove(manifest->id);

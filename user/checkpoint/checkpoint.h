@@ -19,7 +19,9 @@ struct checkpoint_wish {
 	/* With store, without store_mounts and until: copies are of what does not travel with
 	 * the checkpoint by itself, see carried.h; else of everything. */
 	bool store_rest;
-	bool store_own; /* it goes when nothing is in it any more, see store.h */
+	bool store_own;	  /* it goes when nothing is in it any more, see store.h */
+	char **storeless; /* it is done without where it cannot be made, for the reason that
+			   * is put there (owned by the caller); NULL: it fails then */
 	bool store_sparing; /* with store_rest: and of that what is nowhere else, see depot.h */
 	struct preserve_options preserve; /* the journal is ours */
 	bool freeze;			  /* for the time of the work */

@@ -136,7 +136,6 @@ struct preparing {
 	const char *path; /* of the manifest */
 	char *store;	  /* in the container's own root; owned; NULL none */
 	char *storeless;  /* why there is none; owned */
-	bool stored;	  /* something is in it */
 };
 
 static void preparing_fini(struct preparing *preparing)
@@ -155,8 +154,8 @@ static void find_store(struct preparing *preparing)
 
 	if (order->store || order->no_store || !preparing->path ||
 	    rootstore_find(order->tree, &path, &preparing->storeless) ||
-	    depot_open(&depot, path, &order->store_mounts, preparing->path,
-		       &preparing->storeless))
+	    depot_try(&depot, path, &order->store_mounts, preparing->path,
+		      &preparing->storeless))
 		return;
 	preparing->store = TAKE_PTR(path);
 }
@@ -168,7 +167,6 @@ static int prepare_inside(const struct manifest *manifest, void *data)
 	AUTO_FREE char *why = NULL;
 	int ret = criu_prepare(&inside->prepare, manifest, &why);
 
-	inside->stored = manifest_stored(manifest);
 	if (inside->storeless)
 		rootstore_tell_missed(manifest, inside->storeless);
 	if (!ret && inside->order->frozen) {
@@ -203,15 +201,12 @@ int criu_order_prepare(const struct criu_order *order, const struct target *targ
 		.inside = prepare_inside,
 		.data = &data,
 	};
-	int ret;
 
 	find_store(&data);
 	wish.store = data.store;
 	wish.store_own = data.store != NULL;
-	ret = run_frozen(order, &wish, target, &data.prepare.keys, out);
-	if (data.store && (ret || !data.stored))
-		clean_store_folder(data.store);
-	return ret;
+	wish.storeless = data.store ? &data.storeless : NULL;
+	return run_frozen(order, &wish, target, &data.prepare.keys, out);
 }
 
 /* Where no dump was prepared to its end there may be no keys. */

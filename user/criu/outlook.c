@@ -52,7 +52,7 @@ int outlook_store(struct outlook *outlook, const char *path,
 		  const struct depot_mounts *mounts)
 {
 	AUTO_FREE char *why = NULL;
-	int ret = depot_try(&outlook->depot, path, mounts, &why);
+	int ret = depot_try(&outlook->depot, path, mounts, path, &why);
 
 	if (ret)
 		log_error("%s", why_text(why));

@@ -201,8 +201,23 @@ static bool is_there(const struct depot *depot)
 	       found.st_ino == ours.st_ino && found.st_dev == ours.st_dev;
 }
 
-/* What manifest and journal tell of the store. */
-static int describe(struct depot *depot, const char *manifest)
+/* The last component of @path, which is to be made there. */
+static int add_child(struct store *store, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	AUTO_FREE char *dir = TAKE_PTR(store->path);
+
+	if (asprintf(&store->path, "%s/%s", strcmp(dir, "/") ? dir : "",
+		     slash ? slash + 1 : path) < 0) {
+		store->path = NULL;
+		return -ENOMEM;
+	}
+	return absolute_path_valid(store->path) ? 0 : -ENOENT;
+}
+
+/* What manifest and journal tell of the store; where the fd is of its folder, it is to be made at
+ * @child there (NULL: it is the store's own). */
+static int describe(struct depot *depot, const char *child, const char *manifest)
 {
 	AUTO(mount_fini) struct mount mount = {0};
 	struct store *store = &depot->store;
@@ -224,60 +239,58 @@ static int describe(struct depot *depot, const char *manifest)
 		store->path = NULL;
 		return -ENOMEM;
 	}
-	if (!absolute_path_valid(store->path) || !store->path[1] || !is_there(depot))
+	if (!absolute_path_valid(store->path) || (!store->path[1] && !child) ||
+	    !is_there(depot))
 		return -ENOENT;
-	return find_beside(manifest, store);
-}
-
-/* Gives @opened, whose fd is open, to @depot. */
-static int take(struct depot *depot, struct depot *opened, const char *path,
-		const struct depot_mounts *mounts, const char *manifest, char **why)
-{
-	int ret = describe(opened, manifest);
-
-	if (ret)
-		return why_set(why, ret, "cannot find out where store %s is: %s", path,
-			       strerror(-ret));
-	opened->mounts = mounts;
-	*depot = *opened;
-	*opened = (struct depot)DEPOT_INIT;
-	return 0;
-}
-
-int depot_open(struct depot *depot, const char *path, const struct depot_mounts *mounts,
-	       const char *manifest, char **why)
-{
-	AUTO(depot_fini) struct depot opened = DEPOT_INIT;
-	AUTO_FREE char *name = without_slash(path);
-
-	if (!name)
-		return -ENOMEM;
-	if (mkdir(name, 0700) && errno != EEXIST)
-		return why_set(why, -errno, "cannot make store %s: %m", name);
-	opened.fd = open_directory(name, why);
-	if (opened.fd < 0)
-		return TAKE_FD(opened.fd);
-	return take(depot, &opened, path, mounts, manifest, why);
+	ret = child ? add_child(store, child) : 0;
+	return ret ?: find_beside(manifest, store);
 }
 
 int depot_try(struct depot *depot, const char *path, const struct depot_mounts *mounts,
-	      char **why)
+	      const char *manifest, char **why)
 {
 	AUTO(depot_fini) struct depot opened = DEPOT_INIT;
-	AUTO_FREE char *name = without_slash(path);
+	AUTO_FREE char *name = without_slash(path), *dir = name ? strdup(name) : NULL;
+	const char *child = NULL;
 	struct stat st;
+	int ret;
+
+	if (!dir)
+		return -ENOMEM;
+	if (lstat(name, &st) && errno == ENOENT)
+		child = name;
+	opened.fd = child ? open(dirname(dir), O_PATH | O_DIRECTORY | O_CLOEXEC)
+			  : open_directory(name, why);
+	if (opened.fd < 0)
+		return child ? why_set(why, -errno, "cannot make store %s: %m", name)
+			     : TAKE_FD(opened.fd);
+	ret = describe(&opened, child, manifest);
+	if (ret)
+		return why_set(why, ret, "cannot find out where store %s is: %s", path,
+			       strerror(-ret));
+	opened.made = !child;
+	opened.mounts = mounts;
+	*depot = opened;
+	opened = (struct depot)DEPOT_INIT;
+	return 0;
+}
+
+int depot_make(struct depot *depot, const char *path, char **why)
+{
+	AUTO_FREE char *name = without_slash(path);
 
 	if (!name)
 		return -ENOMEM;
-	if (!lstat(name, &st) || errno != ENOENT) {
-		opened.fd = open_directory(name, why);
-		if (opened.fd < 0)
-			return TAKE_FD(opened.fd);
-	} else {
-		opened.fd = open(dirname(name), O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (opened.fd < 0)
-			return why_set(why, -errno,
-				       "cannot open the folder of store %s: %m", path);
-	}
-	return take(depot, &opened, path, mounts, path, why);
+	if (depot->made)
+		return 0;
+	close(TAKE_FD(depot->fd));
+	if (mkdir(name, 0700) && errno != EEXIST)
+		return why_set(why, -errno, "cannot make store %s: %m", name);
+	depot->fd = open_directory(name, why);
+	if (depot->fd < 0)
+		return depot->fd;
+	if (!is_there(depot))
+		return why_set(why, -ENOENT, "store %s is elsewhere by now", name);
+	depot->made = true;
+	return 0;
 }

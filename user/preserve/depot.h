@@ -35,6 +35,7 @@ bool depot_mounts_have(const struct depot_mounts *mounts, const char *point);
 struct depot {
 	struct store store;		   /* owned; where it is */
 	int fd;				   /* the directory, O_PATH; owned */
+	bool made;			   /* else it is the folder that it will be in */
 	const struct depot_mounts *mounts; /* not owned */
 };
 
@@ -46,17 +47,16 @@ struct depot {
 /* Closes and frees what @depot owns; for AUTO(). */
 void depot_fini(struct depot *depot);
 
-/* Opens directory @path as the store of a manifest that will be at @manifest; it is made
- * (0700) where it is not there, and stays. Nobody but root and us may be able to write to
- * it, and its last component is no symbolic link. @mounts outlives @depot. 0; -ELOOP,
- * -ENOTDIR; -EPERM somebody else's; -errno; and the reason with what to do in @why. */
-int depot_open(struct depot *depot, const char *path, const struct depot_mounts *mounts,
-	       const char *manifest, char **why);
-
-/* The same for whoever only wants to know what would happen: nothing is made. Where @path is
- * not there, it is its folder that is opened. */
+/* Opens directory @path as the store of a manifest that will be at @manifest. Nobody but root and
+ * us may be able to write to it, and its last component is no symbolic link. Where it is not there,
+ * nothing is made: @depot says where the store will be, and has its folder. @mounts outlives @depot.
+ * 0; -ELOOP, -ENOTDIR; -EPERM somebody else's; -errno; and the reason with what to do in @why. */
 int depot_try(struct depot *depot, const char *path, const struct depot_mounts *mounts,
-	      char **why);
+	      const char *manifest, char **why);
+
+/* Makes the directory of @depot, of depot_try() with the same @path, where it was not there (0700),
+ * and opens it. As depot_try(). */
+int depot_make(struct depot *depot, const char *path, char **why);
 
 /* Whether @orphan goes into @depot (NULL: there is none). Pure. */
 bool depot_takes(const struct depot *depot, const struct orphan *orphan);
