@@ -13,10 +13,8 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "journal/index.h"
-#include "journal/journal_file.h"
-#include "manifest/manifest_file.h"
-#include "preserve/carried.h"
 #include "proc/freezer.h"
+#include "record.h"
 #include "restore/unfinished.h"
 #include "stages.h"
 #include "steward.h"
@@ -25,204 +23,14 @@
 /* As long as a task may sit in an uninterruptible sleep on a busy disk. */
 #define FREEZE_TIMEOUT_MS 10000
 
-/* What is written while a checkpoint is made. The journal is there first and goes last, so
- * that whenever this ends, it is known what was made. */
-struct record {
-	struct journal_file journal;
-	struct manifest_file file;
-	struct manifest manifest;
-	struct depot depot;
-	struct depot_mounts found; /* what does not travel by itself */
-};
-
-static void record_fini(struct record *record)
-{
-	depot_mounts_fini(&record->found);
-	manifest_file_fini(&record->file);
-	journal_file_fini(&record->journal);
-	manifest_fini(&record->manifest);
-	depot_fini(&record->depot);
-}
-
-/* Removes what an earlier checkpoint to the same manifest left that was killed. */
-static int clean_earlier(const char *path)
-{
-	struct clean_result result = {0};
-	AUTO_FREE char *why = NULL;
-	int state = unfinished_clean(path, NULL, &result, &why);
-
-	if (state < 0)
-		log_error("%s%s", why_text(why), advice(state));
-	else if (state == UNFINISHED_LEFT)
-		log_error("%s.journal is of a checkpoint that did not finish, and not "
-			  "all that it made could be removed: see above, or name another "
-			  "--manifest",
-			  path);
-	else if (state == UNFINISHED_CLEAN)
-		log_warning("%s.journal was of a checkpoint that did not finish: %zu "
-			    "names that it had made were removed",
-			    path, result.removed);
-	else if (state == UNFINISHED_FINISHED)
-		log_warning("%s.journal was of a checkpoint that did finish: its names "
-			    "stay, and are in its manifest",
-			    path);
-	return state < 0 ? state : state == UNFINISHED_LEFT ? -EBUSY : 0;
-}
-
-/* Whether it has to be found out whose copies the store takes. */
-static bool finds_mounts(const struct checkpoint_wish *wish)
-{
-	return wish->store && wish->store_rest && !wish->store_mounts.n;
-}
-
-/* Finds out where copies go that are not to be on their mounts. */
-static int begin_store(const struct checkpoint_wish *wish, struct record *record)
-{
-	AUTO_FREE char *why = NULL;
-	int ret;
-
-	if (!wish->store)
-		return 0;
-	record->found.listed = true;
-	record->found.sparing = wish->store_sparing;
-	ret = depot_try(&record->depot, wish->store,
-			finds_mounts(wish) ? &record->found : &wish->store_mounts,
-			wish->manifest, &why);
-	if (ret)
-		log_error("%s", why_text(why));
-	record->depot.store.own = wish->store_own;
-	return ret ?: store_copy(&record->depot.store, &record->manifest.store);
-}
-
-/* Makes that: of a folder that is to go again the journal tells before it is there. 0 or an error
- * that was logged. */
-static int make_store(const struct checkpoint_wish *wish, struct record *record)
-{
-	AUTO_FREE char *why = NULL;
-	unsigned int place;
-	int ret = 0;
-
-	if (!wish->store)
-		return 0;
-	if (wish->store_own)
-		ret = journal_file_store(&record->journal, &record->depot.store, &place)
-			      ?: journal_file_sync(&record->journal);
-	if (ret) {
-		log_error("cannot write the journal: %s%s", strerror(-ret), advice(ret));
-		return ret;
-	}
-	ret = depot_make(&record->depot, wish->store, &why);
-	if (!ret)
-		return 0;
-	if (!wish->storeless) {
-		log_error("%s", why_text(why));
-		return ret;
-	}
-	*wish->storeless = TAKE_PTR(why);
-	clean_own_store(&record->manifest.store);
-	store_fini(&record->manifest.store);
-	depot_fini(&record->depot);
-	return 0;
-}
-
-/* Nothing of the checkpoint stays, unless @left says that names or folders do. */
-static void record_give_up(struct record *record, const char *path, size_t left)
-{
-	if (left) {
-		log_error("%zu names or folders are left, or may be: `relinktrace clean "
-			  "%s` removes them",
-			  left, path);
-		record->file.temp[0] = '\0'; /* says that it is unfinished */
-		return;
-	}
-	clean_own_store(&record->manifest.store);
-	index_remove(record->manifest.id);
-	manifest_file_fini(&record->file);
-	journal_file_remove(&record->journal);
-}
-
-/* Everything that is written down before the first name is made. */
-static int record_begin(const struct checkpoint_wish *wish, const struct target *target,
-			struct record *record)
-{
-	AUTO_FREE char *why = NULL;
-	int ret = clean_earlier(wish->manifest);
-
-	if (ret)
-		return ret;
-	ret = manifest_begin(&record->manifest, target->cgroups[0].path,
-			     target->cgroups[0].id, wish->template);
-	if (ret) {
-		log_error("cannot begin a manifest: %s", strerror(-ret));
-		return ret;
-	}
-	ret = begin_store(wish, record);
-	if (ret)
-		return ret;
-	ret = journal_file_begin(&record->journal, wish->manifest, &record->manifest,
-				 &why);
-	ret = ret
-		      ?: manifest_file_begin(&record->file, wish->manifest,
-					     record->manifest.id, &why);
-	if (ret) {
-		journal_file_remove(&record->journal);
-		log_error("%s%s", why_text(why), advice(ret));
-		return ret;
-	}
-	if (index_add(record->manifest.id, wish->manifest, &why))
-		log_warning("%s: clean will find this checkpoint by its manifest only, "
-			    "not by --id or --expired",
-			    why_text(why));
-	ret = make_store(wish, record);
-	if (ret)
-		record_give_up(record, wish->manifest, 0);
-	return ret;
-}
-
-/* Writes the manifest; the names stay. */
-static int commit(const struct checkpoint_wish *wish, struct record *record)
-{
-	int ret = manifest_file_write(&record->file, &record->manifest);
-
-	ret = ret ?: journal_file_commit(&record->journal);
-	ret = ret ?: manifest_file_commit(&record->file);
-	if (ret)
-		log_error("cannot write manifest %s: %s%s; the names that were made are "
-			  "removed again",
-			  wish->manifest, strerror(-ret), advice(ret));
-	return ret;
-}
-
-/* What was made and is not in the manifest, @left of it at most, is in the journal, which is
- * to stay for that. 0 or -errno. */
-static int keep_journal(struct record *record, const char *path, size_t left)
-{
-	if (!left)
-		return 0;
-	log_warning("%zu names or folders that are not needed are left, or may be: "
-		    "`relinktrace clean %s` removes them, too",
-		    left, path);
-	return journal_file_abandon(&record->journal);
-}
-
-/* Removes the journal, which nothing needs any more, unless it is for clean to find the
- * manifest's first name by. */
-static void forget_journal(struct record *record, const char *path)
-{
-	if (record->file.temp[0])
-		log_warning("`relinktrace clean %s.journal` removes it", path);
-	else
-		journal_file_remove(&record->journal);
-}
-
 /* Ends what preserve_all() was called for (@ret): nothing of it stays, or all. */
 static int finish(const struct checkpoint_wish *wish, struct record *record,
 		  struct preserve *preserve, int ret)
 {
 	size_t litter = preserve->folders.n_litter;
 
-	ret = ret ?: keep_journal(record, wish->manifest, litter);
-	ret = ret ?: commit(wish, record);
+	ret = ret ?: record_keep_journal(record, wish->manifest, litter);
+	ret = ret ?: record_commit(record, wish->manifest);
 	if (ret) {
 		record_give_up(record, wish->manifest, preserve_undo(preserve));
 		return ret;
@@ -231,7 +39,7 @@ static int finish(const struct checkpoint_wish *wish, struct record *record,
 	if (!manifest_stored(&record->manifest))
 		clean_own_store(&record->manifest.store);
 	if (!litter)
-		forget_journal(record, wish->manifest);
+		record_forget_journal(record, wish->manifest);
 	return 0;
 }
 
@@ -242,12 +50,7 @@ static int look(const struct checkpoint_wish *wish, const struct target *target,
 {
 	int ret = stage_look(target, scanner, wish->select, wish->data, set);
 
-	if (ret || !finds_mounts(wish) || record->depot.fd < 0)
-		return ret;
-	ret = carried_find(set, &record->found);
-	if (ret)
-		log_error("cannot find out what goes into the store: %s", strerror(-ret));
-	return ret;
+	return ret ?: record_find_mounts(record, wish, set);
 }
 
 /* Scan and preserve; the cgroup may be frozen. 0 or an error that was logged. */
@@ -480,14 +283,14 @@ static int work_in_time(const struct checkpoint_wish *wish, const struct target 
 		ret = journal_file_abandon(&record->journal);
 	}
 	if (!worker.abandoned)
-		ret = ret ?: keep_journal(record, wish->manifest, worker.left);
-	ret = ret ?: commit(wish, record);
+		ret = ret ?: record_keep_journal(record, wish->manifest, worker.left);
+	ret = ret ?: record_commit(record, wish->manifest);
 	if (ret) {
 		take_back(&worker, wish->manifest, record);
 		return ret;
 	}
 	if (!worker.abandoned && !worker.left)
-		forget_journal(record, wish->manifest);
+		record_forget_journal(record, wish->manifest);
 	return wish->inside && wish->inside(&record->manifest, wish->data) ? 1 : 0;
 }
 
@@ -495,12 +298,9 @@ static int work_in_time(const struct checkpoint_wish *wish, const struct target 
 static int run(const struct checkpoint_wish *wish, const struct target *target,
 	       struct manifest *out)
 {
-	AUTO(record_fini)
-	struct record record = {.journal = JOURNAL_FILE_INIT,
-				.file = MANIFEST_FILE_INIT,
-				.depot = DEPOT_INIT};
+	AUTO(record_fini) struct record record = RECORD_INIT;
 	AUTO(scanner_close) struct scanner scanner = SCANNER_INIT;
-	int ret = record_begin(wish, target, &record);
+	int ret = record_begin(&record, wish, target);
 
 	if (ret)
 		return ret;
