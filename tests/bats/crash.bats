@@ -449,7 +449,7 @@ after_loss() {
 	cgroup_empty "$CG"
 	umount "$SMALL"
 	mapfile -t images < <(find "$T/lost" -type f | sort -Vr)
-	for ((i = 0; i < ${#images[@]}; i += STEP < 13 ? 1 : 6)); do
+	for ((i = 0; i < ${#images[@]}; i += STEP < 13 ? 1 : STEP > 37 ? 11 : 6)); do
 		image=${images[i]}
 		cp --sparse=always "$image" "$IMAGE" # the same inode
 		lost_mount
