@@ -44,6 +44,12 @@ const volatile bool rt_have_d_path = false;
  * get_current_task_btf and RET_PTR_TO_BTF_ID"). */
 const volatile bool rt_have_task_btf = false;
 
+/* From 6.2 on the verifier looks through all of the kernel's types for each load of a pointer
+ * from one that it trusts (6fcd486b3a0a "bpf: Refactor RCU enforcement in the verifier"): to load
+ * a record so took longer than all else of loading the programs. What was cast, it does not
+ * trust. */
+const volatile bool rt_loads_cost = false;
+
 /* include/uapi/asm-generic/errno-base.h. What bpf_map_update_elem() and its kin return is an
  * int: until 6.3 the calls that the verifier makes of them (map_ops) leave the upper half of
  * the register as it comes, so that -EEXIST is no negative long (d7ba4cc900bf "bpf: return

@@ -19,7 +19,7 @@ static __always_inline __u32 reader_level(void)
 {
 	struct task_struct *reader;
 
-	if (rt_have_task_btf)
+	if (rt_have_task_btf && !rt_loads_cost)
 		return bpf_get_current_task_btf()->thread_pid->level;
 	reader = (void *)bpf_get_current_task();
 	return BPF_CORE_READ(reader, thread_pid, level);
@@ -128,12 +128,12 @@ static __always_inline void orphan_bootstrap(const struct rt_holder *record)
 }
 
 /* A record for @task's holding of @dentry by way of @mnt, without what belongs to its kind.
- * NULL when there is nothing to say. @typed: the verifier knows the types of @task and
- * @dentry. */
+ * NULL when there is nothing to say. @typed, @typed_task: the verifier knows the types of
+ * @dentry and @task. */
 static __always_inline struct rt_record *record_start(struct task_struct *task,
-						      struct dentry *dentry,
-						      struct vfsmount *mnt, __u8 kind,
-						      bool typed)
+						      bool typed_task,
+						      struct dentry *dentry, bool typed,
+						      struct vfsmount *mnt, __u8 kind)
 {
 	struct inode *inode = RT_READ(typed, dentry, d_inode);
 	struct rt_record *record;
@@ -149,7 +149,7 @@ static __always_inline struct rt_record *record_start(struct task_struct *task,
 	record_inode(&record->holder, inode, typed);
 	if (!magic_is_counted(record->holder.magic))
 		return NULL;
-	record_task(&record->holder, task, typed);
+	record_task(&record->holder, task, typed_task);
 	if (!record->holder.pid)
 		return NULL;
 	record_mount(&record->holder, mnt);
@@ -165,7 +165,7 @@ static __noinline struct rt_record *record_begin(struct task_struct *task,
 						 struct dentry *dentry,
 						 struct vfsmount *mnt, __u8 kind)
 {
-	return record_start(task, dentry, mnt, kind, false);
+	return record_start(task, false, dentry, false, mnt, kind);
 }
 
 /* What the record of an fd tells of the description @file. */
@@ -226,12 +226,15 @@ int rt_iter_files(struct bpf_iter__task_file *ctx)
 	dentry = file->f_path.dentry;
 	if (!dentry || dentry->d_hash.pprev || dentry->d_parent == dentry)
 		return 0;
-	record = record_start(task, dentry, file->f_path.mnt, RT_HOLDER_FD, true);
+	record = rt_loads_cost
+			 ? record_begin(task, dentry, file->f_path.mnt, RT_HOLDER_FD)
+			 : record_start(task, true, dentry, true, file->f_path.mnt,
+					RT_HOLDER_FD);
 	if (!record)
 		return 0;
-	record_file(&record->holder, file, true);
+	record_file(&record->holder, file, !rt_loads_cost);
 	record->holder.fd = ctx->fd;
-	if (fd_is_cloexec(task, ctx->fd, true))
+	if (fd_is_cloexec(task, ctx->fd, !rt_loads_cost))
 		record->holder.flags |= RT_HOLDER_CLOEXEC;
 	record_path(record, &file->f_path);
 	record_send(ctx->meta->seq, record);

@@ -170,8 +170,8 @@ static __always_inline long tell_hit(__u32 index, const struct rt_teller *teller
 	}
 	if (cast) {
 		file = bpf_rdonly_cast(file, rt_id_file);
-		record = record_start(teller->task, file->f_path.dentry, file->f_path.mnt,
-				      RT_HOLDER_FD, true);
+		record = record_start(teller->task, false, file->f_path.dentry, true,
+				      file->f_path.mnt, RT_HOLDER_FD);
 	} else {
 		record = record_begin(teller->task, BPF_CORE_READ(file, f_path.dentry),
 				      BPF_CORE_READ(file, f_path.mnt), RT_HOLDER_FD);
@@ -180,7 +180,7 @@ static __always_inline long tell_hit(__u32 index, const struct rt_teller *teller
 		return 0;
 	record_file(&record->holder, file, cast);
 	record->holder.fd = fd;
-	if (fd_is_cloexec(teller->task, fd, cast))
+	if (fd_is_cloexec(teller->task, fd, false))
 		record->holder.flags |= RT_HOLDER_CLOEXEC;
 	bpf_probe_read_kernel(&again, sizeof(again), teller->slots + fd);
 	if (again == file)

@@ -137,6 +137,8 @@ static void set_constants(struct relinktrace_bpf *skel,
 	skel->rodata->rt_releases_again = kernel->skips_releases;
 	skel->rodata->rt_id_file = kernel->id_file;
 	skel->rodata->rt_have_task_btf = kernel->task_btf;
+	/* It came with the same release. */
+	skel->rodata->rt_loads_cost = kernel->rdonly_cast;
 	skel->rodata->rt_have_d_path = kernel->iter_d_path;
 	/* tp_btf's map is keyed by inodes, and not exact anyway. */
 	skel->rodata->rt_bootstrap =
