@@ -7,21 +7,12 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "enter.h"
 #include "base/auto.h"
 #include "proc/family.h"
 
 static struct cgroup outer = CGROUP_INIT, inner = CGROUP_INIT;
 static char root[4096], below[4096 + 16];
-
-static void cgroup_enter(const char *dir, pid_t pid)
-{
-	AUTO_FILE *procs = NULL;
-	AUTO_FREE char *file = NULL;
-
-	MUST(asprintf(&file, "%s/cgroup.procs", dir) > 0);
-	procs = fopen(file, "we");
-	MUST(procs && fprintf(procs, "%d\n", pid) > 0 && !fflush(procs));
-}
 
 static void set_up(void)
 {

@@ -13,6 +13,7 @@
 #include <linux/userfaultfd.h>
 
 #include "check.h"
+#include "enter.h"
 #include "base/auto.h"
 #include "proc/freezer.h"
 #include "proc/proctext.h"
@@ -25,16 +26,6 @@ static char root[4096];
 /* A child that counts for ever, and what it counts. */
 static volatile uint64_t *counter;
 static pid_t busy;
-
-static void cgroup_enter(const char *dir, pid_t pid)
-{
-	AUTO_FILE *procs = NULL;
-	AUTO_FREE char *file = NULL;
-
-	MUST(asprintf(&file, "%s/cgroup.procs", dir) > 0);
-	procs = fopen(file, "we");
-	MUST(procs && fprintf(procs, "%d\n", pid) > 0 && !fflush(procs));
-}
 
 static void set_up(void)
 {
