@@ -10,4 +10,10 @@
  * which ends it. */
 int cgroup_walk(const struct cgroup *cg, int (*each)(int dir, void *data), void *data);
 
+/* The same for each process of @cg and of all below it: @text is its number as digits, for as long
+ * as the call. What one of them forks while the kernel lists them is listed behind it. -EINVAL
+ * where one has no number in our pid namespace. */
+int cgroup_walk_tasks(const struct cgroup *cg,
+		      int (*each)(const char *text, pid_t pid, void *data), void *data);
+
 #endif

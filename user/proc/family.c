@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/auto.h"
 #include "cgroup_walk.h"
@@ -32,24 +30,16 @@ static int climb(pid_t pid, pid_t root)
 	return 0;
 }
 
-/* For cgroup_walk(). */
-static int climb_each(int dir, void *data)
+/* For cgroup_walk_tasks(). */
+static int climb_each(const char *text, pid_t pid, void *data)
 {
 	const pid_t *root = data;
-	AUTO_FREE char *text = NULL;
-	char *rest, *line;
-	int err = proctext_read(dir, "cgroup.procs", &text);
 
-	if (err)
-		return err == -ENOENT || err == -ENODEV ? 0 : err;
-	/* What one of these forks while the kernel lists them is listed behind it. */
-	for (line = strtok_r(text, "\n", &rest); line && !err;
-	     line = strtok_r(NULL, "\n", &rest))
-		err = climb(atoi(line), *root);
-	return err;
+	(void)text;
+	return climb(pid, *root);
 }
 
 bool family_has_all(pid_t root, const struct cgroup *cg)
 {
-	return !cgroup_walk(cg, climb_each, &root);
+	return !cgroup_walk_tasks(cg, climb_each, &root);
 }

@@ -315,26 +315,10 @@ static int find_mounts(const struct target *target, struct suspects *suspects)
 	return 0;
 }
 
-/* The tasks of the cgroup in @dir, by their numbers, one a line. */
-static int cgroup_look(int dir, void *data)
+/* For cgroup_walk_tasks(). */
+static int task_look(const char *name, pid_t pid, void *data)
 {
-	AUTO_FREE char *text = NULL;
-	struct finder *finder = data;
-	char *rest, *line;
-	int err = proctext_read(dir, "cgroup.procs", &text);
-
-	if (err)
-		return err == -ENOENT || err == -ENODEV ? 0 : err;
-	for (line = strtok_r(text, "\n", &rest); line && !err;
-	     line = strtok_r(NULL, "\n", &rest)) {
-		uint64_t pid;
-
-		/* 0 is one that has no number here. */
-		if (proctext_number(line, INT_MAX, &pid) || !pid)
-			return -EINVAL;
-		err = process_look(finder, line, pid);
-	}
-	return err;
+	return process_look(data, name, pid);
 }
 
 bool suspects_in(const struct target *target)
@@ -346,7 +330,7 @@ bool suspects_in(const struct target *target)
 	int err = proc < 0 ? -errno : 0;
 
 	for (size_t i = 0; i < target->n && !err; i++)
-		err = cgroup_walk(&target->cgroups[i], cgroup_look, &finder);
+		err = cgroup_walk_tasks(&target->cgroups[i], task_look, &finder);
 	return err || suspects.n;
 }
 
